@@ -1,0 +1,180 @@
+//! What the hub needs from the world. Adapters live in the body (`storage`, `cluster`, `sfu`, `school`); each port has
+//! a memory twin for tests.
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use crate::protocol::{
+    Chain, CommandId, ErrorCode, LegKind, LessonId, LessonInfo, Logged, Person, Position, Publication,
+    SessionId, Slot, Source, UserId, media::OfferedTrack,
+};
+
+/// The durable log of every lesson. The primary key (lesson, number) is the only lock.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Writes the batch as numbers `batch.head.number + 1…` in one statement, all or nothing, and erases the bodies
+    /// it names in the same transaction.
+    async fn append(&self, batch: Batch) -> Result<(), AppendError>;
+    /// Events with number > `after`, in order, at most `limit`.
+    async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable>;
+    /// The last event of each lesson; a lesson without events is absent.
+    async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable>;
+    /// Chat lines (`said`) with number < `before`, the newest `limit` of them, oldest first.
+    async fn chat(
+        &self,
+        lesson: LessonId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Logged>, Unavailable>;
+    /// The seed of the lesson's chain: position 0. Made at random on first use.
+    async fn origin(&self, lesson: LessonId) -> Result<Chain, Unavailable>;
+}
+
+/// What one append writes.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub lesson: LessonId,
+    /// The head the decisions were made on.
+    pub head: Position,
+    /// Numbered from `head.number + 1`, chained from `head.chain`.
+    pub events: Vec<Logged>,
+    /// Numbers of earlier events whose text becomes null (a deleted line).
+    pub erase: Vec<u64>,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else wrote at this number: read on, decide again.
+    #[error("the head has moved")]
+    Conflict,
+    /// This sender's command is in the log already, up to that number.
+    #[error("command {command:?} is known as event {number}")]
+    Known { sender: UserId, command: CommandId, number: u64 },
+    /// The store does not answer, is full or read-only. Nothing is acknowledged.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The store cannot serve now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store is not available: {0}")]
+pub struct Unavailable(pub String);
+
+/// Carries committed events to other nodes; losable.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    async fn publish(&self, lesson: LessonId, events: &[Logged]);
+}
+
+/// The school: who a lesson is for.
+#[async_trait]
+pub trait Admissions: Send + Sync + 'static {
+    /// The lesson and everybody admitted to it; `None` when there is no such lesson.
+    async fn roll(&self, lesson: LessonId) -> Result<Option<Roll>, Unavailable>;
+    /// Somebody who is not on the list (a visitor).
+    async fn person(&self, lesson: LessonId, user: UserId) -> Result<Option<Person>, Unavailable>;
+    /// A removal or report that the director must see, with the last events of the lesson.
+    async fn notify_director(&self, lesson: LessonId, cause: Logged, recent: Vec<Logged>);
+}
+
+/// A lesson's admission list.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    pub info: LessonInfo,
+    pub people: Vec<Person>,
+}
+
+/// The database's time, which every node agrees on.
+pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> u64;
+}
+
+/// The SFU. Orders never block; what they yield comes back by the reply or as a [`MediaEvent`].
+pub trait MediaPlane: Send + Sync + 'static {
+    fn order(&self, order: MediaOrder);
+}
+
+/// One of a session's WebRTC connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Leg {
+    pub lesson: LessonId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub kind: LegKind,
+}
+
+/// What the hub asks of the SFU.
+#[derive(Debug)]
+pub enum MediaOrder {
+    /// Answer a publisher's offer. For a leg that exists: an ICE restart, the media goes on meanwhile.
+    Publish { leg: Leg, offer: String, tracks: Vec<OfferedTrack>, reply: SdpReply },
+    /// Make a subscriber leg with 6 + `cameras` slots; yields the offer. Replaces an existing leg.
+    Subscribe { leg: Leg, cameras: u8, reply: SdpReply },
+    /// The client's answer to the offer.
+    SubscriberAnswer { leg: Leg, answer: String, reply: oneshot::Sender<Result<(), MediaError>> },
+    /// New ICE credentials for a subscriber leg; yields the new offer. The old ones stay until the new are nominated.
+    RestartSubscriber { leg: Leg, reply: SdpReply },
+    /// What this person may send into the lesson from now on; packets of any other source are dropped.
+    Permit { lesson: LessonId, user: UserId, sources: Vec<Source> },
+    /// Puts a publication into a slot of a subscriber leg (`None` empties it), at most as large as told.
+    Assign { leg: Leg, slot: Slot, publication: Option<Publication>, cap: LayerCap },
+    /// End a leg.
+    Close { leg: Leg },
+    /// End all legs of a lesson.
+    CloseLesson { lesson: LessonId },
+}
+
+/// Answers an order with an SDP.
+pub type SdpReply = oneshot::Sender<Result<String, MediaError>>;
+
+/// The largest picture worth sending to one slot, in device pixels; audio ignores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerCap {
+    pub width: u16,
+    pub height: u16,
+}
+
+impl LayerCap {
+    /// Whatever there is.
+    pub const FULL: Self = Self { width: u16::MAX, height: u16::MAX };
+    /// The smallest layer only.
+    pub const LOW: Self = Self { width: 320, height: 180 };
+}
+
+/// Why the SFU refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// The SDP is not one we can serve; says which line or part.
+    #[error("session description: {0}")]
+    Sdp(String),
+    #[error("no such leg")]
+    NoLeg,
+    /// The node's media threads have no room for another leg.
+    #[error("no capacity")]
+    Full,
+}
+
+impl MediaError {
+    /// What the client is told.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Full => ErrorCode::Busy,
+            Self::Sdp(_) | Self::NoLeg => ErrorCode::BadMedia,
+        }
+    }
+}
+
+/// What the SFU tells the hub, over one bounded channel that the hub owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// DTLS is done; media can flow.
+    LegUp { leg: Leg },
+    /// 30 s without consent, or a DTLS failure: the leg is closed.
+    LegLost { leg: Leg },
+    /// Voices heard now, loudest first, only of permitted microphones. Sent on change, at most 5 per second.
+    Speaking { lesson: LessonId, users: Vec<UserId> },
+    /// Which simulcast layers of a camera anybody receives, smallest first.
+    LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
+}

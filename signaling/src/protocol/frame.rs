@@ -1,0 +1,164 @@
+//! The envelope: what one WebSocket text message holds, in each direction.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::{
+    command::Command,
+    error::ErrorCode,
+    event::Logged,
+    ids::{Attach, CommandId, Position, SessionId, UserId},
+    media::{LegKind, OfferedTrack, Publication, ReceiveMode, Slot, WantedVideo},
+    snapshot::{LessonInfo, Person, Role, Snapshot},
+};
+
+/// From a client. The first one is `hello`; everything else before it closes the connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export_to = "generated.ts")]
+pub enum ClientFrame {
+    /// Who I am (the ticket says) and where I stopped reading.
+    Hello {
+        version: u16,
+        ticket: String,
+        /// Absent on a first entry; then the server sends a snapshot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        position: Option<Position>,
+    },
+    /// Something to decide. Answered by one `reply` with the same id, at once or after the commit.
+    Command {
+        id: CommandId,
+        command: Command,
+    },
+    /// Ask for history.
+    Pull {
+        request: u32,
+        pull: Pull,
+    },
+    /// Open the publisher leg, or restart its ICE with an offer of new credentials.
+    PublisherOffer {
+        sdp: String,
+        tracks: Vec<OfferedTrack>,
+    },
+    /// Ask for the subscriber leg's offer. `cameras` is how many camera slots it shall have: 2 on phones, 6 on laptops.
+    OpenSubscriber {
+        cameras: u8,
+    },
+    SubscriberAnswer {
+        sdp: String,
+    },
+    /// Ask for a new ICE start of the subscriber leg (the address changed, media is silent).
+    RestartSubscriber {},
+    /// What to send me from now on.
+    Receive {
+        mode: ReceiveMode,
+        cameras: Vec<WantedVideo>,
+    },
+    Ping {
+        nonce: u32,
+    },
+}
+
+/// A part of history too big to push.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export_to = "generated.ts")]
+pub enum Pull {
+    /// The chat lines before this event number, newest page first; absent = the newest.
+    Chat { before: Option<u64> },
+}
+
+/// From the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export_to = "generated.ts")]
+pub enum ServerFrame {
+    /// The answer to `hello`.
+    Welcome(Box<Welcome>),
+    /// The next line of the log, exactly once and in order.
+    Event(Logged),
+    /// The command is in the log up to event `number` (acknowledged after commit, the first time or again).
+    Accepted {
+        id: CommandId,
+        number: u64,
+    },
+    /// The command has no effect.
+    Refused {
+        id: CommandId,
+        error: ErrorCode,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        retry_after_ms: Option<u32>,
+    },
+    /// Your place in the log is not known here (the history behind you was lost or is too long): start from this.
+    Reset {
+        snapshot: Box<Snapshot>,
+        people: Vec<Person>,
+    },
+    /// The answer to a `pull` of chat, oldest line first. `more` = there are older ones.
+    ChatPage {
+        request: u32,
+        lines: Vec<Logged>,
+        more: bool,
+    },
+    /// Names of people who were not in `welcome` (a visitor).
+    People {
+        people: Vec<Person>,
+    },
+    /// Students connected now, where attached and left are withheld; at most one per second.
+    Counts {
+        students_present: u32,
+    },
+    PublisherAnswer {
+        sdp: String,
+    },
+    SubscriberOffer {
+        sdp: String,
+    },
+    /// From the next packet on, this slot carries that track; `null` = nothing.
+    SlotAssigned {
+        slot: Slot,
+        publication: Option<Publication>,
+    },
+    /// Who is heard now, loudest first; empty when nobody is.
+    Speaking {
+        users: Vec<UserId>,
+    },
+    /// Simulcast layers of your camera that somebody receives, smallest first; stop encoding the others.
+    LayersWanted {
+        layers: Vec<bool>,
+    },
+    /// A leg is gone or silent for good: open it anew.
+    LegLost {
+        leg: LegKind,
+    },
+    /// A frame other than a command was refused.
+    Error {
+        error: ErrorCode,
+    },
+    Pong {
+        nonce: u32,
+        server_time: u64,
+    },
+}
+
+/// All that a client needs to draw the lesson.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export_to = "generated.ts")]
+pub struct Welcome {
+    pub version: u16,
+    pub user: UserId,
+    pub role: Role,
+    pub session: SessionId,
+    pub attach: Attach,
+    pub lesson: LessonInfo,
+    /// The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates.
+    pub people: Vec<Person>,
+    /// Present on a first entry and where the position is not known any more; absent when the missing events follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub snapshot: Option<Snapshot>,
+    /// Milliseconds since the Unix epoch, for drawing clocks.
+    pub server_time: u64,
+}

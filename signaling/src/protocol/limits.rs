@@ -1,0 +1,53 @@
+//! Every limit of the wire, named. Each has a test that hits it.
+
+use std::time::Duration;
+
+/// Largest WebSocket message from a client. SDP offers of four tracks are about 6 KiB.
+pub const CLIENT_MESSAGE_BYTES: usize = 16 * 1024;
+/// Sustained frames per second from one connection.
+pub const FRAMES_PER_SECOND: u32 = 20;
+/// Frames that may come at once.
+pub const FRAME_BURST: u32 = 40;
+/// Chat lines per second from one person.
+pub const CHAT_LINES_PER_SECOND: u32 = 5;
+/// Characters (not bytes) of one chat line.
+pub const CHAT_TEXT_CHARS: usize = 1_000;
+/// Characters of a report or of a removal's note.
+pub const NOTE_CHARS: usize = 500;
+/// Longest slow mode: one line per five minutes.
+pub const SLOW_MODE_MAX_S: u16 = 300;
+/// Bytes waiting for one reader before it is closed with `SlowReader`.
+pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Largest page of pulled history.
+pub const PAGE_BYTES: usize = 64 * 1024;
+/// Lines of one chat page.
+pub const CHAT_PAGE_LINES: usize = 50;
+/// Missing events sent one by one on resume; with more the client is reset.
+pub const RESUME_EVENTS: usize = 500;
+/// Up to this many people everybody gets the whole roster; above, students get counts.
+pub const FULL_ROSTER_PEOPLE: usize = 100;
+/// Raised hands kept in the queue.
+pub const HANDS: usize = 500;
+/// Students who may hold the floor at once.
+pub const FLOOR_HOLDERS: usize = 10;
+/// Cameras on screen that one receiver may ask for.
+pub const WANTED_VIDEOS: usize = 6;
+/// Commands waiting for the log per lesson; more are answered `busy`.
+pub const APPEND_QUEUE: usize = 1_024;
+/// SDP bytes and lines of an offer or answer.
+pub const SDP_BYTES: usize = 14 * 1024;
+pub const SDP_LINES: usize = 400;
+/// A connection that was cut keeps its place this long before `left` is written.
+pub const CUT_GRACE: Duration = Duration::from_secs(5);
+/// Without an adult for this long, students' publishing stops and chat pauses.
+pub const NO_ADULT_PAUSE: Duration = Duration::from_secs(60);
+/// Without an adult for this long, the lesson closes.
+pub const NO_ADULT_CLOSE: Duration = Duration::from_secs(600);
+/// A lesson may run over its scheduled end by this.
+pub const OVERRUN: Duration = Duration::from_secs(3_600);
+/// A ticket lives this long, for one use.
+pub const TICKET: Duration = Duration::from_secs(30);
+/// The first frame must come within this.
+pub const HELLO: Duration = Duration::from_secs(10);
+/// Clients ping this often; nothing for three times this closes the connection.
+pub const PING_INTERVAL: Duration = Duration::from_secs(10);
