@@ -1,0 +1,23 @@
+// Debian's Chromium as a school's browser: fake devices, granted permissions, no request to any other host.
+import { chromium } from 'playwright-core';
+
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** The tab a teacher's screen sharing picks. */
+export const SHARED_TAB = 'QISM-SHARED-SLIDES';
+
+const ARGS = [
+  '--use-fake-device-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+  `--auto-select-tab-capture-source-by-title=${SHARED_TAB}`,
+  '--component-updater=url-source=http://127.0.0.1:9/',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost',
+];
+
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+export const PHONE_LANDSCAPE = { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true };
+export const LAPTOP = { viewport: { width: 1366, height: 768 } };
+
+/** Launches the browser; each person of a test is a context of its own in it. */
+export function launch({ args = [] } = {}) {
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, chromiumSandbox: false, args: [...ARGS, ...args] });
+}
