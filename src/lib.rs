@@ -1,1 +1,6 @@
+//! The body of Qism: the adapters round the brain (`qism_signaling`) and the program that composes them.
+//!
+//! `app` is the only place that knows every part; everything else sees only what stands above it:
+//! storage, sfu, cluster, auth → school → http → app.
 
+pub mod http;
