@@ -3,4 +3,7 @@
 //! `app` is the only place that knows every part; everything else sees only what stands above it:
 //! storage, sfu, cluster, auth → school → http → app.
 
+pub mod app;
+pub mod config;
 pub mod http;
+pub mod telemetry;

@@ -1,1 +1,46 @@
-fn main() {}
+//! The `qism` program: reads the command line, runs one command, turns its failure into text and exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use qism::{
+    app,
+    config::{
+        Config, ConfigError,
+        cli::{Cli, Command},
+    },
+};
+
+/// The command line or the configuration is wrong; clap uses the same.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("qism: {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(options) => block_on(app::serve(options)),
+        Command::Demo(options) => block_on(app::demo(options)),
+        Command::CheckConfig(options) => {
+            Config::load(&options.config)?;
+            println!("{} can be used", options.config.display());
+            Ok(())
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}

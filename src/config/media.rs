@@ -1,0 +1,28 @@
+//! `[media]`: ports and addresses of voice, camera and screen.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub udp_port: u16,
+    #[serde(deserialize_with = "thread_count")]
+    pub threads: usize,
+    /// Empty: every address except loopback.
+    pub listen_addresses: Vec<IpAddr>,
+    /// Empty: the listening ones.
+    pub public_addresses: Vec<IpAddr>,
+}
+
+const MAX_THREADS: usize = 64;
+
+fn thread_count<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let count = usize::deserialize(from)?;
+    if (1..=MAX_THREADS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(D::Error::custom(format!("must be at least 1 and at most {MAX_THREADS}")))
+    }
+}

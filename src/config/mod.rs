@@ -1,0 +1,143 @@
+//! The configuration: `config/default.toml`, embedded, overlaid by the operator's file.
+//!
+//! One file per section. Outside text becomes types here or an error that names file, line and key; nobody else reads
+//! the environment or parses settings. There is no second place for defaults.
+
+pub mod cli;
+mod limits;
+mod log;
+mod media;
+mod overlay;
+mod server;
+mod storage;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+pub use limits::Limits;
+pub use log::{Log, LogFormat};
+pub use media::Media;
+pub use server::{Server, TlsFiles};
+pub use storage::Storage;
+
+/// The defaults, every key with its comment.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// Everything an operator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub storage: Storage,
+    pub media: Media,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+/// Why a configuration is not usable. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    /// With line, key and the text of the line.
+    #[error("{path}: {problem}")]
+    Invalid { path: String, problem: String },
+}
+
+impl Config {
+    /// The embedded defaults.
+    pub fn defaults() -> Self {
+        // Invariant: the embedded file is complete and valid, by the test below.
+        Self::parse("config/default.toml", "").expect("the embedded defaults are valid")
+    }
+
+    /// The defaults overlaid by a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// The defaults overlaid by `text`; `name` is told in errors.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let invalid = |problem: String| ConfigError::Invalid { path: name.to_owned(), problem };
+        let config: Self = overlay::read(DEFAULT_TOML, text).map_err(invalid)?;
+        config.server.check().map_err(invalid)?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        Config::parse("qism.toml", text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn defaults_are_complete_and_every_key_is_commented() {
+        Config::defaults();
+        let lines: Vec<&str> = DEFAULT_TOML.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let key = line.contains('=') && !line.starts_with('#');
+            let after = index > 0 && (lines[index - 1].starts_with('#') || lines[index - 1].contains('='));
+            assert!(!key || after, "no comment above: {line}");
+        }
+    }
+
+    #[test]
+    fn a_file_changes_only_what_it_names() {
+        let config = Config::parse("qism.toml", "[media]\nudp_port = 9000\n").expect("valid");
+        assert_eq!((config.media.udp_port, config.media.threads), (9000, Config::defaults().media.threads));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_file_line_and_key() {
+        let text = problem("[server]\nlisten = \"127.0.0.1:1\"\nlisen = \"127.0.0.1:2\"\n");
+        assert!(text.starts_with("qism.toml: line 3: "), "{text}");
+        assert!(text.contains("unknown field `lisen`") && text.contains("`listen`"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_section_is_refused_with_its_line() {
+        let text = problem("\n[sever]\nlisten = \"127.0.0.1:1\"\n");
+        assert!(text.contains("line 2: ") && text.contains("`sever`"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_type_a_wrong_value_and_bad_syntax_name_the_line() {
+        for (bad, word) in [
+            ("[media]\nudp_port = 70000\n", "u16"),
+            ("[media]\nthreads = 0\n", "at least 1"),
+            ("[server]\nlisten = \"here\"\n", "socket address"),
+            ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
+            ("[storage]\nurl = \"mysql://x\"\n", "sqlite://"),
+            ("[log]\nformat = \"xml\"\n", "pretty"),
+            ("[server]\nlisten\n", "="),
+        ] {
+            let text = problem(bad);
+            assert!(text.contains("line 2: ") && text.contains(word), "{bad} gave {text}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        let text = problem("[server]\ntls_certificate = \"cert.pem\"\n");
+        assert!(text.contains("server.tls_key"), "{text}");
+    }
+
+    #[test]
+    fn the_examples_can_be_used() {
+        for (name, text) in [
+            ("school", include_str!("../../config/examples/school.toml")),
+            ("behind-proxy", include_str!("../../config/examples/behind-proxy.toml")),
+        ] {
+            Config::parse(name, text).expect(name);
+        }
+    }
+}
