@@ -2,12 +2,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use super::{assets::Assets, health::Draining};
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The state of the router. A part adds its field here when it lands: `school`, `auth` (sign-ins and tickets), `hub`.
 #[derive(Clone)]
 pub struct AppState {
     pub site: Arc<Site>,
+    pub assets: Arc<Assets>,
+    pub draining: Arc<Draining>,
 }
 
 /// Under which addresses browsers see this server.

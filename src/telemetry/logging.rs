@@ -6,9 +6,14 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
+/// `log.filter` cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("log.filter: {0}")]
+pub struct LogFilterError(tracing_subscriber::filter::ParseError);
+
 /// Starts logging for the whole process. A second call changes nothing (tests start several servers).
-pub fn start_logging(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
+pub fn start_logging(log: &Log) -> Result<(), LogFilterError> {
+    let filter = EnvFilter::builder().parse(&log.filter).map_err(LogFilterError)?;
     let started = if pretty(log.format) {
         fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).try_init()
     } else {

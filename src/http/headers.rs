@@ -1,0 +1,66 @@
+//! What every answer carries, and what every unsafe request must carry.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::AppState;
+
+/// Measured with the browser app: no inline script or style, no other host, no markup from strings.
+const SECURITY: [(HeaderName, HeaderValue); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
+             require-trusted-types-for 'script'",
+        ),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(self), microphone=(self), display-capture=(self)"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// Adds the security headers; answers that say nothing about caching are not to be stored (people's data).
+pub async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(name, value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// HTTP/2 tells the host in `:authority` only; the handlers read one place.
+pub async fn name_host(mut request: Request, next: Next) -> Response {
+    let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = authority {
+        request.headers_mut().entry(header::HOST).or_insert(host);
+    }
+    next.run(request).await
+}
+
+/// Refuses requests that change something and do not come from our own pages.
+pub async fn own_pages_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || state.site.origins.allows(request.headers()) {
+        next.run(request).await
+    } else {
+        bad_origin(request.headers())
+    }
+}
+
+/// The refusal of a foreign page, for requests and sockets alike.
+pub fn bad_origin(headers: &HeaderMap) -> Response {
+    tracing::debug!(origin = ?headers.get(header::ORIGIN), "a foreign origin was refused");
+    (StatusCode::FORBIDDEN, Json(json!({ "error": "bad_origin" }))).into_response()
+}
