@@ -18,7 +18,7 @@ use super::AppState;
 
 /// Empty where the app was not built: the server must build and run without Node.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/web-client/dist"]
+#[folder = "web-client/dist"]
 #[allow_missing = true]
 struct Embedded;
 

