@@ -1,26 +1,28 @@
 //! Accepts connections and serves the router on them, with the limits that the plain axum listener lacks: a deadline
 //! and a size for the head of a request, a bounded number of connections, TLS.
 //!
-//! The protocol is chosen before the first byte (HTTP/1 without TLS, else by ALPN): waiting to guess it would be
-//! waiting without a deadline.
+//! The protocol is chosen before the first byte (HTTP/1 without TLS, else by ALPN): hyper-util's `auto` guesses it from
+//! the first bytes and waits for those without a deadline, even when told to speak only one.
 
 use std::{
     convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Router, body::Body};
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -42,6 +44,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 64;
+/// A silent HTTP/2 connection is asked this often whether it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Connections that wait to be accepted: a class presses *reload* at once.
 const BACKLOG: i32 = 4096;
 /// After a failed accept (no file descriptors left).
@@ -62,6 +66,7 @@ struct Shared {
     router: Router,
     tls: Option<TlsAcceptor>,
     header_timeout: Duration,
+    stop: watch::Receiver<bool>,
 }
 
 impl Listener {
@@ -94,13 +99,13 @@ impl Listener {
         limits: Limits,
         mut stop: watch::Receiver<bool>,
     ) {
-        let shared = Shared { router, tls, header_timeout: limits.header_timeout() };
+        let header_timeout = limits.header_timeout();
+        let shared = Shared { router, tls, header_timeout, stop: stop.clone() };
         let connections = Connections::new(limits.connections, limits.connections_per_address);
-        let graceful = GracefulShutdown::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -108,7 +113,7 @@ impl Listener {
                         tracing::debug!("a connection over the limit was closed");
                         continue;
                     };
-                    tokio::spawn(connection(shared.clone(), stream, permit, graceful.watcher()));
+                    tokio::spawn(connection(shared.clone(), stream, peer.ip().to_canonical(), permit));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -118,7 +123,6 @@ impl Listener {
         }
         drop(self.tcp);
         let drained = async {
-            graceful.shutdown().await;
             while connections.open() > 0 {
                 tokio::time::sleep(BREATH).await;
             }
@@ -130,71 +134,99 @@ impl Listener {
 }
 
 /// One connection from its first byte to its last; a WebSocket keeps the permit on.
-async fn connection(shared: Shared, stream: TcpStream, permit: Permit, watcher: Watcher) {
-    let peer = stream.peer_addr().map(|peer| peer.ip().to_canonical());
-    let Ok(peer) = peer else { return };
+async fn connection(shared: Shared, stream: TcpStream, peer: IpAddr, permit: Permit) {
     // Small frames must not wait for each other; on failure they are only slower.
     let _ = stream.set_nodelay(true);
-    let permit = Arc::new(permit);
+    let visitor = Visitor { router: shared.router.clone(), peer, permit: Arc::new(permit) };
     let Some(tls) = shared.tls.clone() else {
-        return serve_http(&shared, stream, Protocol::Http1, peer, permit, watcher).await;
+        return serve_http1(shared, stream, visitor).await;
     };
     match timeout(shared.header_timeout, tls.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let protocol = if two { Protocol::Http2 } else { Protocol::Http1 };
-            serve_http(&shared, stream, protocol, peer, permit, watcher).await;
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            serve_http2(shared, stream, visitor).await;
         }
+        Ok(Ok(stream)) => serve_http1(shared, stream, visitor).await,
         Ok(Err(error)) => tracing::trace!(%error, "TLS handshake failed"),
         Err(_) => tracing::trace!("TLS handshake took too long"),
     }
 }
 
-#[derive(Clone, Copy)]
-enum Protocol {
-    Http1,
-    Http2,
+/// Resolves at shutdown.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A lost sender is a shutdown too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn serve_http(
-    shared: &Shared,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    protocol: Protocol,
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+struct Visitor {
+    router: Router,
     peer: IpAddr,
     permit: Arc<Permit>,
-    watcher: Watcher,
-) {
-    let router = shared.router.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ClientAddress(peer));
-        request.extensions_mut().insert(permit.clone());
-        let answer = router.clone().oneshot(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
-    });
-    let builder = builder(protocol, shared.header_timeout);
-    let served =
-        watcher.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
-    if let Err(error) = served.await {
+}
+
+impl Visitor {
+    async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        request.extensions_mut().insert(ClientAddress(self.peer));
+        request.extensions_mut().insert(self.permit);
+        self.router.oneshot(request.map(Body::new)).await
+    }
+}
+
+async fn serve_http1(mut shared: Shared, stream: impl Transport, visitor: Visitor) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.header_timeout)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service_fn(move |request| visitor.clone().answer(request)))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut shared.stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::trace!(%error, "connection ended");
     }
 }
 
-fn builder(protocol: Protocol, header_timeout: Duration) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_headers(HEADERS)
-        .max_buf_size(HEAD_BYTES);
-    builder
-        .http2()
+async fn serve_http2(mut shared: Shared, stream: impl Transport, visitor: Visitor) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let first = asked.clone();
+    let service = service_fn(move |request| {
+        first.store(true, Ordering::Relaxed);
+        visitor.clone().answer(request)
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(HEAD_BYTES as u32)
         .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(Some(Duration::from_secs(20)));
-    match protocol {
-        Protocol::Http1 => builder.http1_only(),
-        Protocol::Http2 => builder.http2_only(),
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let silence = timeout(shared.header_timeout, connection.as_mut());
+    let ended = match silence.await {
+        Ok(ended) => ended,
+        // Keep-alive starts after the first frames; whoever sends none would stay for ever.
+        Err(_) if !asked.load(Ordering::Relaxed) => return,
+        Err(_) => tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut shared.stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "connection ended");
     }
 }
+
+/// A plain or TLS stream.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}

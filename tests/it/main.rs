@@ -1,1 +1,5 @@
+//! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
+mod config_cli;
+mod server;
+mod shell;
