@@ -4,6 +4,7 @@
 //! storage, sfu, cluster, auth → school → http → app.
 
 pub mod app;
+pub mod cluster;
 pub mod config;
 pub mod http;
 pub mod telemetry;
