@@ -98,7 +98,7 @@ pub enum Command {
 }
 
 /// Who may read a chat line or see a student's camera.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum Recipients {
@@ -108,7 +108,7 @@ pub enum Recipients {
 }
 
 /// What students may do in the chat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum ChatMode {
@@ -120,7 +120,7 @@ pub enum ChatMode {
 }
 
 /// Why somebody was put out; the director sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum RemovalReason {

@@ -183,7 +183,7 @@ pub struct Logged {
 }
 
 /// Why an attachment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum LeftReason {
@@ -198,7 +198,7 @@ pub enum LeftReason {
 }
 
 /// Why a lesson is paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum PauseReason {
@@ -206,7 +206,7 @@ pub enum PauseReason {
 }
 
 /// Why a lesson ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum EndReason {

@@ -84,7 +84,7 @@ impl TS for Chain {
 }
 
 /// A place in a lesson's log: the number of the last event seen and the chain there. Number 0 is before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]
 pub struct Position {
     pub number: u64,

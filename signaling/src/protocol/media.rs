@@ -86,7 +86,7 @@ impl Slot {
 }
 
 /// What a participant chooses to receive; the first thing to save on paid mobile data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum ReceiveMode {
@@ -98,7 +98,7 @@ pub enum ReceiveMode {
 }
 
 /// A camera that is on the receiver's screen, with the size it is drawn at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]
 pub struct WantedVideo {
     pub user: UserId,

@@ -84,7 +84,7 @@ pub struct Localized {
 }
 
 /// Where a lesson stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum Phase {
@@ -113,7 +113,7 @@ pub struct Participant {
 }
 
 /// One track of a participant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]
 pub struct PublishedTrack {
     pub source: Source,
