@@ -129,4 +129,6 @@ pub enum RemovalReason {
     WrongClass,
     Impersonation,
     Other,
+    /// The school withdrew the right to be here; written by the server only.
+    Withdrawn,
 }

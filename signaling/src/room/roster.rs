@@ -226,6 +226,17 @@ impl Room {
         Ok(())
     }
 
+    /// The school withdrew the right to be here: out, and not in again.
+    pub fn decide_put_out(&self, user: UserId) -> Vec<Event> {
+        match self.roster.member(user) {
+            Some(m) if m.presence != Presence::Gone => {
+                let (reason, note) = (RemovalReason::Withdrawn, None);
+                vec![Event::Removed { user, by: user, reason, note, keep_out: true }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// A cut line after its grace; nothing when a later attachment exists.
     pub fn decide_cut(&self, user: UserId, session: SessionId, attach: Attach) -> Vec<Event> {
         match self.roster.member(user) {

@@ -1,0 +1,194 @@
+//! What waits for the log: two lanes, decided together on one head and written by one append at a time.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+use crate::{
+    protocol::{
+        Attach, CloseCode, Command, CommandId, ErrorCode, Event, Logged, Position, SessionId, UserId,
+        event::EndReason, limits,
+    },
+    room::{Context, Room, chain, roster::Arrival},
+};
+
+use super::{outbox::Outbox, registry::Entry, seats::SeatId};
+
+/// Something to decide.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub wish: Wish,
+    /// `None` = the server itself.
+    pub sender: Option<UserId>,
+    pub command: CommandId,
+}
+
+/// What is wished.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    Command {
+        seat: SeatId,
+        by: (SessionId, Attach),
+        command: Command,
+        line_writer: Option<UserId>,
+    },
+    Arrive(Box<Knock>),
+    Cut {
+        user: UserId,
+        session: SessionId,
+        attach: Attach,
+    },
+    /// The school withdrew a right.
+    PutOut {
+        user: UserId,
+    },
+    Pause,
+    End(EndReason),
+}
+
+/// Somebody at the door, with the way to answer.
+#[derive(Debug)]
+pub(crate) struct Knock {
+    pub entry: Entry,
+    pub arrival: Arrival,
+    pub position: Option<Position>,
+    pub outbox: Outbox,
+    pub reply: oneshot::Sender<Result<SeatId, CloseCode>>,
+}
+
+/// Why an intent came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Error(ErrorCode),
+    Door(CloseCode),
+}
+
+/// An intent with the events it led to (none: it changed nothing, and is acknowledged all the same).
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub intent: Intent,
+    pub events: Vec<Logged>,
+}
+
+/// A batch ready to be written.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub decided: Vec<Decided>,
+    pub refused: Vec<(Intent, Refusal)>,
+}
+
+/// The two lanes. Bounded by [`limits::APPEND_QUEUE`]: more is answered `busy`.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    safety: VecDeque<Intent>,
+    ordinary: VecDeque<Intent>,
+}
+
+/// Intents in one append: bounds the statement and the time others wait.
+const BATCH: usize = 128;
+
+impl Lanes {
+    /// Queues an intent, or gives it back when there is no room.
+    pub(crate) fn push(&mut self, intent: Intent) -> Result<(), Intent> {
+        let first = intent.is_safety();
+        if self.len() >= limits::APPEND_QUEUE && !first {
+            return Err(intent);
+        }
+        let lane = if first { &mut self.safety } else { &mut self.ordinary };
+        lane.push_back(intent);
+        Ok(())
+    }
+
+    /// Puts a batch that must be decided again in front, in its order.
+    pub(crate) fn put_back(&mut self, intents: impl DoubleEndedIterator<Item = Intent>) {
+        for intent in intents.rev() {
+            self.safety.push_front(intent);
+        }
+    }
+
+    /// The next batch: safety first.
+    pub(crate) fn take(&mut self) -> Vec<Intent> {
+        let safety = self.safety.len().min(BATCH);
+        let ordinary = self.ordinary.len().min(BATCH - safety);
+        self.safety.drain(..safety).chain(self.ordinary.drain(..ordinary)).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.safety.len() + self.ordinary.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Intent {
+    /// Withdrawals and the end of things are served before chat.
+    fn is_safety(&self) -> bool {
+        use Command as C;
+        match &self.wish {
+            Wish::Command { command, .. } => matches!(
+                command,
+                C::Remove { .. }
+                    | C::Mute { .. }
+                    | C::MuteAll {}
+                    | C::TakeFloor { .. }
+                    | C::RevokeCamera { .. }
+                    | C::StopSource { .. }
+                    | C::SetLocked { .. }
+                    | C::End {}
+            ),
+            Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => true,
+            Wish::Arrive(_) | Wish::Cut { .. } => false,
+        }
+    }
+
+    fn decide(&self, room: &Room, now_ms: u64) -> Result<Vec<Event>, Refusal> {
+        match &self.wish {
+            Wish::Command { by: connection, command, line_writer, .. } => {
+                let by = self.sender.ok_or(Refusal::Error(ErrorCode::Superseded))?;
+                if room.roster.member(by).is_none_or(|m| (m.last.session, m.last.attach) != *connection) {
+                    return Err(Refusal::Error(ErrorCode::Superseded));
+                }
+                let context = Context { now_ms, line_writer: *line_writer };
+                room.decide(by, command, &context).map_err(Refusal::Error)
+            }
+            Wish::Arrive(knock) => room.decide_arrival(&knock.arrival).map_err(Refusal::Door),
+            Wish::Cut { user, session, attach } => Ok(room.decide_cut(*user, *session, *attach)),
+            Wish::PutOut { user } => Ok(room.decide_put_out(*user)),
+            Wish::Pause => Ok(room.decide_pause()),
+            Wish::End(reason) => Ok(room.decide_end(*reason)),
+        }
+    }
+}
+
+/// Decides a batch in order, each intent on what the ones before it led to. Changes nothing.
+pub(crate) fn plan(room: &Room, intents: Vec<Intent>, now_ms: u64) -> Plan {
+    let mut scratch = room.clone();
+    let mut plan = Plan { decided: Vec::new(), refused: Vec::new() };
+    for intent in intents {
+        match intent.decide(&scratch, now_ms) {
+            Ok(events) => {
+                let events = events.into_iter().map(|event| {
+                    let at = now_ms.max(scratch.at);
+                    let logged = chain::log(scratch.head, at, intent.sender, intent.command, event);
+                    scratch.apply(&logged);
+                    logged
+                });
+                let events = events.collect();
+                plan.decided.push(Decided { intent, events });
+            }
+            Err(refusal) => plan.refused.push((intent, refusal)),
+        }
+    }
+    plan
+}
+
+/// The numbers of the lines that these events strike out.
+pub(crate) fn erased(events: &[Logged]) -> Vec<u64> {
+    let struck = |logged: &Logged| match logged.event {
+        Event::LineDeleted { number, .. } => Some(number),
+        _ => None,
+    };
+    events.iter().filter_map(struck).collect()
+}

@@ -1,0 +1,222 @@
+//! Memory twins of the ports: for tests, here and in other crates.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+
+use crate::protocol::{Chain, Event, LessonId, Logged, Person, Position, UserId};
+
+use super::ports::{
+    Admissions, AppendError, Batch, Bus, Clock, Journal, MediaError, MediaOrder, MediaPlane, Roll,
+    Unavailable,
+};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A journal that forgets with the process. Can be told to be down, or to answer late.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    logs: Mutex<HashMap<LessonId, Vec<Logged>>>,
+    down: AtomicBool,
+    delay_ms: AtomicU64,
+    reads: AtomicU64,
+}
+
+impl MemoryJournal {
+    /// From now on every call fails, or works again.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on every append takes this long.
+    pub fn set_delay_ms(&self, ms: u64) {
+        self.delay_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// A copy of a lesson's log.
+    pub fn log(&self, lesson: LessonId) -> Vec<Logged> {
+        lock(&self.logs).get(&lesson).cloned().unwrap_or_default()
+    }
+
+    /// Replaces a log behind the hub's back: a restored backup.
+    pub fn replace(&self, lesson: LessonId, log: Vec<Logged>) {
+        lock(&self.logs).insert(lesson, log);
+    }
+
+    /// Reads answered so far.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    fn check(&self) -> Result<(), Unavailable> {
+        if self.down.load(Ordering::SeqCst) { Err(Unavailable("told to be down".into())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn append(&self, batch: Batch) -> Result<(), AppendError> {
+        let delay = self.delay_ms.load(Ordering::SeqCst);
+        if delay > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
+        }
+        self.check()?;
+        let mut logs = lock(&self.logs);
+        let log = logs.entry(batch.lesson).or_default();
+        for new in &batch.events {
+            let known = log.iter().rev().find(|old| old.sender == new.sender && old.command == new.command);
+            if let (Some(old), Some(sender)) = (known, new.sender) {
+                return Err(AppendError::Known { sender, command: new.command, number: old.number });
+            }
+        }
+        if log.len() as u64 != batch.head.number {
+            return Err(AppendError::Conflict);
+        }
+        for number in batch.erase {
+            if let Some(Event::Said { text, .. }) =
+                log.get_mut(number as usize - 1).map(|logged| &mut logged.event)
+            {
+                *text = None;
+            }
+        }
+        log.extend(batch.events);
+        Ok(())
+    }
+
+    async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
+        self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(self.log(lesson).into_iter().skip(after as usize).take(limit).collect())
+    }
+
+    async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {
+        self.check()?;
+        let head = |lesson: &LessonId| {
+            let last = self.log(*lesson).pop()?;
+            Some((*lesson, Position { number: last.number, chain: last.chain }))
+        };
+        Ok(lessons.iter().filter_map(head).collect())
+    }
+
+    async fn chat(
+        &self,
+        lesson: LessonId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Logged>, Unavailable> {
+        self.check()?;
+        let mut lines = self.log(lesson);
+        lines.retain(|l| {
+            matches!(l.event, Event::Said { .. }) && before.is_none_or(|before| l.number < before)
+        });
+        Ok(lines.split_off(lines.len().saturating_sub(limit)))
+    }
+
+    async fn origin(&self, _: LessonId) -> Result<Chain, Unavailable> {
+        self.check()?;
+        Ok(Chain(7))
+    }
+}
+
+/// The bus of a single node: nobody else listens.
+#[derive(Debug, Default)]
+pub struct NullBus;
+
+#[async_trait]
+impl Bus for NullBus {
+    async fn publish(&self, _: LessonId, _: &[Logged]) {}
+}
+
+/// A school of fixed lists.
+#[derive(Debug, Default)]
+pub struct MemoryAdmissions {
+    rolls: Mutex<HashMap<LessonId, Roll>>,
+    visitors: Mutex<HashMap<UserId, Person>>,
+    notices: Mutex<Vec<(LessonId, Logged, Vec<Logged>)>>,
+}
+
+impl MemoryAdmissions {
+    pub fn set_roll(&self, roll: Roll) {
+        lock(&self.rolls).insert(roll.info.lesson, roll);
+    }
+
+    pub fn add_visitor(&self, person: Person) {
+        lock(&self.visitors).insert(person.user, person);
+    }
+
+    /// What the director was told.
+    pub fn notices(&self) -> Vec<(LessonId, Logged, Vec<Logged>)> {
+        lock(&self.notices).clone()
+    }
+}
+
+#[async_trait]
+impl Admissions for MemoryAdmissions {
+    async fn roll(&self, lesson: LessonId) -> Result<Option<Roll>, Unavailable> {
+        Ok(lock(&self.rolls).get(&lesson).cloned())
+    }
+
+    async fn person(&self, _: LessonId, user: UserId) -> Result<Option<Person>, Unavailable> {
+        Ok(lock(&self.visitors).get(&user).cloned())
+    }
+
+    async fn notify_director(&self, lesson: LessonId, cause: Logged, recent: Vec<Logged>) {
+        lock(&self.notices).push((lesson, cause, recent));
+    }
+}
+
+/// A clock that follows tokio's (virtual) time from a fixed start.
+#[derive(Debug)]
+pub struct ManualClock {
+    start_ms: u64,
+    origin: tokio::time::Instant,
+}
+
+impl ManualClock {
+    pub fn starting_at(start_ms: u64) -> Self {
+        Self { start_ms, origin: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> u64 {
+        self.start_ms + u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A media plane that carries nothing: it answers descriptions and remembers its orders.
+#[derive(Debug, Default)]
+pub struct RecordingMedia {
+    orders: Mutex<Vec<String>>,
+}
+
+impl RecordingMedia {
+    /// The orders since the last call, one line each.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.orders))
+    }
+}
+
+impl MediaPlane for RecordingMedia {
+    fn order(&self, order: MediaOrder) {
+        let line = format!("{order:?}");
+        lock(&self.orders).push(line.split(", reply").next().unwrap_or_default().to_owned());
+        let sdp = |text: &str| Ok::<_, MediaError>(text.to_owned());
+        match order {
+            MediaOrder::Publish { reply, .. } => drop(reply.send(sdp("answer"))),
+            MediaOrder::Subscribe { reply, .. } | MediaOrder::RestartSubscriber { reply, .. } => {
+                drop(reply.send(sdp("offer")));
+            }
+            MediaOrder::SubscriberAnswer { reply, .. } => drop(reply.send(Ok(()))),
+            _ => {}
+        }
+    }
+}

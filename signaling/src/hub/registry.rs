@@ -1,0 +1,196 @@
+//! The hub: lesson → room task. Sharded maps; nothing else is shared between lessons.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::protocol::{
+    CloseCode, CommandId, IncarnationId, LessonId, Phase, Position, Role, SessionId, UserId, limits,
+};
+
+use super::{
+    outbox::{OutboxReader, outbox},
+    ports::{Admissions, Bus, Clock, Journal, MediaEvent, MediaPlane},
+    room_task::{self, RoomMessage},
+    session::Attached,
+    watch,
+};
+
+/// The durations of a lesson's life; the defaults are [`limits`].
+#[derive(Clone, Copy, Debug)]
+pub struct HubConfig {
+    /// This process start.
+    pub incarnation: IncarnationId,
+    pub no_adult_pause: Duration,
+    pub no_adult_close: Duration,
+    pub cut_grace: Duration,
+    /// A room without sessions is closed after this.
+    pub empty_room: Duration,
+    /// How often the heads of all local lessons are compared with the journal.
+    pub head_check: Duration,
+}
+
+impl HubConfig {
+    /// The promises of the design.
+    pub fn new(incarnation: IncarnationId) -> Self {
+        Self {
+            incarnation,
+            no_adult_pause: limits::NO_ADULT_PAUSE,
+            no_adult_close: limits::NO_ADULT_CLOSE,
+            cut_grace: limits::CUT_GRACE,
+            empty_room: Duration::from_secs(60),
+            head_check: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The world, as the hub reaches it.
+#[derive(Clone)]
+pub struct Ports {
+    pub journal: Arc<dyn Journal>,
+    pub bus: Arc<dyn Bus>,
+    pub admissions: Arc<dyn Admissions>,
+    pub clock: Arc<dyn Clock>,
+    pub media: Arc<dyn MediaPlane>,
+}
+
+/// Somebody with a verified ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub user: UserId,
+    pub role: Role,
+    pub visit: bool,
+    pub lesson: LessonId,
+    pub session: SessionId,
+    /// The ticket's id: command id of the `attached` event, which makes the ticket single-use.
+    pub ticket: CommandId,
+}
+
+/// A lesson that is open on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LessonNow {
+    pub lesson: LessonId,
+    pub phase: Phase,
+    pub students_present: u32,
+    pub teacher_present: bool,
+}
+
+/// All lessons of this node.
+pub struct Hub {
+    pub(crate) config: HubConfig,
+    pub(crate) ports: Ports,
+    rooms: DashMap<LessonId, Room>,
+    /// Set on shutdown: nobody enters any more.
+    closing: Mutex<bool>,
+}
+
+struct Room {
+    queue: mpsc::Sender<RoomMessage>,
+    now: Arc<Mutex<Option<LessonNow>>>,
+}
+
+/// Messages waiting for one room: frames of a thousand people in a burst. Full → `busy` to the sender.
+const ROOM_QUEUE: usize = 4_096;
+
+impl Hub {
+    /// Starts the hub's own tasks: head checks and the distribution of media events.
+    pub fn start(config: HubConfig, ports: Ports, media_events: mpsc::Receiver<MediaEvent>) -> Arc<Self> {
+        let hub = Arc::new(Self { config, ports, rooms: DashMap::new(), closing: Mutex::new(false) });
+        tokio::spawn(watch::heads(Arc::downgrade(&hub)));
+        tokio::spawn(watch::media(Arc::downgrade(&hub), media_events));
+        hub
+    }
+
+    /// Puts somebody into a lesson. With a position, the missing events follow the welcome; without, a snapshot is in it.
+    pub async fn attach(
+        self: &Arc<Self>,
+        entry: Entry,
+        position: Option<Position>,
+    ) -> Result<(Attached, OutboxReader), CloseCode> {
+        // A room may close in the moment we knock: knock once more, at the new one.
+        for _ in 0..2 {
+            if self.is_closing() {
+                return Err(CloseCode::Draining);
+            }
+            let queue = self.room(entry.lesson);
+            let (outbox, reader) = outbox();
+            let (reply, answer) = oneshot::channel();
+            let message = RoomMessage::Attach { entry, position, outbox: outbox.clone(), reply };
+            if queue.send(message).await.is_ok()
+                && let Ok(outcome) = answer.await
+            {
+                return outcome.map(|seat| (Attached::new(seat, queue, outbox), reader));
+            }
+        }
+        Err(CloseCode::Unavailable)
+    }
+
+    fn room(self: &Arc<Self>, lesson: LessonId) -> mpsc::Sender<RoomMessage> {
+        let entry = self.rooms.entry(lesson).or_insert_with(|| self.open(lesson));
+        if !entry.queue.is_closed() {
+            return entry.queue.clone();
+        }
+        drop(entry);
+        let room = self.open(lesson);
+        let queue = room.queue.clone();
+        self.rooms.insert(lesson, room);
+        queue
+    }
+
+    fn open(self: &Arc<Self>, lesson: LessonId) -> Room {
+        let (queue, messages) = mpsc::channel(ROOM_QUEUE);
+        let now = Arc::new(Mutex::new(None));
+        tokio::spawn(room_task::run(self.clone(), lesson, messages, queue.downgrade(), now.clone()));
+        Room { queue, now }
+    }
+
+    /// Called by a room task as its last act.
+    pub(crate) fn forget(&self, lesson: LessonId) {
+        self.rooms.remove_if(&lesson, |_, room| room.queue.is_closed());
+    }
+
+    /// How the lessons that are open here stand; others are absent.
+    pub fn phases(&self, lessons: &[LessonId]) -> Vec<LessonNow> {
+        let now = |room: &Room| *room.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lessons.iter().filter_map(|lesson| self.rooms.get(lesson).and_then(|room| now(&room))).collect()
+    }
+
+    /// The school withdrew a right: the person is put out of the lesson, or of all lessons.
+    pub async fn withdraw(&self, user: UserId, lesson: Option<LessonId>) {
+        for queue in self.queues(lesson).into_values() {
+            let _ = queue.send(RoomMessage::Withdraw { user }).await;
+        }
+    }
+
+    /// Tells every connection to go elsewhere, and ends.
+    pub async fn shutdown(&self) {
+        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        for queue in self.queues(None).into_values() {
+            let _ = queue.send(RoomMessage::Drain).await;
+            queue.closed().await;
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The queue of a room that is open here.
+    pub(crate) fn queue_to(&self, lesson: LessonId) -> Option<mpsc::Sender<RoomMessage>> {
+        self.rooms.get(&lesson).map(|room| room.queue.clone())
+    }
+
+    /// The queues of one lesson, or of all.
+    pub(crate) fn queues(&self, lesson: Option<LessonId>) -> HashMap<LessonId, mpsc::Sender<RoomMessage>> {
+        self.rooms
+            .iter()
+            .filter(|room| lesson.is_none_or(|lesson| lesson == *room.key()))
+            .map(|room| (*room.key(), room.queue.clone()))
+            .collect()
+    }
+}

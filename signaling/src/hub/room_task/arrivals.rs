@@ -1,0 +1,187 @@
+//! Coming in and going away.
+
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    protocol::{
+        Attach, CloseCode, LegKind, Person, Position, ReceiveMode, Role, ServerFrame, UserId, VERSION,
+        frame::Welcome, limits,
+    },
+    room::roster::{Arrival, Presence},
+};
+
+use super::{Cut, RoomTask};
+use crate::hub::{
+    appender::{Intent, Knock, Wish},
+    outbox::Outbox,
+    ports::MediaOrder,
+    registry::Entry,
+    render,
+    seats::{Seat, SeatId},
+};
+
+impl RoomTask {
+    /// Somebody with a ticket: queued to be decided like everything else.
+    pub(super) async fn knock(
+        &mut self,
+        entry: Entry,
+        position: Option<Position>,
+        outbox: Outbox,
+        reply: oneshot::Sender<Result<SeatId, CloseCode>>,
+    ) {
+        if let Err(code) = self.know(entry.user).await {
+            let _ = reply.send(Err(code));
+            return;
+        }
+        let arrival = Arrival {
+            user: entry.user,
+            role: entry.role,
+            visit: entry.visit,
+            session: entry.session,
+            incarnation: self.hub.config.incarnation,
+        };
+        let knock = Knock { entry, arrival, position, outbox, reply };
+        let intent =
+            Intent { wish: Wish::Arrive(Box::new(knock)), sender: Some(entry.user), command: entry.ticket };
+        self.queue(intent);
+    }
+
+    /// Makes sure that the name of an arrival is known, also of one who is not on the roll.
+    async fn know(&mut self, user: UserId) -> Result<(), CloseCode> {
+        if self.people.contains_key(&user) {
+            return Ok(());
+        }
+        match self.hub.ports.admissions.person(self.lesson, user).await {
+            Ok(Some(person)) => {
+                self.people.insert(user, person);
+                Ok(())
+            }
+            Ok(None) => Err(CloseCode::NotAdmitted),
+            Err(_) => Err(CloseCode::Unavailable),
+        }
+    }
+
+    /// The `attached` event is in the log and folded: give the connection its seat and its welcome.
+    pub(super) fn seat(&mut self, knock: Knock, attach: Attach) {
+        let entry = knock.entry;
+        let fresh = knock.position.is_none();
+        self.unseat_before(&entry, fresh);
+        let seat = Seat {
+            user: entry.user,
+            role: entry.role,
+            session: entry.session,
+            attach,
+            outbox: knock.outbox,
+            last_heard: Instant::now(),
+            mode: ReceiveMode::default(),
+            cameras: Vec::new(),
+            camera_slots: None,
+            table: Vec::new(),
+        };
+        self.welcome(&seat, knock.position);
+        self.cuts.retain(|cut| cut.user != entry.user);
+        let id = self.seats.add(seat);
+        self.empty_since = None;
+        if knock.reply.send(Ok(id)).is_err() {
+            self.disconnected(id);
+        }
+    }
+
+    /// The person's former connection ends here. Its media ends with it, unless this is a reconnect of the same page.
+    fn unseat_before(&mut self, entry: &Entry, fresh: bool) {
+        let former = self.seats.id_of(entry.user).and_then(|id| self.seats.remove(id));
+        if let Some(seat) = &former {
+            seat.outbox.close(CloseCode::Replaced);
+            if seat.session != entry.session {
+                self.close_legs(seat);
+            }
+        }
+        if fresh {
+            for kind in [LegKind::Publisher, LegKind::Subscriber] {
+                let leg = crate::hub::ports::Leg {
+                    lesson: self.lesson,
+                    user: entry.user,
+                    session: entry.session,
+                    kind,
+                };
+                self.hub.ports.media.order(MediaOrder::Close { leg });
+            }
+        }
+    }
+
+    fn welcome(&self, seat: &Seat, position: Option<Position>) {
+        let missing = position.and_then(|position| self.missing_since(position));
+        let snapshot = missing.is_none().then(|| self.room.snapshot(seat.user, seat.role));
+        seat.outbox.send(&ServerFrame::Welcome(Box::new(Welcome {
+            version: VERSION,
+            user: seat.user,
+            role: seat.role,
+            session: seat.session,
+            attach: seat.attach,
+            lesson: self.roll.info.clone(),
+            people: self.people_for(seat.user, seat.role),
+            snapshot,
+            server_time: self.hub.ports.clock.now_ms(),
+        })));
+        for (logged, audience) in missing.into_iter().flatten() {
+            seat.outbox.push(match &audience.others {
+                Some(others) if !audience.readers.include(seat.user, seat.role) => {
+                    render::instead(logged, others)
+                }
+                _ => render::event(logged),
+            });
+        }
+    }
+
+    /// Whose names this person may know from the start.
+    fn people_for(&self, user: UserId, role: Role) -> Vec<Person> {
+        let all = role != Role::Student || self.people.len() <= limits::FULL_ROSTER_PEOPLE;
+        self.people
+            .values()
+            .filter(|p| all || p.user == user || p.role != Role::Student || self.named.contains(&p.user))
+            .cloned()
+            .collect()
+    }
+
+    /// The socket is gone: the place is kept for the grace of a cut line, media goes on.
+    pub(super) fn disconnected(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.remove(id) else { return };
+        let due = Instant::now() + self.hub.config.cut_grace;
+        self.cuts.push(Cut { due, user: seat.user, session: seat.session, attach: seat.attach });
+        if self.seats.is_empty() {
+            self.empty_since = Some(Instant::now());
+        }
+    }
+
+    /// After a restart the fold still says *here* of people whose connections died with the old process.
+    pub(super) fn expect_the_cut_off(&mut self) {
+        let due = Instant::now() + self.hub.config.cut_grace;
+        let here = self.room.roster.members().filter(|(_, member)| member.presence == Presence::Here);
+        self.cuts = here
+            .map(|(user, member)| Cut { due, user, session: member.last.session, attach: member.last.attach })
+            .collect();
+    }
+
+    /// The school withdrew the right to be here.
+    pub(super) fn withdraw(&mut self, user: UserId) {
+        self.shut(user);
+        self.queue_own(Wish::PutOut { user });
+    }
+
+    /// Takes somebody's connection away.
+    pub(super) fn unseat(&mut self, user: UserId, code: CloseCode) {
+        if let Some(seat) = self.seats.id_of(user).and_then(|id| self.seats.remove(id)) {
+            self.close_legs(&seat);
+            seat.outbox.close(code);
+        }
+        if self.seats.is_empty() {
+            self.empty_since = Some(Instant::now());
+        }
+    }
+
+    pub(super) fn close_legs(&self, seat: &Seat) {
+        for kind in [LegKind::Publisher, LegKind::Subscriber] {
+            self.hub.ports.media.order(MediaOrder::Close { leg: seat.leg(self.lesson, kind) });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The way into the log: take off with a batch, land with its outcome.
+
+use crate::{
+    protocol::{Attach, CloseCode, ErrorCode, Event, LeftReason, Logged, ServerFrame},
+    room::chain,
+};
+
+use super::{Flight, RoomTask};
+use crate::hub::{
+    appender::{self, Decided, Intent, Refusal, Wish},
+    ports::{AppendError, Batch, Unavailable},
+};
+
+/// Events read at once when catching up.
+const CATCH_UP: usize = 500;
+
+impl RoomTask {
+    /// Starts the next append, when none is in flight and something waits. Intents that change nothing are answered at once.
+    pub(super) fn take_off(&mut self) {
+        while self.flight.is_none() && !self.lanes.is_empty() {
+            let now_ms = self.hub.ports.clock.now_ms();
+            let plan = appender::plan(&self.room, self.lanes.take(), now_ms);
+            for (intent, refusal) in plan.refused {
+                self.refuse(intent, refusal);
+            }
+            let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
+            if events.is_empty() {
+                for decided in plan.decided {
+                    self.committed(decided);
+                }
+                continue;
+            }
+            let erase = appender::erased(&events);
+            let batch = Batch { lesson: self.lesson, head: self.room.head, events, erase };
+            let journal = self.hub.ports.journal.clone();
+            let append = Box::pin(async move { journal.append(batch).await });
+            self.flight = Some(Flight { decided: plan.decided, append });
+        }
+    }
+
+    /// The append is over.
+    pub(super) async fn landed(&mut self, outcome: Result<(), AppendError>) {
+        let Some(flight) = self.flight.take() else { return };
+        match outcome {
+            Ok(()) => self.all_committed(flight.decided).await,
+            Err(AppendError::Conflict) => self.decide_again(flight.decided).await,
+            Err(AppendError::Known { sender, command, number }) => {
+                let known = |d: &Decided| d.intent.sender == Some(sender) && d.intent.command == command;
+                let (known, others): (Vec<_>, Vec<_>) = flight.decided.into_iter().partition(known);
+                for decided in known {
+                    self.answer_known(decided.intent, number);
+                }
+                self.lanes.put_back(others.into_iter().map(|d| d.intent));
+            }
+            Err(AppendError::Unavailable(error)) => {
+                tracing::warn!(lesson = %self.lesson, %error, "append failed");
+                self.refuse_all(flight.decided, ErrorCode::Unavailable);
+            }
+        }
+    }
+
+    async fn all_committed(&mut self, decided: Vec<Decided>) {
+        let events: Vec<Logged> = decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
+        for decided in decided {
+            self.committed(decided);
+        }
+        self.hub.ports.bus.publish(self.lesson, &events).await;
+    }
+
+    /// Somebody wrote first: see what, then decide again on the new head.
+    async fn decide_again(&mut self, decided: Vec<Decided>) {
+        match self.catch_up().await {
+            Ok(()) => self.lanes.put_back(decided.into_iter().map(|d| d.intent)),
+            Err(_) => self.refuse_all(decided, ErrorCode::Unavailable),
+        }
+    }
+
+    fn refuse_all(&mut self, decided: Vec<Decided>, error: ErrorCode) {
+        for decided in decided {
+            self.refuse(decided.intent, Refusal::Error(error));
+        }
+        // A gate that was closed early for one of them opens again.
+        self.permitted.clear();
+        self.after_change();
+    }
+
+    /// Folds, tells and acknowledges one intent's events.
+    fn committed(&mut self, decided: Decided) {
+        let Decided { intent, events } = decided;
+        let mut attach = Attach::default();
+        for logged in &events {
+            if let Event::Attached { attach: given, .. } = logged.event {
+                attach = given;
+            }
+            self.fold(logged);
+            self.notify_director(logged);
+        }
+        match intent.wish {
+            Wish::Command { seat, .. } => {
+                if let Some(seat) = self.seats.get(seat) {
+                    let number = events.last().map_or(self.room.head.number, |logged| logged.number);
+                    seat.outbox.send(&ServerFrame::Accepted { id: intent.command, number });
+                }
+            }
+            Wish::Arrive(knock) => self.seat(*knock, attach),
+            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => {}
+        }
+        for logged in &events {
+            self.consequences(&logged.event);
+        }
+        self.after_change();
+    }
+
+    /// What an event means for connections.
+    pub(super) fn consequences(&mut self, event: &Event) {
+        match event {
+            Event::Left { user, reason: LeftReason::Chosen, .. } => self.unseat(*user, CloseCode::Left),
+            Event::Removed { user, keep_out, .. } => {
+                self.unseat(*user, if *keep_out { CloseCode::KeptOut } else { CloseCode::Removed });
+            }
+            Event::Ended { .. } => self.everybody_out(),
+            _ => {}
+        }
+    }
+
+    fn answer_known(&mut self, intent: Intent, number: u64) {
+        match intent.wish {
+            Wish::Command { seat, .. } => {
+                if let Some(seat) = self.seats.get(seat) {
+                    seat.outbox.send(&ServerFrame::Accepted { id: intent.command, number });
+                }
+            }
+            Wish::Arrive(knock) => {
+                let _ = knock.reply.send(Err(CloseCode::Ticket));
+            }
+            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => {}
+        }
+    }
+
+    pub(super) fn refuse(&mut self, intent: Intent, refusal: Refusal) {
+        match (intent.wish, refusal) {
+            (Wish::Command { seat, .. }, Refusal::Error(error)) => {
+                let Some(seat) = self.seats.get(seat) else { return };
+                let now_ms = self.hub.ports.clock.now_ms();
+                let retry_after_ms = match error {
+                    ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::TooFast => Some(1_000),
+                    ErrorCode::SlowMode => u32::try_from(self.room.chat.wait_ms(seat.user, now_ms)).ok(),
+                    _ => None,
+                };
+                seat.outbox.send(&ServerFrame::Refused { id: intent.command, error, retry_after_ms });
+            }
+            (Wish::Arrive(knock), Refusal::Door(code)) => {
+                let _ = knock.reply.send(Err(code));
+            }
+            (Wish::Arrive(knock), Refusal::Error(_)) => {
+                let _ = knock.reply.send(Err(CloseCode::Unavailable));
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads what the journal has beyond our head. A history that does not continue ours is folded anew and everybody reset.
+    pub(super) async fn catch_up(&mut self) -> Result<(), Unavailable> {
+        loop {
+            let events = self.hub.ports.journal.read(self.lesson, self.room.head.number, CATCH_UP).await?;
+            let count = events.len();
+            for logged in events {
+                if !continues(&self.room.head, &logged) {
+                    return self.refold().await;
+                }
+                self.fold(&logged);
+                self.consequences(&logged.event);
+            }
+            self.after_change();
+            if count < CATCH_UP {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn refold(&mut self) -> Result<(), Unavailable> {
+        tracing::error!(lesson = %self.lesson, number = self.room.head.number, "the journal holds another history");
+        let origin = self.hub.ports.journal.origin(self.lesson).await?;
+        let mut room = crate::room::Room::new(origin);
+        loop {
+            let events = self.hub.ports.journal.read(self.lesson, room.head.number, CATCH_UP).await?;
+            events.iter().for_each(|logged| room.apply(logged));
+            if events.len() < CATCH_UP {
+                break;
+            }
+        }
+        self.room = room;
+        self.ring.clear();
+        self.reset_all();
+        self.after_change();
+        Ok(())
+    }
+}
+
+/// True when an event is the next one of this history.
+fn continues(head: &crate::protocol::Position, logged: &Logged) -> bool {
+    let chain = chain::next(head.chain, logged.sender, logged.command, logged.event.kind());
+    logged.number == head.number + 1 && logged.chain == chain
+}

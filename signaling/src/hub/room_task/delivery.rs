@@ -1,0 +1,106 @@
+//! Telling: every event to everybody exactly once, rendered once per audience.
+
+use crate::{
+    protocol::{Event, Logged, Position, Role, ServerFrame, UserId},
+    room::audience::Audience,
+};
+
+use super::{RING, RoomTask};
+use crate::hub::{registry::LessonNow, render};
+
+/// Events that go to the director with a removal or report.
+const RECENT: usize = 50;
+
+impl RoomTask {
+    /// Folds one committed event and tells it to all seats.
+    pub(super) fn fold(&mut self, logged: &Logged) {
+        let audience = self.room.audience(&logged.event);
+        self.introduce(&logged.event);
+        self.room.apply(logged);
+        self.tell(logged, &audience);
+        if self.ring.len() == RING {
+            self.ring.pop_front();
+        }
+        self.ring.push_back((logged.clone(), audience));
+    }
+
+    fn tell(&self, logged: &Logged, audience: &Audience) {
+        if self.seats.is_empty() {
+            return;
+        }
+        let frame = render::event(logged);
+        match &audience.others {
+            None => self.seats.broadcast(&frame),
+            Some(others) => self.seats.split(audience.readers, &frame, &render::instead(logged, others)),
+        }
+    }
+
+    /// Names come before the event that needs them: of visitors to all, of the few who matter to a crowd's students.
+    fn introduce(&mut self, event: &Event) {
+        let user = match event {
+            Event::Attached { user, role, .. } if *role != Role::Student => *user,
+            Event::Said { user, .. }
+            | Event::HandRaised { user }
+            | Event::FloorGiven { user, .. }
+            | Event::Published { user, .. }
+                if self.room.is_crowd() =>
+            {
+                *user
+            }
+            _ => return,
+        };
+        let on_roll =
+            |user: UserId| self.roll.people.iter().any(|p| p.user == user && p.role != Role::Student);
+        if on_roll(user) || !self.named.insert(user) {
+            return;
+        }
+        if let Some(person) = self.people.get(&user) {
+            self.seats.broadcast(&render::frame(&ServerFrame::People { people: vec![person.clone()] }));
+        }
+    }
+
+    /// The events after a position, when they are still at hand and the history is the same one.
+    pub(super) fn missing_since(&self, position: Position) -> Option<Vec<&(Logged, Audience)>> {
+        if position == self.room.head {
+            return Some(Vec::new());
+        }
+        let known = |(logged, _): &(Logged, Audience)| {
+            logged.number == position.number && logged.chain == position.chain
+        };
+        let at = self.ring.iter().position(known)?;
+        Some(self.ring.iter().skip(at + 1).collect())
+    }
+
+    /// Everybody starts again from a snapshot.
+    pub(super) fn reset_all(&self) {
+        for (_, seat) in self.seats.iter() {
+            let snapshot = Box::new(self.room.snapshot(seat.user, seat.role));
+            let people = self.people.values().cloned().collect();
+            seat.outbox.send(&ServerFrame::Reset { snapshot, people });
+        }
+    }
+
+    /// Removals and reports reach the director, with the last events. Done by the node that wrote them.
+    pub(super) fn notify_director(&self, logged: &Logged) {
+        if !matches!(logged.event, Event::Removed { .. } | Event::Reported { .. }) {
+            return;
+        }
+        let skip = self.ring.len().saturating_sub(RECENT);
+        let recent = self.ring.iter().skip(skip).map(|(logged, _)| logged.clone()).collect();
+        let (admissions, lesson, cause) = (self.hub.ports.admissions.clone(), self.lesson, logged.clone());
+        tokio::spawn(async move { admissions.notify_director(lesson, cause, recent).await });
+    }
+
+    /// What follows from a changed state: gates, seats, and what the timetable page shows.
+    pub(super) fn after_change(&mut self) {
+        self.sync_permits();
+        self.reseat_all();
+        let now = LessonNow {
+            lesson: self.lesson,
+            phase: self.room.course.phase,
+            students_present: self.room.roster.students_present(),
+            teacher_present: self.room.roster.teacher_present(),
+        };
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now);
+    }
+}

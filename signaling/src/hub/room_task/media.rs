@@ -1,0 +1,199 @@
+//! Orders to the SFU: gates, slots, legs; and what it tells.
+
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    protocol::{
+        CloseCode, Command, LegKind, ReceiveMode, ServerFrame, Slot, Source, UserId, WantedVideo, limits,
+        media::OfferedTrack,
+    },
+    room::{
+        policy::{self, Action},
+        seating,
+    },
+};
+
+use super::RoomTask;
+use crate::hub::{
+    ports::{MediaError, MediaEvent, MediaOrder, SdpReply},
+    render,
+    seats::SeatId,
+};
+
+/// Camera slots of a subscriber leg: phones 2, laptops 6.
+const CAMERA_SLOTS: std::ops::RangeInclusive<u8> = 1..=6;
+
+impl RoomTask {
+    /// Orders the gates to be as the fold says; only differences are ordered.
+    pub(super) fn sync_permits(&mut self) {
+        let mut users: Vec<UserId> =
+            self.room.stage.tracks().map(|(publication, _)| publication.user).collect();
+        users.extend(self.permitted.keys().copied());
+        users.sort_unstable();
+        users.dedup();
+        for user in users {
+            self.permit(user, self.room.permits(user));
+        }
+    }
+
+    fn permit(&mut self, user: UserId, sources: Vec<Source>) {
+        if self.permitted.get(&user) == Some(&sources) {
+            return;
+        }
+        self.hub.ports.media.order(MediaOrder::Permit {
+            lesson: self.lesson,
+            user,
+            sources: sources.clone(),
+        });
+        self.permitted.insert(user, sources);
+    }
+
+    /// Withdrawals fail closed: the gate shuts now, the log confirms later.
+    pub(super) fn shut(&mut self, user: UserId) {
+        self.permit(user, Vec::new());
+    }
+
+    /// A withdrawal that its sender may order shuts the gate before it is written.
+    pub(super) fn close_gate_early(&mut self, by: UserId, command: &Command) {
+        let Some(role) = self.room.roster.role_of_present(by) else { return };
+        let situation = self.room.situation(by);
+        let may = |action| policy::may(role, action, &situation).is_ok();
+        match command {
+            Command::TakeFloor { user } if may(Action::TakeFloor) => self.shut(*user),
+            Command::Remove { user, .. } if may(Action::Remove) => self.shut(*user),
+            Command::Mute { user } if may(Action::MuteOther) => self.shut_source(*user, Source::Microphone),
+            Command::StopSource { user, source } if may(Action::StopSource) => {
+                self.shut_source(*user, *source)
+            }
+            Command::RevokeCamera { user } if may(Action::GrantCamera) => {
+                self.shut_source(*user, Source::Camera)
+            }
+            _ => {}
+        }
+    }
+
+    fn shut_source(&mut self, user: UserId, source: Source) {
+        let mut sources = self.room.permits(user);
+        sources.retain(|permitted| *permitted != source);
+        self.permit(user, sources);
+    }
+
+    /// Seats the stage anew for every receiver; only changed slots are told and ordered.
+    pub(super) fn reseat_all(&mut self) {
+        for id in self.seats.ids() {
+            self.reseat(id);
+        }
+    }
+
+    fn reseat(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let Some(demand) = seat.demand() else { return };
+        let table = seating::seat(&self.room, &demand, self.roll.info.teacher, &self.speakers, &seat.table);
+        let leg = seat.leg(self.lesson, LegKind::Subscriber);
+        for (index, new) in table.iter().enumerate() {
+            let old = seat.table.get(index).copied().unwrap_or(seating::Seat::EMPTY);
+            if old == *new {
+                continue;
+            }
+            let slot = Slot(u8::try_from(index).unwrap_or(u8::MAX));
+            if old.publication != new.publication {
+                seat.outbox.send(&ServerFrame::SlotAssigned { slot, publication: new.publication });
+            }
+            let (publication, cap) = (new.publication, new.cap);
+            self.hub.ports.media.order(MediaOrder::Assign { leg, slot, publication, cap });
+        }
+        if let Some(seat) = self.seats.get_mut(id) {
+            seat.table = table;
+        }
+    }
+
+    pub(super) fn receive(&mut self, id: SeatId, mode: ReceiveMode, mut cameras: Vec<WantedVideo>) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        cameras.truncate(limits::WANTED_VIDEOS);
+        seat.mode = mode;
+        seat.cameras = cameras;
+        self.reseat(id);
+    }
+
+    pub(super) fn publisher_offer(&mut self, id: SeatId, offer: String, tracks: Vec<OfferedTrack>) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let leg = seat.leg(self.lesson, LegKind::Publisher);
+        self.sdp_order(id, LegKind::Publisher, |reply| MediaOrder::Publish { leg, offer, tracks, reply });
+    }
+
+    pub(super) fn open_subscriber(&mut self, id: SeatId, cameras: u8) {
+        let cameras = cameras.clamp(*CAMERA_SLOTS.start(), *CAMERA_SLOTS.end());
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        seat.camera_slots = Some(usize::from(cameras));
+        seat.table = Vec::new();
+        let leg = seat.leg(self.lesson, LegKind::Subscriber);
+        self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::Subscribe { leg, cameras, reply });
+        self.reseat(id);
+    }
+
+    pub(super) fn subscriber_answer(&mut self, id: SeatId, answer: String) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let leg = seat.leg(self.lesson, LegKind::Subscriber);
+        let (reply, answered) = oneshot::channel();
+        let outbox = seat.outbox.clone();
+        self.hub.ports.media.order(MediaOrder::SubscriberAnswer { leg, answer, reply });
+        tokio::spawn(async move {
+            if let Err(error) = answered.await.unwrap_or(Err(MediaError::NoLeg)) {
+                tracing::debug!(%error, "subscriber answer refused");
+                outbox.send(&ServerFrame::Error { error: error.code() });
+            }
+        });
+    }
+
+    /// An order that yields a description for the client.
+    pub(super) fn sdp_order(&self, id: SeatId, kind: LegKind, order: impl FnOnce(SdpReply) -> MediaOrder) {
+        let Some(seat) = self.seats.get(id) else { return };
+        let (reply, answered) = oneshot::channel();
+        let outbox = seat.outbox.clone();
+        self.hub.ports.media.order(order(reply));
+        tokio::spawn(async move {
+            outbox.send(&match answered.await.unwrap_or(Err(MediaError::NoLeg)) {
+                Ok(sdp) if kind == LegKind::Publisher => ServerFrame::PublisherAnswer { sdp },
+                Ok(sdp) => ServerFrame::SubscriberOffer { sdp },
+                Err(error) => {
+                    tracing::debug!(%error, ?kind, "media order refused");
+                    ServerFrame::Error { error: error.code() }
+                }
+            });
+        });
+    }
+
+    pub(super) fn media_event(&mut self, event: MediaEvent) {
+        match event {
+            MediaEvent::LegUp { .. } => {}
+            MediaEvent::LegLost { leg } => {
+                if let Some(seat) = self.seats.of(leg.user).filter(|seat| seat.session == leg.session) {
+                    seat.outbox.send(&ServerFrame::LegLost { leg: leg.kind });
+                }
+            }
+            MediaEvent::Speaking { users, .. } => self.speaking(users),
+            MediaEvent::LayersWanted { publication, layers, .. } => {
+                if let Some(seat) = self.seats.of(publication.user) {
+                    seat.outbox.send(&ServerFrame::LayersWanted { layers });
+                }
+            }
+        }
+    }
+
+    fn speaking(&mut self, users: Vec<UserId>) {
+        if users == self.speakers {
+            return;
+        }
+        self.seats.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
+        self.speakers = users;
+        self.reseat_all();
+    }
+
+    /// The lesson is over.
+    pub(super) fn everybody_out(&mut self) {
+        self.seats.close_all(CloseCode::Ended);
+        self.cuts.clear();
+        self.empty_since = Some(Instant::now());
+        self.hub.ports.media.order(MediaOrder::CloseLesson { lesson: self.lesson });
+    }
+}

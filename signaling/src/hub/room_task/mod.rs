@@ -1,0 +1,259 @@
+//! One lesson on this node: owns its fold, its sessions and its place in the log.
+//!
+//! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
+//! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
+//! [`commands`], [`commits`], [`delivery`], [`media`], [`clock`].
+
+mod arrivals;
+mod clock;
+mod commands;
+mod commits;
+mod delivery;
+mod media;
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tracing::{debug, info};
+
+use crate::{
+    protocol::{
+        Attach, ClientFrame, CloseCode, Command, CommandId, LessonId, Logged, Person, Position, SessionId,
+        Source, UserId,
+    },
+    room::{Room, audience::Audience},
+};
+
+use super::{
+    appender::{Decided, Lanes},
+    outbox::Outbox,
+    ports::{AppendError, MediaEvent, Roll, Unavailable},
+    registry::{Entry, Hub, LessonNow},
+    seats::{SeatId, Seats},
+};
+
+/// What can happen to a room.
+#[derive(Debug)]
+pub(crate) enum RoomMessage {
+    Attach {
+        entry: Entry,
+        position: Option<Position>,
+        outbox: Outbox,
+        reply: oneshot::Sender<Result<SeatId, CloseCode>>,
+    },
+    Frame {
+        seat: SeatId,
+        frame: ClientFrame,
+    },
+    Disconnected {
+        seat: SeatId,
+    },
+    /// The writer of the line that a `delete_line` names has been looked up.
+    LineLookedUp {
+        seat: SeatId,
+        id: CommandId,
+        command: Command,
+        writer: Option<UserId>,
+    },
+    Media(MediaEvent),
+    /// The journal's head, as a check saw it.
+    Head(Position),
+    Withdraw {
+        user: UserId,
+    },
+    Drain,
+}
+
+/// Cuts, idling, the adult watch and counts are looked at this often.
+const TICK: Duration = Duration::from_millis(500);
+/// Events kept for resumes.
+const RING: usize = crate::protocol::limits::RESUME_EVENTS;
+
+/// The state of one room task.
+pub(crate) struct RoomTask {
+    hub: Arc<Hub>,
+    lesson: LessonId,
+    roll: Roll,
+    /// Everybody on the roll, and visitors once they came.
+    people: HashMap<UserId, Person>,
+    /// Whose names students of a crowd have been told.
+    named: HashSet<UserId>,
+    room: Room,
+    seats: Seats,
+    lanes: Lanes,
+    flight: Option<Flight>,
+    /// The last events with their audience: what a resume needs. The oldest fall out.
+    ring: VecDeque<(Logged, Audience)>,
+    /// Cut lines whose grace runs.
+    cuts: Vec<Cut>,
+    speakers: Vec<UserId>,
+    /// What the SFU was last ordered to let pass.
+    permitted: HashMap<UserId, Vec<Source>>,
+    no_adult_since: Option<Instant>,
+    empty_since: Option<Instant>,
+    /// The count students of a crowd were last told.
+    counted: u32,
+    now: Arc<Mutex<Option<LessonNow>>>,
+    /// For lookups that come back as a message.
+    itself: mpsc::WeakSender<RoomMessage>,
+    draining: bool,
+}
+
+/// The append that is being written.
+struct Flight {
+    decided: Vec<Decided>,
+    append: Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send>>,
+}
+
+/// A connection that went away.
+#[derive(Debug)]
+struct Cut {
+    due: Instant,
+    user: UserId,
+    session: SessionId,
+    attach: Attach,
+}
+
+/// Opens the room and serves it until it has been empty for a while.
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    lesson: LessonId,
+    mut messages: mpsc::Receiver<RoomMessage>,
+    itself: mpsc::WeakSender<RoomMessage>,
+    now: Arc<Mutex<Option<LessonNow>>>,
+) {
+    match RoomTask::open(hub.clone(), lesson, now, itself).await {
+        Ok(Some(mut task)) => {
+            info!(%lesson, events = task.room.head.number, "room opened");
+            task.serve(&mut messages).await;
+            info!(%lesson, events = task.room.head.number, "room closed");
+        }
+        Ok(None) => refuse_all(&mut messages, CloseCode::NotAdmitted).await,
+        Err(error) => {
+            tracing::warn!(%lesson, %error, "room did not open");
+            refuse_all(&mut messages, CloseCode::Unavailable).await;
+        }
+    }
+    messages.close();
+    hub.forget(lesson);
+}
+
+/// Answers whoever knocked at a room that cannot be.
+async fn refuse_all(messages: &mut mpsc::Receiver<RoomMessage>, code: CloseCode) {
+    messages.close();
+    while let Some(message) = messages.recv().await {
+        if let RoomMessage::Attach { reply, .. } = message {
+            let _ = reply.send(Err(code));
+        }
+    }
+}
+
+impl RoomTask {
+    async fn open(
+        hub: Arc<Hub>,
+        lesson: LessonId,
+        now: Arc<Mutex<Option<LessonNow>>>,
+        itself: mpsc::WeakSender<RoomMessage>,
+    ) -> Result<Option<Self>, Unavailable> {
+        let Some(roll) = hub.ports.admissions.roll(lesson).await? else { return Ok(None) };
+        let origin = hub.ports.journal.origin(lesson).await?;
+        let people = roll.people.iter().map(|person| (person.user, person.clone())).collect();
+        let mut task = Self {
+            hub,
+            lesson,
+            roll,
+            people,
+            named: HashSet::new(),
+            room: Room::new(origin),
+            seats: Seats::default(),
+            lanes: Lanes::default(),
+            flight: None,
+            ring: VecDeque::new(),
+            cuts: Vec::new(),
+            speakers: Vec::new(),
+            permitted: HashMap::new(),
+            no_adult_since: None,
+            empty_since: Some(Instant::now()),
+            counted: 0,
+            now,
+            itself,
+            draining: false,
+        };
+        task.catch_up().await?;
+        task.expect_the_cut_off();
+        Ok(Some(task))
+    }
+
+    async fn serve(&mut self, messages: &mut mpsc::Receiver<RoomMessage>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !self.is_done() {
+            tokio::select! {
+                biased;
+                outcome = landing(&mut self.flight) => self.landed(outcome).await,
+                message = messages.recv() => match message {
+                    Some(message) => self.handle(message).await,
+                    None => return,
+                },
+                _ = tick.tick() => self.tick().await,
+            }
+            self.take_off();
+        }
+        self.hub.ports.media.order(super::ports::MediaOrder::CloseLesson { lesson: self.lesson });
+    }
+
+    async fn handle(&mut self, message: RoomMessage) {
+        match message {
+            RoomMessage::Attach { entry, position, outbox, reply } => {
+                self.knock(entry, position, outbox, reply).await;
+            }
+            RoomMessage::Frame { seat, frame } => self.frame(seat, frame),
+            RoomMessage::Disconnected { seat } => self.disconnected(seat),
+            RoomMessage::LineLookedUp { seat, id, command, writer } => {
+                self.command(seat, id, command, writer)
+            }
+            RoomMessage::Media(event) => self.media_event(event),
+            RoomMessage::Head(head) => self.head_seen(head).await,
+            RoomMessage::Withdraw { user } => self.withdraw(user),
+            RoomMessage::Drain => self.drain(),
+        }
+    }
+
+    /// The head that a check saw is not ours: somebody else wrote, or the history is another one.
+    async fn head_seen(&mut self, head: Position) {
+        let ours = self.room.head;
+        if self.flight.is_none() && head != ours && head.number >= ours.number {
+            debug!(lesson = %self.lesson, ours = ours.number, theirs = head.number, "catching up with the journal");
+            // Not available now: the next check comes in a moment.
+            let _ = self.catch_up().await;
+        }
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        self.seats.close_all(CloseCode::Draining);
+    }
+
+    fn is_done(&self) -> bool {
+        let empty = self.empty_since.is_some_and(|since| since.elapsed() >= self.hub.config.empty_room);
+        let idle = self.flight.is_none() && self.lanes.is_empty() && self.seats.is_empty();
+        idle && (self.draining || empty)
+    }
+}
+
+/// Waits for the append in flight; for ever when there is none.
+async fn landing(flight: &mut Option<Flight>) -> Result<(), AppendError> {
+    match flight {
+        Some(flight) => flight.append.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
