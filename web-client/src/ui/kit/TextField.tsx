@@ -1,0 +1,25 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useId } from 'preact/hooks';
+import './Field.css';
+
+interface Props extends Omit<JSX.InputHTMLAttributes<HTMLInputElement>, 'onInput' | 'value'> {
+  label: string;
+  value: string;
+  onValue: (value: string) => void;
+  /** A button inside the field's end. */
+  addon?: ComponentChildren;
+}
+
+/** One line of text with its label above. */
+export function TextField({ label, value, onValue, addon, ...rest }: Props) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class="field-box">
+        <input id={id} dir="auto" {...rest} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+        {addon}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+import type { Localized, Person, Phase } from '../../../protocol/generated.ts';
+
+/** A lesson of today as the home page shows it: the answer of `GET /api/lessons`. */
+export interface TodayLesson {
+  lesson: string;
+  subject: Localized;
+  group: string;
+  teacher: Person;
+  starts_at: number;
+  ends_at: number;
+  phase: Phase;
+  students_present: number;
+  students_expected: number;
+}
+
+/** A group that a teacher may start a lesson with at once. */
+export interface OwnGroup {
+  group: string;
+  name: string;
+  subjects: { subject: string; name: Localized }[];
+}
+
+/** Students may enter this long before the start. */
+export const doorOpensMs = 15 * 60_000;
+
+/** Today's lessons by what somebody can do with them. */
+export interface Day {
+  current: TodayLesson[];
+  later: TodayLesson[];
+  past: TodayLesson[];
+}
+
+/** Running or about to start first; a lesson that ended early is past whatever the clock says. */
+export function sortDay(lessons: readonly TodayLesson[], now: number): Day {
+  const sorted = [...lessons].sort((a, b) => a.starts_at - b.starts_at);
+  const live = (lesson: TodayLesson) => lesson.phase === 'open' || lesson.phase === 'paused';
+  const over = (lesson: TodayLesson) => lesson.phase === 'ended' || (lesson.ends_at < now && !live(lesson));
+  const near = (lesson: TodayLesson) => lesson.starts_at - doorOpensMs <= now;
+  const current = sorted.filter((lesson) => !over(lesson) && (live(lesson) || near(lesson)));
+  return {
+    current: [...current.filter(live), ...current.filter((lesson) => !live(lesson))],
+    later: sorted.filter((lesson) => !over(lesson) && !live(lesson) && !near(lesson)),
+    past: sorted.filter(over),
+  };
+}
+
+/** Whole minutes from now until then, never below zero. */
+export function minutesUntil(then: number, now: number): number {
+  return Math.max(0, Math.ceil((then - now) / 60_000));
+}

@@ -1,0 +1,109 @@
+import { signal } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { Recipients } from '../../../protocol/generated.ts';
+import { formatNumber, t } from '../../i18n/index.ts';
+import { Icon } from '../../kit/Icon.tsx';
+import { IconButton } from '../../kit/IconButton.tsx';
+import type { LessonActions, LessonView } from './view.ts';
+
+interface Props {
+  view: LessonView;
+  actions: LessonActions;
+}
+
+/** Kept outside the component: changing tab, language or layout loses no half-written line. */
+const draft = signal('');
+const recipients = signal<Recipients>('everyone');
+const maxCharacters = 1_000;
+
+/** The line being written, and who will read it. */
+export function ChatComposer({ view, actions }: Props) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const closed = closedNote(view);
+  const length = [...draft.value].length;
+  const questionsOnly = view.chatMode === 'questions' && !view.rights.leads;
+  const to: Recipients = questionsOnly ? 'teachers' : view.rights.leads ? 'everyone' : recipients.value;
+  useLayoutEffect(() => growToContent(area.current), [draft.value]);
+
+  const send = () => {
+    const text = draft.value.trim();
+    if (!text || length > maxCharacters) return;
+    actions.say(text, to);
+    draft.value = '';
+    area.current?.focus();
+  };
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    send();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+
+  if (closed) return <p class="composer-closed">{closed}</p>;
+  return (
+    <form class="composer" onSubmit={onSubmit}>
+      <div class="composer-notes">
+        {questionsOnly && <span>{t('chat.questionsNote')}</span>}
+        {view.chatMode === 'open' && !view.rights.leads && <RecipientSwitch />}
+        {view.slowModeS > 0 && !view.rights.leads && <span>{t('chat.slowNote', { seconds: view.slowModeS })}</span>}
+        {length > maxCharacters && (
+          <span class="composer-long">
+            {t('chat.tooLong', { count: formatNumber(length), max: formatNumber(maxCharacters) })}
+          </span>
+        )}
+      </div>
+      <div class={to === 'teachers' ? 'composer-box composer-private' : 'composer-box'}>
+        <textarea
+          ref={area}
+          id="chat-input"
+          dir="auto"
+          rows={1}
+          enterkeyhint="send"
+          aria-label={t('chat.input')}
+          placeholder={t(to === 'teachers' ? 'chat.placeholderQuestion' : 'chat.placeholder')}
+          value={draft.value}
+          onInput={(event) => {
+            draft.value = event.currentTarget.value;
+          }}
+          onKeyDown={onKeyDown}
+        />
+        <IconButton type="submit" icon="send" tone="primary" label={t('chat.send')} disabled={length > maxCharacters} />
+      </div>
+    </form>
+  );
+}
+
+/** In an open chat a student may still ask the teacher alone. */
+function RecipientSwitch() {
+  const toTeacher = recipients.value === 'teachers';
+  return (
+    <button
+      type="button"
+      class="composer-to"
+      aria-pressed={toTeacher}
+      onClick={() => {
+        recipients.value = toTeacher ? 'everyone' : 'teachers';
+      }}
+    >
+      <Icon name={toTeacher ? 'lock' : 'unlock'} size="small" />
+      {t('chat.toTeacher')}
+    </button>
+  );
+}
+
+function closedNote(view: LessonView): string | undefined {
+  if (!view.rights.writes) return t('chat.readOnlyNote');
+  if (view.rights.leads) return undefined;
+  if (view.phase === 'paused') return t('chat.pausedNote');
+  if (view.phase === 'waiting') return t('chat.waitingNote');
+  return view.chatMode === 'closed' ? t('chat.closedNote') : undefined;
+}
+
+function growToContent(area: HTMLTextAreaElement | null) {
+  if (!area) return;
+  area.style.setProperty('block-size', 'auto');
+  area.style.setProperty('block-size', `${Math.min(area.scrollHeight, 120)}px`);
+}

@@ -1,0 +1,115 @@
+import { useRef } from 'preact/hooks';
+import { language, t } from '../../i18n/index.ts';
+import { Button } from '../../kit/Button.tsx';
+import { Icon } from '../../kit/Icon.tsx';
+import { IconButton } from '../../kit/IconButton.tsx';
+import { fullName, isolated } from '../../kit/names.ts';
+import { PersonTile } from './PersonTile.tsx';
+import { StageMessage } from './StageMessage.tsx';
+import { Video } from './Video.tsx';
+import type { LessonActions, LessonView } from './view.ts';
+import './Stage.css';
+
+interface Props {
+  view: LessonView;
+  actions: LessonActions;
+}
+
+/** What the class looks at: a screen, a face, or a calm word why there is neither. */
+export function Stage({ view, actions }: Props) {
+  const element = useRef<HTMLElement>(null);
+  return (
+    <section ref={element} class="stage" aria-label={t('lesson.stage')} tabIndex={-1} data-region="stage">
+      <StageContent view={view} actions={actions} />
+      {(view.stage.kind === 'screen' || view.stage.kind === 'person') && (
+        <div class="stage-corner">
+          <IconButton
+            icon="expand"
+            tone="stage"
+            label={t('lesson.enlarge')}
+            onClick={() => toggleFullScreen(element.current)}
+          />
+        </div>
+      )}
+      {view.soundLocked && (
+        <div class="stage-cover">
+          <Button kind="accent" size="large" icon="speaker" onClick={() => actions.unlockSound()}>
+            {t('lesson.tapToHear')}
+          </Button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function StageContent({ view, actions }: Props) {
+  const { stage } = view;
+  switch (stage.kind) {
+    case 'waiting':
+      return (
+        <StageMessage icon="clock" title={t('lesson.waitingTitle')} hint={t('lesson.waitingHelp')}>
+          <p class="stage-count">{t('home.phaseStudentsWaiting', { count: view.studentsPresent })}</p>
+        </StageMessage>
+      );
+    case 'paused':
+      return <StageMessage icon="coffee" title={t('lesson.pausedTitle')} hint={t('lesson.pausedHelp')} />;
+    case 'alone':
+      return <StageMessage icon="people" title={t('lesson.teacherEmpty')} hint={t('lesson.teacherEmptyHint')} />;
+    case 'teacher_away':
+      return <StageMessage icon="cut" title={t('lesson.teacherAway')} hint={t('lesson.teacherAwayHint')} />;
+    case 'screen_off':
+      return (
+        <StageMessage icon="screenOff" title={t('lesson.screenOf', { name: nameOf(stage.of) })} hint={t('lesson.screenOff')}>
+          <Button kind="stage" icon="screen" onClick={() => actions.setReceiveMode('voice_and_screen')}>
+            {t('lesson.showScreen')}
+          </Button>
+        </StageMessage>
+      );
+    case 'own_screen':
+      return <OwnScreen view={view} actions={actions} />;
+    case 'screen': {
+      const label = t('lesson.screenOf', { name: nameOf(stage.of) });
+      return (
+        <>
+          <Video stream={view.videoOf(stage.of.user, 'screen')} fit="contain" label={label} />
+          <p class="stage-label">
+            <Icon name="screen" size="small" />
+            {label}
+          </p>
+        </>
+      );
+    }
+    case 'person':
+      return (
+        <PersonTile person={stage.of} stream={view.videoOf(stage.of.user, 'camera')} live speaking={view.speaking} large />
+      );
+  }
+}
+
+function OwnScreen({ view, actions }: Props) {
+  return (
+    <div class="own-screen">
+      <div class="own-screen-picture">
+        <Video stream={view.videoOf(view.me.user, 'screen')} fit="contain" label={t('lesson.ownScreen')} />
+      </div>
+      <div class="own-screen-words">
+        <p>
+          <strong>{t('lesson.ownScreen')}</strong>
+        </p>
+        <p class="small">{t('lesson.ownScreenHint')}</p>
+        <Button kind="danger" icon="screenOff" onClick={() => actions.setScreen(false)}>
+          {t('lesson.stopScreen')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function nameOf(person: { name: LessonView['me']['name'] }): string {
+  return isolated(fullName(person.name, language.value) || t('common.unknownPerson'));
+}
+
+function toggleFullScreen(element: HTMLElement | null) {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else element?.requestFullscreen?.().catch(() => {});
+}

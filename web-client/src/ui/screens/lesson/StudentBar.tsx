@@ -1,0 +1,53 @@
+import { t } from '../../i18n/index.ts';
+import { Toolbar } from '../../kit/Toolbar.tsx';
+import { BarButton } from './BarButton.tsx';
+import { MicrophoneButton } from './MicrophoneButton.tsx';
+import type { LessonActions, LessonView } from './view.ts';
+
+interface Props {
+  view: LessonView;
+  actions: LessonActions;
+  chatOpen: boolean;
+  onChat: () => void;
+  onReceive: () => void;
+  onLeave: () => void;
+}
+
+/** Microphone, hand, chat, what to receive, leave: five, the same on every screen. */
+export function StudentBar({ view, actions, chatOpen, onChat, onReceive, onLeave }: Props) {
+  return (
+    <Toolbar label={t('lesson.controls')} class="lesson-bar-tools">
+      <MicrophoneButton view={view} actions={actions} needsFloor={!view.me.floor} />
+      <HandButton view={view} actions={actions} />
+      <BarButton
+        icon="chat"
+        text={t('bar.chat')}
+        label={t('bar.chatUnread', { count: view.chat.unread })}
+        pressed={chatOpen}
+        count={view.chat.unread}
+        shortcut="C"
+        onPress={onChat}
+      />
+      <BarButton icon="receive" text={t('bar.receive')} label={`${t('bar.receive')}: ${t(`receive.${view.receiveMode}`)}`} onPress={onReceive} />
+      <BarButton icon="leave" text={t('bar.leave')} label={t('bar.leave')} tone="danger" onPress={onLeave} />
+    </Toolbar>
+  );
+}
+
+function HandButton({ view, actions }: { view: LessonView; actions: LessonActions }) {
+  const place = view.handPlace;
+  const up = place !== undefined;
+  const text = t(up ? 'bar.handDown' : 'bar.hand');
+  return (
+    <BarButton
+      icon="hand"
+      text={text}
+      label={up ? `${text} (${t('bar.handPlace', { place })})` : text}
+      tone={up ? 'hand' : 'plain'}
+      pressed={up}
+      count={place}
+      shortcut="H"
+      onPress={() => actions.setHand(!up)}
+    />
+  );
+}

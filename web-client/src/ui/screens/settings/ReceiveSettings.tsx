@@ -1,0 +1,19 @@
+import type { ReceiveMode } from '../../../protocol/generated.ts';
+import { t } from '../../i18n/index.ts';
+import { ReceiveChoices } from '../lesson/ReceiveChoices.tsx';
+
+/** What is received now, and how to change it. */
+export interface ReceiveChoice {
+  mode: ReceiveMode;
+  onChoose: (mode: ReceiveMode) => void;
+}
+
+/** The receive mode among the settings. */
+export function ReceiveSettings({ mode, onChoose }: ReceiveChoice) {
+  return (
+    <section class="settings-group" aria-labelledby="settings-receive">
+      <h3 id="settings-receive">{t('settings.receive')}</h3>
+      <ReceiveChoices value={mode} onChoose={onChoose} />
+    </section>
+  );
+}

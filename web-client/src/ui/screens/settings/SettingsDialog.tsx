@@ -1,0 +1,53 @@
+import { Choices } from '../../kit/Choices.tsx';
+import { Dialog } from '../../kit/Dialog.tsx';
+import { t } from '../../i18n/index.ts';
+import { LanguageSwitch } from '../../shell/LanguageSwitch.tsx';
+import { type TextSize, textSize, type Theme, theme } from '../../shell/preferences.ts';
+import { type DeviceChoice, DeviceSettings } from './DeviceSettings.tsx';
+import { type ReceiveChoice, ReceiveSettings } from './ReceiveSettings.tsx';
+import { KeyList } from './KeyList.tsx';
+import './Settings.css';
+
+interface Props {
+  onClose: () => void;
+  devices?: DeviceChoice | undefined;
+  receive?: ReceiveChoice | undefined;
+}
+
+/** Language, text size, appearance; devices and receiving where a lesson is on. Every choice works at once. */
+export function SettingsDialog({ onClose, devices, receive }: Props) {
+  const sizes: { value: TextSize; label: string }[] = [
+    { value: 'normal', label: t('settings.textNormal') },
+    { value: 'large', label: t('settings.textLarge') },
+    { value: 'larger', label: t('settings.textLarger') },
+  ];
+  const themes: { value: Theme; label: string }[] = [
+    { value: 'auto', label: t('settings.themeAuto') },
+    { value: 'light', label: t('settings.themeLight') },
+    { value: 'dark', label: t('settings.themeDark') },
+  ];
+  return (
+    <Dialog title={t('settings.title')} onClose={onClose} wide>
+      <LanguageSwitch hideLabel={false} />
+      <Choices
+        label={t('settings.textSize')}
+        value={textSize.value}
+        choices={sizes}
+        onChoose={(value) => {
+          textSize.value = value;
+        }}
+      />
+      <Choices
+        label={t('settings.theme')}
+        value={theme.value}
+        choices={themes}
+        onChoose={(value) => {
+          theme.value = value;
+        }}
+      />
+      {devices && <DeviceSettings {...devices} />}
+      {receive && <ReceiveSettings {...receive} />}
+      <KeyList />
+    </Dialog>
+  );
+}
