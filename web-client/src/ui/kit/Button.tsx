@@ -1,9 +1,9 @@
-import type { ComponentChildren, JSX } from 'preact';
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
 import { Icon } from './Icon.tsx';
 import type { IconName } from './iconPaths.ts';
 import './Button.css';
 
-interface Props extends Omit<JSX.ButtonHTMLAttributes<HTMLButtonElement>, 'size' | 'icon'> {
+interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'size' | 'icon'> {
   kind?: 'primary' | 'accent' | 'danger' | 'outline' | 'quiet' | 'stage';
   size?: 'medium' | 'large';
   icon?: IconName;

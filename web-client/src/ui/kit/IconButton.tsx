@@ -1,9 +1,9 @@
-import type { JSX } from 'preact';
+import type { ButtonHTMLAttributes } from 'preact';
 import { Icon } from './Icon.tsx';
 import type { IconName } from './iconPaths.ts';
 import './IconButton.css';
 
-interface Props extends Omit<JSX.ButtonHTMLAttributes<HTMLButtonElement>, 'icon'> {
+interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'icon'> {
   icon: IconName;
   /** What it does, in words: its accessible name and its tooltip. */
   label: string;

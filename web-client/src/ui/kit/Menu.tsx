@@ -25,7 +25,7 @@ interface Props {
 export function Menu({ label, trigger, children }: Props) {
   const [open, setOpen] = useState(false);
   const list = useRef<HTMLDivElement>(null);
-  const anchor = useRef<HTMLElement>();
+  const anchor = useRef<HTMLElement | null>(null);
   const id = useId();
 
   useEffect(() => {

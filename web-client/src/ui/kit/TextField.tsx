@@ -1,9 +1,16 @@
-import type { ComponentChildren, JSX } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import './Field.css';
 
-interface Props extends Omit<JSX.InputHTMLAttributes<HTMLInputElement>, 'onInput' | 'value'> {
+interface Props {
   label: string;
+  name?: string;
+  class?: string;
+  type?: 'text' | 'password';
+  dir?: 'auto' | 'ltr';
+  autoComplete?: string;
+  autoCapitalize?: 'none' | 'sentences';
+  spellcheck?: boolean;
   value: string;
   onValue: (value: string) => void;
   /** A button inside the field's end. */
@@ -17,7 +24,13 @@ export function TextField({ label, value, onValue, addon, ...rest }: Props) {
     <div class="field">
       <label for={id}>{label}</label>
       <div class="field-box">
-        <input id={id} dir="auto" {...rest} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+        <input
+          id={id}
+          dir="auto"
+          {...(rest as object)}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
         {addon}
       </div>
     </div>

@@ -56,9 +56,37 @@ const reports: SchoolReport[] = [
     reason: 'disturbing',
     note: 'شغّل موسيقى عدة مرات رغم التنبيه.',
     recent: [
-      { number: 41, chain: '0', at: now - 27 * minute, sender: null, command: 'a', event: { type: 'floor_given', user: person(5).user, by: person(0).user } },
-      { number: 42, chain: '0', at: now - 26 * minute, sender: null, command: 'b', event: { type: 'said', user: person(5).user, to: 'everyone', text: 'lol اسمعو هادي' } },
-      { number: 43, chain: '0', at: now - 25 * minute, sender: null, command: 'c', event: { type: 'removed', user: person(5).user, by: person(0).user, reason: 'disturbing', note: null, keep_out: true } },
+      {
+        number: 41,
+        chain: '0',
+        at: now - 27 * minute,
+        sender: null,
+        command: 'a',
+        event: { type: 'floor_given', user: person(5).user, by: person(0).user },
+      },
+      {
+        number: 42,
+        chain: '0',
+        at: now - 26 * minute,
+        sender: null,
+        command: 'b',
+        event: { type: 'said', user: person(5).user, to: 'everyone', text: 'lol اسمعو هادي' },
+      },
+      {
+        number: 43,
+        chain: '0',
+        at: now - 25 * minute,
+        sender: null,
+        command: 'c',
+        event: {
+          type: 'removed',
+          user: person(5).user,
+          by: person(0).user,
+          reason: 'disturbing',
+          note: null,
+          keep_out: true,
+        },
+      },
     ],
   },
   {
@@ -92,7 +120,11 @@ export const homeStories = {
   ),
   'home-student': () => (
     <HomePage {...page} name={nameNumber(6)}>
-      <StudentHome lessons={today.map((each) => (each.lesson === 'lesson-0' ? { ...each, phase: 'open' } : each))} now={now} onEnter={nothing} />
+      <StudentHome
+        lessons={today.map((each) => (each.lesson === 'lesson-0' ? { ...each, phase: 'open' } : each))}
+        now={now}
+        onEnter={nothing}
+      />
     </HomePage>
   ),
   'home-student-empty': () => (
@@ -105,8 +137,22 @@ export const homeStories = {
       <DirectorHome
         lessons={[
           lesson(0, { phase: 'open', students_present: 27 }),
-          lesson(0, { lesson: 'x', group: '1APIC-3', subject: science, teacher: person(1), phase: 'open', students_present: 30 }),
-          lesson(0, { lesson: 'y', group: '3APIC-2', subject: french, teacher: person(2), phase: 'paused', students_present: 12 }),
+          lesson(0, {
+            lesson: 'x',
+            group: '1APIC-3',
+            subject: science,
+            teacher: person(1),
+            phase: 'open',
+            students_present: 30,
+          }),
+          lesson(0, {
+            lesson: 'y',
+            group: '3APIC-2',
+            subject: french,
+            teacher: person(2),
+            phase: 'paused',
+            students_present: 12,
+          }),
           ...today.slice(1),
         ]}
         reports={reports}

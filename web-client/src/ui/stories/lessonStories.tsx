@@ -25,7 +25,10 @@ const teacher = someone(0, { role: 'teacher', microphone: 'on', camera: true });
 const speaker = someone(6, { floor: true, microphone: 'on', camera: true, cameraGrant: 'everyone' });
 const director = someone(2, { role: 'director', visit: true });
 const students = [1, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13].map((index) =>
-  someone(index, { presence: index === 5 ? 'cut' : index > 10 ? 'expected' : 'present', microphone: index === 4 ? 'muted' : 'none' }),
+  someone(index, {
+    presence: index === 5 ? 'cut' : index > 10 ? 'expected' : 'present',
+    microphone: index === 4 ? 'muted' : 'none',
+  }),
 );
 
 const line = (index: number, author: LessonPerson, text: string | null, more: Partial<ChatItem> = {}): ChatItem => ({
@@ -119,34 +122,102 @@ function Told({ of }: { of: LessonView }) {
 /** The lesson, by role and moment. */
 export const lessonStories = {
   'lesson-teacher': () => (
-    <Told of={view(asTeacher, { stage: { kind: 'person', of: speaker }, tiles: [asTeacher], hands, cameraTrack: 'on', speaking: signal(new Set([speaker.user])) })} />
+    <Told
+      of={view(asTeacher, {
+        stage: { kind: 'person', of: speaker },
+        tiles: [asTeacher],
+        hands,
+        cameraTrack: 'on',
+        speaking: signal(new Set([speaker.user])),
+      })}
+    />
   ),
-  'lesson-teacher-alone': () => <Told of={view({ ...asTeacher, camera: false }, { stage: { kind: 'alone' }, chat: { items: [], more: false, loadingOlder: false, unread: 0 } })} />,
+  'lesson-teacher-alone': () => (
+    <Told
+      of={view(
+        { ...asTeacher, camera: false },
+        { stage: { kind: 'alone' }, chat: { items: [], more: false, loadingOlder: false, unread: 0 } },
+      )}
+    />
+  ),
   'lesson-teacher-screen': () => (
-    <Told of={view({ ...asTeacher, screen: true }, { stage: { kind: 'own_screen' }, tiles: [speaker, asTeacher], hands: hands.slice(0, 1), screenTrack: 'on', cameraTrack: 'on', chat: { items: lines(asTeacher), more: true, loadingOlder: false, unread: 4 } })} />
+    <Told
+      of={view(
+        { ...asTeacher, screen: true },
+        {
+          stage: { kind: 'own_screen' },
+          tiles: [speaker, asTeacher],
+          hands: hands.slice(0, 1),
+          screenTrack: 'on',
+          cameraTrack: 'on',
+          chat: { items: lines(asTeacher), more: true, loadingOlder: false, unread: 4 },
+        },
+      )}
+    />
   ),
   'lesson-student': () => <Told of={view(asStudent, { tiles: [teacher, speaker], handPlace: 3 })} />,
   'lesson-student-face': () => <Told of={view(asStudent, { stage: { kind: 'person', of: teacher }, tiles: [] })} />,
-  'lesson-student-voice': () => <Told of={view(asStudent, { stage: { kind: 'person', of: { ...teacher, camera: false } }, receiveMode: 'voice', chatMode: 'questions' })} />,
+  'lesson-student-voice': () => (
+    <Told
+      of={view(asStudent, {
+        stage: { kind: 'person', of: { ...teacher, camera: false } },
+        receiveMode: 'voice',
+        chatMode: 'questions',
+      })}
+    />
+  ),
   'lesson-student-floor': () => {
     const me = { ...asStudent, floor: true, cameraGrant: 'everyone' as const, microphone: 'on' as const };
     return <Told of={view(me, { tiles: [teacher, me], microphone: 'on' })} />;
   },
-  'lesson-student-waiting': () => <Told of={view(asStudent, { phase: 'waiting', stage: { kind: 'waiting' }, chat: { items: [], more: false, loadingOlder: false, unread: 0 } })} />,
+  'lesson-student-waiting': () => (
+    <Told
+      of={view(asStudent, {
+        phase: 'waiting',
+        stage: { kind: 'waiting' },
+        chat: { items: [], more: false, loadingOlder: false, unread: 0 },
+      })}
+    />
+  ),
   'lesson-student-paused': () => <Told of={view(asStudent, { phase: 'paused', stage: { kind: 'paused' } })} />,
   'lesson-student-cut': () => (
     <Told
       of={view(asStudent, {
         tiles: [teacher],
         notices: [
-          { key: 'cut', tone: 'danger', icon: 'network', text: 'انقطع الاتصال. إعادة الاتصال… 7 ثوانٍ', closable: false },
-          { key: 'visit', tone: 'accent', icon: 'eye', text: 'زيارة سلمى أيت أوفقير (مدير(ة) المؤسسة)', closable: true },
+          {
+            key: 'cut',
+            tone: 'danger',
+            icon: 'network',
+            text: 'انقطع الاتصال. إعادة الاتصال… 7 ثوانٍ',
+            closable: false,
+          },
+          {
+            key: 'visit',
+            tone: 'accent',
+            icon: 'eye',
+            text: 'زيارة سلمى أيت أوفقير (مدير(ة) المؤسسة)',
+            closable: true,
+          },
         ],
-        chat: { items: [...lines(asStudent), line(10, asStudent, 'هل تسمعونني؟', { state: 'failed', number: undefined, failure: 'slow_mode' })], more: false, loadingOlder: false, unread: 0 },
+        chat: {
+          items: [
+            ...lines(asStudent),
+            line(10, asStudent, 'هل تسمعونني؟', { state: 'failed', number: undefined, failure: 'slow_mode' }),
+          ],
+          more: false,
+          loadingOlder: false,
+          unread: 0,
+        },
       })}
     />
   ),
   'lesson-visitor': () => (
-    <Told of={view({ ...director, me: true }, { tiles: [teacher], rights: { leads: false, removes: true, ends: true, speaks: false, writes: false } })} />
+    <Told
+      of={view(
+        { ...director, me: true },
+        { tiles: [teacher], rights: { leads: false, removes: true, ends: true, speaks: false, writes: false } },
+      )}
+    />
   ),
 };

@@ -14,7 +14,7 @@ const stories: Record<string, () => unknown> = { ...homeStories, ...lessonStorie
 
 const [name = '', query = ''] = location.hash.slice(1).split('?');
 const asked = new URLSearchParams(query);
-setLanguage(asked.get('lang') ?? 'ar');
+await setLanguage(asked.get('lang') ?? 'ar');
 document.documentElement.dataset.theme = asked.get('theme') ?? 'light';
 document.documentElement.dataset.text = asked.get('text') ?? 'normal';
 

@@ -31,25 +31,52 @@ const check = (more: Partial<CheckView>): CheckView => ({
   ...more,
 });
 
-const reasons: OverReason[] = ['ended_chosen', 'left', 'removed', 'kept_out', 'locked', 'replaced', 'too_early', 'server_away', 'version'];
+const reasons: OverReason[] = [
+  'ended_chosen',
+  'left',
+  'removed',
+  'kept_out',
+  'locked',
+  'replaced',
+  'too_early',
+  'server_away',
+  'version',
+];
 
 /** The device check, the ways out, the settings. */
 export const windowStories = {
   'check-teacher': () => <CheckScreen view={check({})} actions={silent} />,
   'check-student': () => (
-    <CheckScreen view={check({ teacher: false, cameraOn: false, microphoneOn: false, network: 'idle' })} actions={silent} />
+    <CheckScreen
+      view={check({ teacher: false, cameraOn: false, microphoneOn: false, network: 'idle' })}
+      actions={silent}
+    />
   ),
   'check-denied': () => (
-    <CheckScreen view={check({ teacher: false, cameraOn: false, microphoneOn: false, problem: 'denied', network: 'running' })} actions={silent} />
+    <CheckScreen
+      view={check({ teacher: false, cameraOn: false, microphoneOn: false, problem: 'denied', network: 'running' })}
+      actions={silent}
+    />
   ),
   settings: () => (
     <main>
       <SettingsDialog
         onClose={nothing}
-        devices={{ cameras: devices, microphones: devices, speakers: [], chosen: { camera: 'a', microphone: 'b', speaker: '' }, onChoose: nothing }}
+        devices={{
+          cameras: devices,
+          microphones: devices,
+          speakers: [],
+          chosen: { camera: 'a', microphone: 'b', speaker: '' },
+          onChoose: nothing,
+        }}
         receive={{ mode: 'voice_and_screen', onChoose: nothing }}
       />
     </main>
   ),
-  ...Object.fromEntries(reasons.map((reason) => [`over-${reason}`, () => <OverScreen reason={reason} onEnter={nothing} onHome={nothing} />])),
+  ...Object.fromEntries(
+    reasons.map((reason) => [
+      `over-${reason}`,
+      () => <OverScreen reason={reason} onEnter={nothing} onHome={nothing} />,
+    ]),
+  ),
 };

@@ -3,7 +3,10 @@ import { Button } from '../../kit/Button.tsx';
 import { Icon } from '../../kit/Icon.tsx';
 import type { CheckActions, CheckView, NetworkResult, NetworkVerdict } from './view.ts';
 
-const words: Record<NetworkVerdict, 'check.networkGood' | 'check.networkFair' | 'check.networkPoor' | 'check.networkBlocked'> = {
+const words: Record<
+  NetworkVerdict,
+  'check.networkGood' | 'check.networkFair' | 'check.networkPoor' | 'check.networkBlocked'
+> = {
   good: 'check.networkGood',
   fair: 'check.networkFair',
   poor: 'check.networkPoor',
@@ -42,7 +45,11 @@ function Verdict({ result }: { result: NetworkResult }) {
       </p>
       {downMbit !== undefined && upMbit !== undefined && delayMs !== undefined && (
         <p class="small">
-          {t('check.networkDetail', { down: oneDecimal(downMbit), up: oneDecimal(upMbit), ms: formatNumber(Math.round(delayMs)) })}
+          {t('check.networkDetail', {
+            down: oneDecimal(downMbit),
+            up: oneDecimal(upMbit),
+            ms: formatNumber(Math.round(delayMs)),
+          })}
         </p>
       )}
     </div>

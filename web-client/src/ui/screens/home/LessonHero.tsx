@@ -29,13 +29,21 @@ export function LessonHero({ lesson, now, as, busy, onEnter }: Props) {
       <h2 class="hero-title">{localized(lesson.subject, language.value)}</h2>
       <p class="hero-line">
         <bdi class="hero-class">{lesson.group}</bdi>
-        {as === 'student' && <span>{t('home.with', { name: isolated(fullName(lesson.teacher.name, language.value)) })}</span>}
+        {as === 'student' && (
+          <span>{t('home.with', { name: isolated(fullName(lesson.teacher.name, language.value)) })}</span>
+        )}
       </p>
       <p class="hero-line">
         <LessonTimes lesson={lesson} />
         {as === 'teacher' && <span>{presence(lesson)}</span>}
       </p>
-      <Button kind="accent" size="large" icon={as === 'student' ? 'leave' : 'play'} busy={busy} onClick={() => onEnter(lesson.lesson)}>
+      <Button
+        kind="accent"
+        size="large"
+        icon={as === 'student' ? 'leave' : 'play'}
+        busy={busy}
+        onClick={() => onEnter(lesson.lesson)}
+      >
         {words}
       </Button>
     </article>

@@ -9,7 +9,12 @@ import type { SchoolReport } from './report.ts';
 /** One report: what, who, why, and the last events of the lesson on demand. */
 export function ReportCard({ report }: { report: SchoolReport }) {
   const removal = report.kind === 'removal';
-  const people = new Map([report.by, ...(report.about ? [report.about] : []), ...(report.people ?? [])].map((person) => [person.user, person.name]));
+  const people = new Map(
+    [report.by, ...(report.about ? [report.about] : []), ...(report.people ?? [])].map((person) => [
+      person.user,
+      person.name,
+    ]),
+  );
   return (
     <li class="report">
       <div class="report-top">

@@ -42,11 +42,7 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
               {rest.map((lesson) => (
                 <LessonRow key={lesson.lesson} lesson={lesson}>
                   <span class="muted small">{untilText(lesson, now)}</span>
-                  <Button
-                    kind="outline"
-                    busy={busy === lesson.lesson}
-                    onClick={() => onEnter(lesson.lesson)}
-                  >
+                  <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
                     {t(lesson.phase === 'waiting' ? 'home.start' : 'home.open')}
                   </Button>
                 </LessonRow>

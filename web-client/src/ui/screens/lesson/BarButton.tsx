@@ -25,8 +25,24 @@ function shownCount(count: number | undefined): string | undefined {
 }
 
 /** A button of the lesson's bar. One that cannot act yet stays pressable and says why. */
-export function BarButton({ icon, text, label, tone = 'plain', pressed, count, unavailable, busy, shortcut, onPress }: Props) {
-  const classes = ['bar-button', `bar-button-${tone}`, unavailable && 'bar-button-unavailable', busy && 'bar-button-busy'];
+export function BarButton({
+  icon,
+  text,
+  label,
+  tone = 'plain',
+  pressed,
+  count,
+  unavailable,
+  busy,
+  shortcut,
+  onPress,
+}: Props) {
+  const classes = [
+    'bar-button',
+    `bar-button-${tone}`,
+    unavailable && 'bar-button-unavailable',
+    busy && 'bar-button-busy',
+  ];
   return (
     <button
       type="button"

@@ -59,7 +59,7 @@ export function ChatComposer({ view, actions }: Props) {
         <textarea
           ref={area}
           id="chat-input"
-          dir="auto"
+          dir={draft.value ? 'auto' : undefined}
           rows={1}
           enterkeyhint="send"
           aria-label={t('chat.input')}

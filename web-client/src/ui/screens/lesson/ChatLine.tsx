@@ -18,7 +18,13 @@ interface Props {
 
 /** One line: who, when, the text in its own direction, and how far it got. */
 export const ChatLine = memo(function ChatLine({ item, follows, mayDelete, actions }: Props) {
-  const classes = ['line', item.mine && 'line-mine', item.toTeachers && 'line-private', `line-${item.state}`, follows && 'line-follows'];
+  const classes = [
+    'line',
+    item.mine && 'line-mine',
+    item.toTeachers && 'line-private',
+    `line-${item.state}`,
+    follows && 'line-follows',
+  ];
   return (
     <div class={classes.filter(Boolean).join(' ')}>
       {!follows && (
@@ -61,7 +67,14 @@ function LineText({ text }: { text: string | null }) {
     <p class="line-text" dir="auto">
       {linkify(text).map((piece, index) =>
         'href' in piece ? (
-          <a key={index} href={piece.href} target="_blank" rel="noopener noreferrer nofollow" dir="ltr" title={piece.href}>
+          <a
+            key={index}
+            href={piece.href}
+            target="_blank"
+            rel="noopener noreferrer nofollow"
+            dir="ltr"
+            title={piece.href}
+          >
             {piece.text}
             <span class="sr-only"> {t('chat.opensNewTab')}</span>
           </a>
@@ -77,7 +90,7 @@ function LineState({ item, actions }: { item: ChatItem; actions: LessonActions }
   if (item.state === 'pending') return <p class="line-note">{t('chat.pending')}</p>;
   if (item.state !== 'failed') return null;
   return (
-    <div class="line-failed">
+    <div class="line-failure">
       <Icon name="warning" size="small" />
       <span>
         {t('chat.failed')}

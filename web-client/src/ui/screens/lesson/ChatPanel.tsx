@@ -54,7 +54,15 @@ export function ChatPanel({ view, actions }: Props) {
 
   return (
     <div class="chat">
-      <div ref={log} class="chat-log" role="log" aria-label={t('chat.log')} tabIndex={0} onScroll={onScroll} data-scroll>
+      <div
+        ref={log}
+        class="chat-log"
+        role="log"
+        aria-label={t('chat.log')}
+        tabIndex={0}
+        onScroll={onScroll}
+        data-scroll
+      >
         {view.chat.more && (
           <Button kind="quiet" busy={view.chat.loadingOlder} onClick={() => actions.loadOlder()}>
             {t(view.chat.loadingOlder ? 'chat.loadingOlder' : 'chat.older')}

@@ -14,6 +14,9 @@ export function FloorStrip({ view, actions }: { view: LessonView; actions: Lesso
         <Icon name="floor" />
         <strong>{t('floor.mine')}</strong>
       </p>
+      <Button kind="quiet" onClick={() => actions.takeFloor(view.me.user)}>
+        {t('floor.giveBack')}
+      </Button>
       {view.me.cameraGrant && (
         <Button
           kind={camera ? 'primary' : 'outline'}
@@ -36,9 +39,6 @@ export function FloorStrip({ view, actions }: { view: LessonView; actions: Lesso
           {t('bar.screen')}
         </Button>
       )}
-      <Button kind="quiet" onClick={() => actions.takeFloor(view.me.user)}>
-        {t('floor.giveBack')}
-      </Button>
     </section>
   );
 }

@@ -65,10 +65,18 @@ export function LessonScreen({ view, actions }: Props) {
             <TeacherBar {...bar} compact={compact} onHands={openHands} onEnd={() => setDialog({ kind: 'end' })} />
           )}
           {!view.rights.leads && view.rights.speaks && (
-            <StudentBar {...bar} onReceive={() => setDialog({ kind: 'receive' })} onLeave={() => setDialog({ kind: 'leave' })} />
+            <StudentBar
+              {...bar}
+              onReceive={() => setDialog({ kind: 'receive' })}
+              onLeave={() => setDialog({ kind: 'leave' })}
+            />
           )}
           {!view.rights.speaks && (
-            <VisitorBar {...bar} onReceive={() => setDialog({ kind: 'receive' })} onLeave={() => setDialog({ kind: 'leave' })} />
+            <VisitorBar
+              {...bar}
+              onReceive={() => setDialog({ kind: 'receive' })}
+              onLeave={() => setDialog({ kind: 'leave' })}
+            />
           )}
         </footer>
         <LessonDialogs dialog={dialog} view={view} actions={actions} close={() => setDialog(undefined)} />

@@ -38,7 +38,7 @@ export function PeoplePanel({ view, actions, openDialog }: Props) {
         <input
           class="people-search"
           type="search"
-          dir="auto"
+          dir={search ? 'auto' : undefined}
           aria-label={t('people.search')}
           placeholder={t('people.search')}
           value={search}
@@ -46,7 +46,10 @@ export function PeoplePanel({ view, actions, openDialog }: Props) {
         />
       )}
       {found.length === 0 && <p class="muted people-none">{t('people.noMatch')}</p>}
-      {sections.map(([title, people]) => people.length > 0 && <PeopleSection key={title} title={title} people={people} {...props} />)}
+      {sections.map(
+        ([title, people]) =>
+          people.length > 0 && <PeopleSection key={title} title={title} people={people} {...props} />,
+      )}
       {view.keptOut.length > 0 && (
         <section>
           <h3 class="people-title">{t('people.keptOut')}</h3>

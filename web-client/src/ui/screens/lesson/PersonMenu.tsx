@@ -66,10 +66,18 @@ function CameraItems({ person, actions }: { person: LessonPerson; actions: Lesso
   const { user, cameraGrant } = person;
   return (
     <>
-      <MenuItem icon="camera" checked={cameraGrant === 'teachers'} onChoose={() => actions.grantCamera(user, 'teachers')}>
+      <MenuItem
+        icon="camera"
+        checked={cameraGrant === 'teachers'}
+        onChoose={() => actions.grantCamera(user, 'teachers')}
+      >
         {t('act.cameraTeachers')}
       </MenuItem>
-      <MenuItem icon="camera" checked={cameraGrant === 'everyone'} onChoose={() => actions.grantCamera(user, 'everyone')}>
+      <MenuItem
+        icon="camera"
+        checked={cameraGrant === 'everyone'}
+        onChoose={() => actions.grantCamera(user, 'everyone')}
+      >
         {t('act.cameraEveryone')}
       </MenuItem>
       {cameraGrant && (

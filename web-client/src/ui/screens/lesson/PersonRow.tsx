@@ -22,7 +22,12 @@ export function PersonRow({ person, view, actions, openDialog }: Props) {
   const manages = (view.rights.leads || view.rights.removes) && !person.me && person.role === 'student';
   return (
     <li class={person.presence === 'expected' ? 'person-row person-row-away' : 'person-row'}>
-      <Avatar seed={person.user} initials={initials(person.name, language.value)} size="small" dim={person.presence !== 'present'} />
+      <Avatar
+        seed={person.user}
+        initials={initials(person.name, language.value)}
+        size="small"
+        dim={person.presence !== 'present'}
+      />
       <span class="person-words">
         <span class="person-name">
           <PersonName name={person.name} /> {person.me && <span class="muted">{t('common.you')}</span>}

@@ -59,7 +59,11 @@ function StageContent({ view, actions }: Props) {
       return <StageMessage icon="cut" title={t('lesson.teacherAway')} hint={t('lesson.teacherAwayHint')} />;
     case 'screen_off':
       return (
-        <StageMessage icon="screenOff" title={t('lesson.screenOf', { name: nameOf(stage.of) })} hint={t('lesson.screenOff')}>
+        <StageMessage
+          icon="screenOff"
+          title={t('lesson.screenOf', { name: nameOf(stage.of) })}
+          hint={t('lesson.screenOff')}
+        >
           <Button kind="stage" icon="screen" onClick={() => actions.setReceiveMode('voice_and_screen')}>
             {t('lesson.showScreen')}
           </Button>
@@ -81,7 +85,13 @@ function StageContent({ view, actions }: Props) {
     }
     case 'person':
       return (
-        <PersonTile person={stage.of} stream={view.videoOf(stage.of.user, 'camera')} live speaking={view.speaking} large />
+        <PersonTile
+          person={stage.of}
+          stream={view.videoOf(stage.of.user, 'camera')}
+          live
+          speaking={view.speaking}
+          large
+        />
       );
   }
 }

@@ -28,7 +28,12 @@ export function StudentBar({ view, actions, chatOpen, onChat, onReceive, onLeave
         shortcut="C"
         onPress={onChat}
       />
-      <BarButton icon="receive" text={t('bar.receive')} label={`${t('bar.receive')}: ${t(`receive.${view.receiveMode}`)}`} onPress={onReceive} />
+      <BarButton
+        icon="receive"
+        text={t('bar.receive')}
+        label={`${t('bar.receive')}: ${t(`receive.${view.receiveMode}`)}`}
+        onPress={onReceive}
+      />
       <BarButton icon="leave" text={t('bar.leave')} label={t('bar.leave')} tone="danger" onPress={onLeave} />
     </Toolbar>
   );

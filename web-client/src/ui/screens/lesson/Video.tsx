@@ -19,5 +19,7 @@ export function Video({ stream, mirrored, fit = 'cover', label }: Props) {
     if (stream) video.play().catch(() => {});
   }, [stream]);
   const classes = ['video', `video-${fit}`, mirrored && 'video-mirrored'];
-  return <video ref={element} class={classes.filter(Boolean).join(' ')} autoplay muted playsInline aria-label={label} />;
+  return (
+    <video ref={element} class={classes.filter(Boolean).join(' ')} autoplay muted playsInline aria-label={label} />
+  );
 }

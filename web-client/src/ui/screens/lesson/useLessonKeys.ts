@@ -38,7 +38,10 @@ function shortcutOf(code: string, keys: Keys): (() => void) | undefined {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches('input:not([type="radio"], [type="checkbox"]), textarea, select, [contenteditable]');
+  return (
+    target instanceof HTMLElement &&
+    target.matches('input:not([type="radio"], [type="checkbox"]), textarea, select, [contenteditable]')
+  );
 }
 
 function goRound(step: number) {

@@ -48,10 +48,25 @@ const wordsOf: Record<OverReason, () => Words> = {
   kept_out: () => ({ icon: 'shield', title: t('over.keptOutTitle'), help: t('over.keptOutHelp'), main: 'none' }),
   locked: () => ({ icon: 'lock', title: t('over.lockedTitle'), help: t('over.lockedHelp'), main: 'retry' }),
   replaced: () => ({ icon: 'people', title: t('over.replacedTitle'), help: t('over.replacedHelp'), main: 'here' }),
-  not_admitted: () => ({ icon: 'shield', title: t('over.notAdmittedTitle'), help: t('over.notAdmittedHelp'), main: 'none' }),
+  not_admitted: () => ({
+    icon: 'shield',
+    title: t('over.notAdmittedTitle'),
+    help: t('over.notAdmittedHelp'),
+    main: 'none',
+  }),
   too_early: () => ({ icon: 'clock', title: t('over.tooEarlyTitle'), help: t('home.tooEarly'), main: 'retry' }),
-  no_such_lesson: () => ({ icon: 'search', title: t('over.noSuchTitle'), help: t('over.notAdmittedHelp'), main: 'none' }),
-  server_away: () => ({ icon: 'network', title: t('over.serverAwayTitle'), help: t('over.serverAwayHelp'), main: 'retry' }),
+  no_such_lesson: () => ({
+    icon: 'search',
+    title: t('over.noSuchTitle'),
+    help: t('over.notAdmittedHelp'),
+    main: 'none',
+  }),
+  server_away: () => ({
+    icon: 'network',
+    title: t('over.serverAwayTitle'),
+    help: t('over.serverAwayHelp'),
+    main: 'retry',
+  }),
   version: () => ({ icon: 'info', title: t('over.versionTitle'), help: t('over.versionHelp'), main: 'reload' }),
   problem: () => ({ icon: 'warning', title: t('over.problemTitle'), help: t('over.problemHelp'), main: 'retry' }),
 };
@@ -86,13 +101,29 @@ function MainAction({ main, onEnter }: { main: MainButton; onEnter: () => void }
   const props = { kind: 'primary', size: 'large' } as const;
   switch (main) {
     case 'return':
-      return <Button {...props} onClick={onEnter}>{t('home.resume')}</Button>;
+      return (
+        <Button {...props} onClick={onEnter}>
+          {t('home.resume')}
+        </Button>
+      );
     case 'retry':
-      return <Button {...props} onClick={onEnter}>{t('common.retry')}</Button>;
+      return (
+        <Button {...props} onClick={onEnter}>
+          {t('common.retry')}
+        </Button>
+      );
     case 'here':
-      return <Button {...props} onClick={onEnter}>{t('over.continueHere')}</Button>;
+      return (
+        <Button {...props} onClick={onEnter}>
+          {t('over.continueHere')}
+        </Button>
+      );
     case 'reload':
-      return <Button {...props} onClick={() => location.reload()}>{t('common.reload')}</Button>;
+      return (
+        <Button {...props} onClick={() => location.reload()}>
+          {t('common.reload')}
+        </Button>
+      );
     default:
       return null;
   }
