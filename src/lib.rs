@@ -7,4 +7,5 @@ pub mod app;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod sfu;
 pub mod telemetry;

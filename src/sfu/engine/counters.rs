@@ -1,0 +1,56 @@
+//! What the SFU did since its start, for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Written by the engine threads.
+        #[derive(Debug, Default)]
+        pub struct Counters { $(pub(super) $name: AtomicU64),* }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Totals { $($(#[$doc])* pub $name: u64),* }
+
+        impl Counters {
+            /// Reads all.
+            pub fn totals(&self) -> Totals {
+                Totals { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams received.
+    packets_in,
+    /// Datagrams sent.
+    packets_out,
+    /// Bytes sent, without IP and UDP headers.
+    bytes_out,
+    /// Datagrams the kernel did not take.
+    packets_refused,
+    /// Datagrams from nobody we know, or that failed authentication.
+    strangers,
+    /// Media packets dropped because their sender may not publish them.
+    packets_unpermitted,
+    /// Packets asked from publishers again.
+    nacks_out,
+    /// Packets that subscribers asked for again.
+    nacks_in,
+    /// Packets sent again.
+    retransmissions,
+    /// Key frames asked from publishers.
+    plis_out,
+    /// Key frames that subscribers asked for.
+    plis_in,
+    /// Legs made.
+    legs_opened,
+    /// Legs ended, for any reason.
+    legs_closed,
+}
+
+/// Adds to a counter.
+pub fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
+}

@@ -1,0 +1,131 @@
+//! What comes from the network. A datagram belongs to a leg by its authenticated address, except for STUN, which
+//! says by its user fragment whom it is for.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use qism_signaling::hub::ports::MediaEvent;
+
+use super::{
+    counters::add,
+    leg::{Path, stun::Request},
+    legs::{Role, index_of},
+    net::socket::Datagram,
+    room::LegIndex,
+    worker::Worker,
+};
+use crate::sfu::forward::rtp::{FIXED_HEADER, Header};
+
+impl Worker {
+    /// Takes one datagram that came to a socket.
+    pub fn receive(&mut self, socket: u8, datagram: Datagram<'_>, now: Instant) {
+        let path = Path { socket, peer: datagram.peer, local: datagram.local };
+        let taken = match datagram.bytes {
+            // RFC 7983: the first byte tells the protocols apart.
+            [0..=3, ..] => self.receive_check(path, datagram.bytes, now),
+            [20..=63, ..] => self.receive_dtls(path, datagram.bytes, now),
+            [128..=191, 192..=223, ..] => self.receive_rtcp(path, datagram.bytes, now),
+            [128..=191, _, ..] if datagram.bytes.len() > FIXED_HEADER => {
+                self.receive_rtp(path, datagram.bytes, now)
+            }
+            _ => None,
+        };
+        add(&self.counters.packets_in, 1);
+        if taken.is_none() {
+            add(&self.counters.strangers, 1);
+        }
+    }
+
+    fn receive_check(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
+        let mut request = Request::parse(bytes)?;
+        let index = index_of(&request.ufrag)?;
+        let state = self.legs.get_mut(index)?;
+        let checked = state.transport.ice.check(&mut request, path, now, self.identity.crypto())?;
+        if checked.is_new {
+            self.legs.bind(path, index);
+        }
+        if let Some(evicted) = checked.evicted {
+            self.legs.unbind(evicted, index);
+        }
+        self.batch.push(path, &checked.response);
+        self.drive_handshake(index, now);
+        Some(())
+    }
+
+    /// Lets a DTLS client begin, and sends what waits.
+    pub(super) fn drive_handshake(&mut self, index: LegIndex, now: Instant) {
+        let Some(state) = self.legs.get_mut(index) else { return };
+        let result = state.transport.handle_timeout(now);
+        self.send_handshake(index);
+        if result.is_err() {
+            self.lose_leg(index, now);
+        }
+    }
+
+    fn receive_dtls(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
+        let index = self.legs.at(&path)?;
+        let state = self.legs.get_mut(index)?;
+        let result = state.transport.handle_dtls(bytes, now);
+        self.send_handshake(index);
+        match result {
+            Ok(true) => self.leg_is_up(index),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::debug!(%error, "a leg's handshake or session ended");
+                self.lose_leg(index, now);
+            }
+        }
+        Some(())
+    }
+
+    fn leg_is_up(&mut self, index: LegIndex) {
+        let Some(state) = self.legs.get_mut(index) else { return };
+        if !state.is_up {
+            state.is_up = true;
+            let leg = state.name;
+            self.tell(MediaEvent::LegUp { leg });
+        }
+    }
+
+    /// Ends a leg and tells the hub.
+    pub(super) fn lose_leg(&mut self, index: LegIndex, now: Instant) {
+        let Some(leg) = self.legs.get_mut(index).map(|state| state.name) else { return };
+        self.close_leg(index, now);
+        self.tell(MediaEvent::LegLost { leg });
+    }
+
+    fn receive_rtp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
+        let index = self.legs.at(&path)?;
+        let state = self.legs.get_mut(index)?;
+        let packet = state.transport.srtp.as_mut()?.open_rtp(bytes)?.freeze();
+        state.transport.ice.hear(now);
+        let Role::Publisher(uplink) = &mut state.role else { return None };
+        let header = Header::parse(&packet, &uplink.terms.extensions)?;
+        let stream = uplink.route(&header)?;
+        let track = *uplink.tracks.get(stream.upstream)?;
+        let room = self.rooms.get_mut(&state.name.lesson)?;
+        let payload = packet.slice(header.payload_start..header.payload_end);
+        if !room.tracks[track].is_permitted() {
+            add(&self.counters.packets_unpermitted, 1);
+            return Some(());
+        }
+        if let Some(level) = header.extensions.audio_level {
+            room.heard(room.tracks[track].publication, level, now);
+        }
+        let lesson = room.lesson;
+        room.tracks[track].receive(stream.layer, stream.is_repair, &header, payload, now);
+        if self.touched.last() != Some(&lesson) && !self.touched.contains(&lesson) {
+            self.touched.push(lesson);
+        }
+        Some(())
+    }
+
+    fn receive_rtcp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
+        let index = self.legs.at(&path)?;
+        let state = self.legs.get_mut(index)?;
+        let packet = state.transport.srtp.as_mut()?.open_rtcp(bytes)?;
+        state.transport.ice.hear(now);
+        self.handle_feedback(index, Bytes::from(packet), now);
+        Some(())
+    }
+}

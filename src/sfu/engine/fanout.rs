@@ -1,0 +1,92 @@
+//! From publications to slots: after each batch of received datagrams, every subscriber gets its burst.
+
+use std::time::Instant;
+
+use qism_signaling::protocol::LessonId;
+
+use super::{
+    counters::add,
+    legs::{LegState, Legs, Role},
+    room::{Room, TrackIndex},
+    rtcp,
+    worker::Worker,
+};
+
+impl Worker {
+    /// Sends the fresh packets of all rooms.
+    pub fn fan_out(&mut self, now: Instant) {
+        for lesson in std::mem::take(&mut self.touched) {
+            let tracks = self.rooms.get(&lesson).map_or(0, |room| room.tracks.len());
+            for track in 0..tracks {
+                self.fan_out_track(lesson, track, now);
+            }
+        }
+    }
+
+    fn fan_out_track(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        if !room.tracks[track].has_fresh() {
+            return;
+        }
+        if std::mem::take(&mut room.tracks[track].is_changed) {
+            self.choose_layers(lesson, track, now);
+            self.ask_key_frame(lesson, track, now);
+        }
+        self.send_fresh(lesson, track, now);
+        if let Some(room) = self.rooms.get_mut(&lesson) {
+            room.tracks[track].clear_fresh();
+        }
+    }
+
+    fn send_fresh(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let track = &room.tracks[track];
+        for &(leg, slot) in &track.subscribers {
+            let Some(LegState { transport, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(leg)
+            else {
+                continue;
+            };
+            let Some(path) = transport.ice.live_path(now) else { continue };
+            let Some(srtp) = &mut transport.srtp else { continue };
+            downlink.send(slot, track.fresh(), srtp, path, &mut self.batch);
+            if self.batch.is_full() {
+                let flushed = self.batch.flush(&self.sockets);
+                add(&self.counters.packets_out, flushed.packets);
+                add(&self.counters.bytes_out, flushed.bytes);
+                add(&self.counters.packets_refused, flushed.refused);
+            }
+        }
+    }
+
+    /// Lets every slot of a track choose its layer, and notes the key frames that are waited for.
+    pub(super) fn choose_layers(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
+        if let Some(room) = self.rooms.get_mut(&lesson) {
+            choose_layers(room, track, &mut self.legs, now);
+        }
+    }
+
+    /// Asks the publisher for a key frame where somebody waits for one.
+    pub(super) fn ask_key_frame(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let track = &mut room.tracks[track];
+        let Some(publisher) = track.publisher else { return };
+        let Some(layer) = track.keyframes.poll(now) else { return };
+        let ssrc = track.layers.get(layer).and_then(|layer| layer.ssrc);
+        let request = ssrc.and_then(rtcp::picture_loss);
+        if request.is_some_and(|request| self.send_rtcp(publisher, &request, now)) {
+            add(&self.counters.plis_out, 1);
+        }
+    }
+}
+
+fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
+    let track = &mut room.tracks[track];
+    let (facts, is_audio) = (track.facts(now), track.is_audio());
+    for &(leg, slot) in &track.subscribers {
+        let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
+        let awaited = downlink.slot(slot).and_then(|out| out.choose_layer(is_audio, &facts));
+        if let Some(layer) = awaited {
+            track.keyframes.want(layer);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! RTCP that comes in: retransmissions and key frames that subscribers ask for, sender clocks of publishers.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use rtc::rtcp::{
+    packet::{Packet, unmarshal},
+    payload_feedbacks::{
+        full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
+    },
+    sender_report::SenderReport,
+    transport_feedbacks::transport_layer_nack::TransportLayerNack,
+};
+
+use super::{
+    counters::add,
+    legs::{LegState, Role},
+    room::{LegIndex, layer::SenderClock},
+    worker::Worker,
+};
+use crate::sfu::sdp::offer;
+
+/// Packets one RTCP datagram may ask for.
+const ASKED: usize = 256;
+
+impl Worker {
+    /// Takes a decrypted compound packet. A malformed one is dropped as a whole.
+    pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: Bytes, now: Instant) {
+        let Ok(packets) = unmarshal(&mut packet) else { return };
+        for packet in &packets {
+            self.handle_packet(index, packet.as_ref(), now);
+        }
+    }
+
+    fn handle_packet(&mut self, index: LegIndex, packet: &dyn Packet, now: Instant) {
+        let packet = packet.as_any();
+        if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+            self.handle_nack(index, nack, now);
+        } else if let Some(loss) = packet.downcast_ref::<PictureLossIndication>() {
+            self.handle_picture_loss(index, loss.media_ssrc, now);
+        } else if let Some(request) = packet.downcast_ref::<FullIntraRequest>() {
+            for entry in &request.fir {
+                self.handle_picture_loss(index, entry.ssrc, now);
+            }
+        } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
+            self.handle_sender_report(index, report);
+        }
+    }
+
+    fn handle_nack(&mut self, index: LegIndex, nack: &TransportLayerNack, now: Instant) {
+        let Some(slot) = offer::slot_of_ssrc(nack.media_ssrc) else { return };
+        let Some(LegState { name, transport, role: Role::Subscriber(downlink), .. }) =
+            self.legs.get_mut(index)
+        else {
+            return;
+        };
+        let Some(room) = self.rooms.get(&name.lesson) else { return };
+        let Some(track) = downlink.slot(slot).and_then(|out| out.track) else { return };
+        let Some(path) = transport.ice.live_path(now) else { return };
+        let Some(srtp) = &mut transport.srtp else { return };
+        let track = &room.tracks[track];
+        let asked = nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(ASKED);
+        for wrapped in asked {
+            add(&self.counters.nacks_in, 1);
+            let find = |layer: usize, sequence| track.layers.get(layer)?.ring.get(sequence);
+            if downlink.resend(slot, wrapped, find, srtp, path, &mut self.batch) {
+                add(&self.counters.retransmissions, 1);
+            }
+        }
+    }
+
+    fn handle_picture_loss(&mut self, index: LegIndex, ssrc: u32, now: Instant) {
+        let Some(slot) = offer::slot_of_ssrc(ssrc) else { return };
+        let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        let lesson = name.lesson;
+        let Some(out) = downlink.slot(slot) else { return };
+        let (Some(track), Some(layer)) = (out.track, out.forwarder.current()) else { return };
+        add(&self.counters.plis_in, 1);
+        if let Some(room) = self.rooms.get_mut(&lesson) {
+            room.tracks[track].keyframes.want(layer);
+            self.ask_key_frame(lesson, track, now);
+        }
+    }
+
+    fn handle_sender_report(&mut self, index: LegIndex, report: &SenderReport) {
+        let Some(LegState { name, role: Role::Publisher(uplink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        let Some(stream) = uplink.stream(report.ssrc).filter(|stream| !stream.is_repair) else { return };
+        let Some(room) = self.rooms.get_mut(&name.lesson) else { return };
+        let Some(track) = uplink.tracks.get(stream.upstream).map(|&track| &mut room.tracks[track]) else {
+            return;
+        };
+        let captured = in_units(report.ntp_time, track.clock_rate());
+        if let Some(layer) = track.layers.get_mut(stream.layer) {
+            layer.set_clock(SenderClock { captured, timestamp: report.rtp_time });
+        }
+    }
+}
+
+/// NTP time (32.32 fixed point seconds) in units of a media clock, wrapping.
+fn in_units(ntp: u64, clock_rate: u32) -> u32 {
+    ((u128::from(ntp) * u128::from(clock_rate)) >> 32) as u32
+}

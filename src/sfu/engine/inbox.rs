@@ -1,0 +1,79 @@
+//! Orders on their way to an engine thread.
+
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::RawFd,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use qism_signaling::hub::ports::{MediaError, MediaOrder};
+
+use super::net::wake::Wake;
+
+/// Orders waiting for one thread. A full inbox refuses what asks for a new leg (the client is told to come later);
+/// what takes a right away or closes is always taken, since there is at most one such order per person and slot.
+const ORDERS: usize = 4_096;
+
+/// Filled by the hub, emptied by the thread.
+pub struct Inbox {
+    orders: Mutex<VecDeque<MediaOrder>>,
+    stopped: AtomicBool,
+    wake: Wake,
+}
+
+impl Inbox {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { orders: Mutex::new(VecDeque::new()), stopped: AtomicBool::new(false), wake: Wake::new()? })
+    }
+
+    /// Hands over an order; never blocks on the network.
+    pub fn push(&self, order: MediaOrder) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        match orders.len() < ORDERS {
+            true => orders.push_back(order),
+            false => orders.extend(refuse(order)),
+        }
+        drop(orders);
+        self.wake.wake();
+    }
+
+    /// Takes everything.
+    pub fn drain(&self) -> VecDeque<MediaOrder> {
+        self.wake.reset();
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.wake.wake();
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.wake.fd()
+    }
+}
+
+/// Refuses what makes legs; gives back what must not be lost.
+fn refuse(order: MediaOrder) -> Option<MediaOrder> {
+    match order {
+        MediaOrder::Publish { reply, .. }
+        | MediaOrder::Subscribe { reply, .. }
+        | MediaOrder::RestartSubscriber { reply, .. } => {
+            let _ = reply.send(Err(MediaError::Full));
+            None
+        }
+        MediaOrder::SubscriberAnswer { reply, .. } => {
+            let _ = reply.send(Err(MediaError::Full));
+            None
+        }
+        kept => Some(kept),
+    }
+}

@@ -1,0 +1,90 @@
+//! One WebRTC connection: ICE-lite, DTLS, SRTP. It takes datagrams and gives datagrams back; the sockets, the clock
+//! and what flows inside belong to others.
+
+mod client_hello;
+pub mod dtls;
+pub mod ice;
+pub mod srtp;
+pub mod stun;
+
+use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Instant};
+
+use crate::sfu::{
+    engine::identity::Identity,
+    sdp::{Description, SdpError, Setup},
+};
+use dtls::{Dtls, DtlsError, PeerFingerprint};
+use ice::IceLite;
+use srtp::Srtp;
+
+/// Where a peer is and how to reach it: replies leave from the address that the peer wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// Index of our socket.
+    pub socket: u8,
+    pub peer: SocketAddr,
+    /// Our own address, on a socket that listens on all.
+    pub local: Option<IpAddr>,
+}
+
+/// The secure transport of one leg.
+pub struct Transport {
+    pub ice: IceLite,
+    identity: Arc<Identity>,
+    /// `None` until the peer's fingerprint is known (a subscriber that has not answered).
+    dtls: Option<Dtls>,
+    /// `None` until DTLS is done.
+    pub srtp: Option<Srtp>,
+}
+
+impl Transport {
+    pub fn new(ice: IceLite, identity: Arc<Identity>) -> Self {
+        Self { ice, identity, dtls: None, srtp: None }
+    }
+
+    /// Takes the peer's description; on a connection that stands, only its ICE half is new.
+    /// `offered` tells that the description is an answer to our `actpass`.
+    pub fn accept(&mut self, peer: &Description) -> Result<(), SdpError> {
+        let fingerprint = PeerFingerprint::of(peer).ok_or(SdpError::Missing("fingerprint"))?;
+        if self.dtls.as_ref().is_none_or(|dtls| dtls.peer() != &fingerprint) {
+            let is_client = peer.transport.setup == Some(Setup::Passive);
+            self.dtls = Some(Dtls::new(self.identity.clone(), fingerprint, is_client));
+            self.srtp = None;
+        }
+        Ok(())
+    }
+
+    /// True when the description belongs to the peer we know: same certificate.
+    pub fn is_same_peer(&self, peer: &Description) -> bool {
+        let known = self.dtls.as_ref().map(Dtls::peer);
+        known.is_some() && known == PeerFingerprint::of(peer).as_ref()
+    }
+
+    /// Takes a DTLS datagram; true when the connection came up by it.
+    pub fn handle_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<bool, DtlsError> {
+        let Some(dtls) = &mut self.dtls else { return Ok(false) };
+        let Some(keys) = dtls.read(datagram, now)? else { return Ok(false) };
+        self.srtp = Some(Srtp::new(&keys, &self.identity)?);
+        Ok(true)
+    }
+
+    /// Starts the handshake where we are the client and the path is known; repeats lost flights.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
+        match &mut self.dtls {
+            Some(dtls) if self.ice.path().is_some() => dtls.handle_timeout(now),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next DTLS datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<bytes::BytesMut> {
+        self.dtls.as_mut()?.poll_transmit()
+    }
+
+    /// Says goodbye: a close_notify for the peer, sent at best effort.
+    pub fn close(&mut self, now: Instant) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.close(now);
+        }
+    }
+}

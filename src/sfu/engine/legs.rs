@@ -1,0 +1,137 @@
+//! The legs of one thread: found by index, by name, by the address of a packet and by the user fragment of a check.
+
+use std::{collections::HashMap, net::SocketAddr};
+
+use qism_signaling::hub::ports::Leg;
+
+use super::{
+    leg::{Path, Transport, ice::Credentials},
+    room::{LegIndex, downlink::Downlink, uplink::Uplink},
+};
+
+/// A thread holds at most this many; more are told to come later.
+const LEGS: usize = 16_384;
+
+/// What a leg is for.
+pub enum Role {
+    Publisher(Uplink),
+    Subscriber(Downlink),
+}
+
+/// One leg.
+pub struct LegState {
+    pub name: Leg,
+    pub transport: Transport,
+    pub role: Role,
+    /// DTLS was reported done.
+    pub is_up: bool,
+}
+
+/// All legs of a thread.
+#[derive(Default)]
+pub struct Legs {
+    states: Vec<Option<LegState>>,
+    free: Vec<LegIndex>,
+    by_name: HashMap<Leg, LegIndex>,
+    by_address: HashMap<(u8, SocketAddr), LegIndex>,
+}
+
+impl Legs {
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// The index the next leg gets; `None` when there is no room.
+    pub fn next_index(&self) -> Option<LegIndex> {
+        match self.free.last() {
+            Some(&index) => Some(index),
+            None => (self.states.len() < LEGS).then_some(self.states.len()),
+        }
+    }
+
+    /// Adds a leg at [`Self::next_index`].
+    pub fn insert(&mut self, state: LegState) -> LegIndex {
+        let name = state.name;
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.states[index] = Some(state);
+                index
+            }
+            None => {
+                self.states.push(Some(state));
+                self.states.len() - 1
+            }
+        };
+        self.by_name.insert(name, index);
+        index
+    }
+
+    pub fn remove(&mut self, index: LegIndex) -> Option<LegState> {
+        let state = self.states.get_mut(index)?.take()?;
+        self.free.push(index);
+        self.by_name.remove(&state.name);
+        for path in state.transport.ice.bound() {
+            self.unbind(*path, index);
+        }
+        Some(state)
+    }
+
+    pub fn get_mut(&mut self, index: LegIndex) -> Option<&mut LegState> {
+        self.states.get_mut(index)?.as_mut()
+    }
+
+    pub fn find(&self, name: &Leg) -> Option<LegIndex> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Indices of all legs.
+    pub fn indices(&self) -> impl Iterator<Item = LegIndex> + use<> {
+        let mut indices: Vec<LegIndex> = self.by_name.values().copied().collect();
+        indices.sort_unstable();
+        indices.into_iter()
+    }
+
+    /// The leg whose packets come from there.
+    pub fn at(&self, path: &Path) -> Option<LegIndex> {
+        self.by_address.get(&(path.socket, path.peer)).copied()
+    }
+
+    pub fn bind(&mut self, path: Path, index: LegIndex) {
+        self.by_address.insert((path.socket, path.peer), index);
+    }
+
+    pub fn unbind(&mut self, path: Path, index: LegIndex) {
+        let key = (path.socket, path.peer);
+        if self.by_address.get(&key) == Some(&index) {
+            self.by_address.remove(&key);
+        }
+    }
+}
+
+/// Makes credentials whose user fragment names the leg, so that a check finds it without a search. The random part
+/// is the secret; the index is only a hint that is verified.
+pub fn credentials(index: LegIndex) -> Credentials {
+    let (salt, password): (u64, [u64; 2]) = (rand::random(), rand::random());
+    Credentials {
+        ufrag: format!("{index:06x}{salt:016x}"),
+        password: format!("{:016x}{:016x}", password[0], password[1]),
+    }
+}
+
+/// The leg that a user fragment names.
+pub fn index_of(ufrag: &str) -> Option<LegIndex> {
+    LegIndex::from_str_radix(ufrag.get(..6)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_fragment_names_its_leg() {
+        let one = credentials(77);
+        assert_eq!(index_of(&one.ufrag), Some(77));
+        assert_ne!(one, credentials(77));
+        assert_eq!(index_of("é"), None);
+    }
+}

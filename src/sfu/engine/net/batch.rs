@@ -1,0 +1,268 @@
+//! What goes out, collected in one buffer and sent by few system calls. Datagrams to one peer that lie side by side
+//! and are equally long (the last may be shorter) leave as one message that the kernel cuts.
+
+use std::io;
+
+use super::{address, control::Control, socket::Socket};
+use crate::sfu::engine::leg::Path;
+
+/// Messages per system call.
+const MESSAGES: usize = 64;
+/// Datagrams cut from one message: longer runs make bursts that home routers drop.
+const RUN: usize = 8;
+/// Bytes after which the batch should be flushed.
+const FULL: usize = 192 * 1024;
+
+/// One datagram in the buffer.
+#[derive(Clone, Copy, Debug)]
+struct Datagram {
+    path: Path,
+    start: usize,
+    length: usize,
+}
+
+/// Neighbors in the buffer that leave as one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    path: Path,
+    start: usize,
+    length: usize,
+    /// Length of each datagram but the last.
+    segment: usize,
+    count: usize,
+}
+
+/// What a flush did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flushed {
+    pub packets: u64,
+    pub bytes: u64,
+    /// Datagrams that the kernel refused (full buffer, no route).
+    pub refused: u64,
+}
+
+/// The send batch of an engine thread.
+pub struct Batch {
+    buffer: Vec<u8>,
+    datagrams: Vec<Datagram>,
+    /// False once the kernel or the device refused segmentation.
+    segments: bool,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { buffer: Vec::with_capacity(FULL + 64 * 1024), datagrams: Vec::new(), segments: true }
+    }
+}
+
+impl Batch {
+    /// Adds a datagram that `write` appends to the buffer it gets (from the given offset on); nothing is sent when it
+    /// returns false.
+    pub fn push_with(&mut self, path: Path, write: impl FnOnce(&mut Vec<u8>, usize) -> bool) -> bool {
+        let start = self.buffer.len();
+        if !write(&mut self.buffer, start) {
+            self.buffer.truncate(start);
+            return false;
+        }
+        self.datagrams.push(Datagram { path, start, length: self.buffer.len() - start });
+        true
+    }
+
+    pub fn push(&mut self, path: Path, bytes: &[u8]) {
+        self.push_with(path, |buffer, _| {
+            buffer.extend_from_slice(bytes);
+            true
+        });
+    }
+
+    /// True when it is time to flush in the middle of a burst.
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= FULL
+    }
+
+    /// Sends everything.
+    pub fn flush(&mut self, sockets: &[Socket]) -> Flushed {
+        let mut flushed = Flushed::default();
+        let runs = runs(&self.datagrams, if self.segments { RUN } else { 1 });
+        let mut rest = &runs[..];
+        while let Some(first) = rest.first() {
+            let same = rest.iter().take_while(|run| run.path.socket == first.path.socket).count();
+            let chunk = &rest[..same.min(MESSAGES)];
+            let sent = match sockets.get(usize::from(first.path.socket)) {
+                Some(socket) => self.send(socket, chunk, &mut flushed),
+                None => chunk.len(),
+            };
+            rest = &rest[sent..];
+        }
+        self.buffer.clear();
+        self.datagrams.clear();
+        flushed
+    }
+
+    /// Sends some runs; how many are done with, sent or refused.
+    fn send(&mut self, socket: &Socket, runs: &[Run], flushed: &mut Flushed) -> usize {
+        match self.send_messages(socket, runs) {
+            Ok(sent) => {
+                for run in &runs[..sent] {
+                    flushed.packets += run.count as u64;
+                    flushed.bytes += run.length as u64;
+                }
+                sent
+            }
+            Err(error) if is_segmentation_refused(&error) && runs[0].count > 1 => {
+                self.segments = false;
+                self.send_singly(socket, runs[0], flushed);
+                1
+            }
+            Err(_) => {
+                flushed.refused += runs[0].count as u64;
+                1
+            }
+        }
+    }
+
+    fn send_singly(&mut self, socket: &Socket, run: Run, flushed: &mut Flushed) {
+        for index in 0..run.count {
+            let start = run.start + index * run.segment;
+            let length = run.segment.min(run.start + run.length - start);
+            self.send(socket, &[Run { start, length, segment: length, count: 1, ..run }], flushed);
+        }
+    }
+
+    /// One system call; how many messages of the front were taken.
+    fn send_messages(&mut self, socket: &Socket, runs: &[Run]) -> io::Result<usize> {
+        let mut addresses: Vec<_> = runs.iter().map(|run| address::to_raw(run.path.peer)).collect();
+        let mut controls: Vec<Control> = runs.iter().map(control_of).collect();
+        let mut vectors: Vec<libc::iovec> = runs
+            .iter()
+            .map(|run| libc::iovec {
+                iov_base: self.buffer[run.start..].as_mut_ptr().cast(),
+                iov_len: run.length,
+            })
+            .collect();
+        let mut headers: Vec<libc::mmsghdr> = (0..runs.len())
+            .map(|index| {
+                // SAFETY: all zeros is a valid header without buffers.
+                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                header.msg_hdr.msg_iov = &raw mut vectors[index];
+                header.msg_hdr.msg_iovlen = 1;
+                header.msg_hdr.msg_name = (&raw mut addresses[index].0).cast();
+                header.msg_hdr.msg_namelen = addresses[index].1;
+                controls[index].attach(&mut header.msg_hdr);
+                header
+            })
+            .collect();
+        // SAFETY: every header points to buffers that outlive the call.
+        let sent = unsafe { libc::sendmmsg(socket.fd(), headers.as_mut_ptr(), headers.len() as u32, 0) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+fn control_of(run: &Run) -> Control {
+    let mut control = Control::default();
+    if let Some(local) = run.path.local {
+        control.add_source(local);
+    }
+    if run.count > 1 {
+        control.add_segment_size(run.segment as u16);
+    }
+    control
+}
+
+/// EIO: the device cannot checksum segments; EINVAL: the kernel or the path does not take them.
+fn is_segmentation_refused(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
+}
+
+/// Groups neighbors: same path, equal length, at most `longest`; a shorter datagram may end a run.
+fn runs(datagrams: &[Datagram], longest: usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::with_capacity(datagrams.len());
+    for datagram in datagrams {
+        match runs.last_mut().filter(|run| can_join(run, datagram, longest)) {
+            Some(run) => {
+                run.length += datagram.length;
+                run.count += 1;
+            }
+            None => runs.push(Run {
+                path: datagram.path,
+                start: datagram.start,
+                length: datagram.length,
+                segment: datagram.length,
+                count: 1,
+            }),
+        }
+    }
+    runs
+}
+
+fn can_join(run: &Run, datagram: &Datagram, longest: usize) -> bool {
+    run.path == datagram.path
+        && run.count < longest
+        && run.length == run.segment * run.count
+        && datagram.length <= run.segment
+        && run.start + run.length == datagram.start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        Path { socket: 0, peer: ([127, 0, 0, 1], port).into(), local: None }
+    }
+
+    #[test]
+    fn equal_neighbors_form_runs_and_a_short_one_ends_them() {
+        let mut batch = Batch::default();
+        for length in [100, 100, 40, 100] {
+            batch.push(path(1), &vec![0; length]);
+        }
+        batch.push(path(2), &[0; 100]);
+        let lengths: Vec<(usize, usize)> =
+            runs(&batch.datagrams, RUN).iter().map(|run| (run.count, run.length)).collect();
+        assert_eq!(lengths, [(3, 240), (1, 100), (1, 100)]);
+        assert_eq!(runs(&batch.datagrams, 1).len(), 5);
+    }
+
+    #[test]
+    fn datagrams_arrive_whole_and_in_order() {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let (from, to) = (Socket::bind(any).expect("a socket"), Socket::bind(any).expect("a socket"));
+        let mut batch = Batch::default();
+        let path = Path { socket: 0, peer: to.address(), local: None };
+        for byte in 0..20u8 {
+            batch.push(path, &vec![byte; if byte == 19 { 7 } else { 900 }]);
+        }
+        assert!(!batch.push_with(path, |buffer, _| {
+            buffer.push(1);
+            false
+        }));
+        let flushed = batch.flush(std::slice::from_ref(&from));
+        assert_eq!((flushed.packets, flushed.refused), (20, 0));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let mut receiver = super::super::socket::Receiver::default();
+        receiver.receive(&to);
+        let received: Vec<Vec<u8>> = receiver.datagrams().map(|datagram| datagram.bytes.to_vec()).collect();
+        assert_eq!(received.len(), 20);
+        assert!(received.iter().zip(0..).all(|(bytes, index)| bytes[0] == index));
+    }
+
+    #[test]
+    fn a_wildcard_socket_answers_from_the_address_it_was_asked_at() {
+        let server = Socket::bind("0.0.0.0:0".parse().expect("an address")).expect("a socket");
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        client.set_read_timeout(Some(std::time::Duration::from_secs(1))).expect("a timeout");
+        client.send_to(b"ask", ("127.0.0.9", server.address().port())).expect("sent");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let mut receiver = super::super::socket::Receiver::default();
+        receiver.receive(&server);
+        let asked = receiver.datagrams().next().expect("a datagram");
+        assert_eq!(asked.local, "127.0.0.9".parse().ok());
+        let mut batch = Batch::default();
+        batch.push(Path { socket: 0, peer: asked.peer, local: asked.local }, b"answer");
+        batch.flush(std::slice::from_ref(&server));
+        let mut buffer = [0; 16];
+        let (length, from) = client.recv_from(&mut buffer).expect("an answer");
+        assert_eq!((&buffer[..length], from.ip().to_string().as_str()), (&b"answer"[..], "127.0.0.9"));
+    }
+}

@@ -1,0 +1,50 @@
+//! Waits for sockets, and is woken by other threads (an eventfd).
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::{AsRawFd, FromRawFd, RawFd},
+    time::Duration,
+};
+
+/// Wakes a thread that waits in [`wait`].
+#[derive(Debug)]
+pub struct Wake {
+    event: File,
+}
+
+impl Wake {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a plain system call; the descriptor is ours alone.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and is owned by nobody else.
+        Ok(Self { event: unsafe { File::from_raw_fd(fd) } })
+    }
+
+    /// Ends the wait that is under way, or the next one.
+    pub fn wake(&self) {
+        // Fails only when the counter is full, which wakes as well.
+        let _ = (&self.event).write(&1u64.to_ne_bytes());
+    }
+
+    /// Makes ready for the next wait.
+    pub fn reset(&self) {
+        let _ = (&self.event).read(&mut [0; 8]);
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.event.as_raw_fd()
+    }
+}
+
+/// Waits until one of the descriptors is readable, at most `timeout`.
+pub fn wait(fds: &[RawFd], timeout: Duration) {
+    let mut polled: Vec<libc::pollfd> =
+        fds.iter().map(|&fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+    let millis = i32::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+    // SAFETY: the list outlives the call. An error (a signal) is a wait that ended early.
+    unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) };
+}

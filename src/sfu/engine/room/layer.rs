@@ -1,0 +1,140 @@
+//! One incoming stream: a simulcast layer, or the only encoding of a track.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::sfu::forward::{
+    layers::LayerFacts, nack::NackTracker, packet::Packet, ring::PacketRing, rtp::Header,
+    sequence::Unwrapper, vp8::Descriptor,
+};
+
+/// A layer that is silent for longer is off (the browser stops layers that its uplink cannot carry).
+const SILENCE: Duration = Duration::from_millis(1_500);
+/// Bit rate window.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Packets kept for retransmission: over a second of the largest layer.
+const VIDEO_PACKETS: usize = 1_024;
+/// Sound is not retransmitted; late subscribers of a burst still read from the ring.
+const AUDIO_PACKETS: usize = 128;
+
+/// The publisher's clock as told by its last sender report.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderClock {
+    /// NTP time, in units of the media clock (wrapping).
+    pub captured: u32,
+    pub timestamp: u32,
+}
+
+/// State of one incoming stream.
+pub struct LayerIn {
+    pub ssrc: Option<u32>,
+    is_video: bool,
+    unwrapper: Unwrapper,
+    pub ring: PacketRing,
+    pub nack: NackTracker,
+    size: Option<(u16, u16)>,
+    newest: Option<Instant>,
+    clock: Option<SenderClock>,
+    window: (Option<Instant>, usize),
+    bitrate: u32,
+}
+
+impl LayerIn {
+    pub fn new(is_video: bool) -> Self {
+        Self {
+            ssrc: None,
+            is_video,
+            unwrapper: Unwrapper::default(),
+            ring: PacketRing::new(if is_video { VIDEO_PACKETS } else { AUDIO_PACKETS }),
+            nack: NackTracker::default(),
+            size: None,
+            newest: None,
+            clock: None,
+            window: (None, 0),
+            bitrate: 0,
+        }
+    }
+
+    /// The stream has another SSRC now (a new connection, or the browser restarted it).
+    pub fn start(&mut self, ssrc: u32) {
+        if self.ssrc != Some(ssrc) {
+            *self = Self { ssrc: Some(ssrc), ..Self::new(self.is_video) };
+        }
+    }
+
+    /// Takes a packet of the stream itself; its number when it is new.
+    pub fn receive(&mut self, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
+        let sequence = self.unwrapper.unwrap(header.sequence);
+        if self.is_video {
+            self.nack.received(sequence, now);
+        }
+        self.newest = Some(now);
+        self.count(payload.len(), now);
+        self.keep(sequence, header, payload, now)
+    }
+
+    /// Takes a retransmission: the payload starts with the original number (RFC 4588).
+    pub fn receive_repair(&mut self, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
+        let original: &[u8; 2] = payload.first_chunk()?;
+        let original = u16::from_be_bytes(*original);
+        let sequence = crate::sfu::forward::sequence::nearest(self.unwrapper.highest()?, original);
+        if !self.nack.is_missing(sequence) {
+            return None;
+        }
+        self.nack.received(sequence, now);
+        let header = Header { sequence: original, ..*header };
+        self.keep(sequence, &header, payload.slice(2..), now)
+    }
+
+    fn keep(&mut self, sequence: u64, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
+        let vp8 = if self.is_video { self.describe(&payload) } else { None };
+        let packet = Packet {
+            sequence,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            captured: self.captured(header.timestamp),
+            arrived: now,
+            payload,
+            vp8,
+        };
+        self.ring.insert(packet).then_some(sequence)
+    }
+
+    fn describe(&mut self, payload: &[u8]) -> Option<Descriptor> {
+        let descriptor = Descriptor::parse(payload);
+        if let Some(size) = descriptor.and_then(|descriptor| descriptor.size) {
+            self.size = Some(size);
+        }
+        // An unreadable payload still is video: it must not pass for an entry.
+        descriptor.or(Some(Descriptor::default()))
+    }
+
+    fn captured(&self, timestamp: u32) -> Option<u32> {
+        let clock = self.clock?;
+        Some(clock.captured.wrapping_add(timestamp.wrapping_sub(clock.timestamp)))
+    }
+
+    /// Takes the clock of a sender report.
+    pub fn set_clock(&mut self, clock: SenderClock) {
+        self.clock = Some(clock);
+    }
+
+    fn count(&mut self, bytes: usize, now: Instant) {
+        let (start, sum) = &mut self.window;
+        *sum += bytes;
+        let elapsed = now.saturating_duration_since(*start.get_or_insert(now));
+        if elapsed >= WINDOW {
+            let rate = *sum as u64 * 8_000 / elapsed.as_millis().max(1) as u64;
+            self.bitrate = ((u64::from(self.bitrate) + rate) / 2) as u32;
+            self.window = (Some(now), 0);
+        }
+    }
+
+    /// What layer choice wants to know. A lone encoding counts as alive as long as it is published: a still screen
+    /// sends next to nothing.
+    pub fn facts(&self, is_lone: bool, now: Instant) -> LayerFacts {
+        let alive = self.newest.is_some_and(|newest| is_lone || now < newest + SILENCE);
+        LayerFacts { size: self.size, alive, bitrate: self.bitrate }
+    }
+}

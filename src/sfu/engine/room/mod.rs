@@ -1,0 +1,83 @@
+//! The media of one lesson on one thread: what is published, who may publish, who receives what.
+
+pub mod downlink;
+pub mod layer;
+pub mod track;
+pub mod uplink;
+
+use std::{collections::HashMap, time::Instant};
+
+use qism_signaling::protocol::{LessonId, Publication, Source, UserId};
+
+use crate::sfu::forward::speakers::Speakers;
+use track::TrackIn;
+
+/// Index of a leg on its thread.
+pub type LegIndex = usize;
+/// Index of a track in its room; stable while the room lives.
+pub type TrackIndex = usize;
+
+/// One lesson.
+pub struct Room {
+    pub lesson: LessonId,
+    pub tracks: Vec<TrackIn>,
+    /// What each person may send; nobody else may send anything.
+    permits: HashMap<UserId, Vec<Source>>,
+    pub speakers: Speakers<UserId>,
+}
+
+impl Room {
+    pub fn new(lesson: LessonId) -> Self {
+        Self { lesson, tracks: Vec::new(), permits: HashMap::new(), speakers: Speakers::default() }
+    }
+
+    /// The track of a publication, made when it is first named by its publisher or by a subscriber.
+    pub fn track(&mut self, publication: Publication) -> TrackIndex {
+        let known = self.tracks.iter().position(|track| track.publication == publication);
+        known.unwrap_or_else(|| {
+            let permitted = self.is_permitted(publication);
+            self.tracks.push(TrackIn::new(publication, permitted));
+            self.tracks.len() - 1
+        })
+    }
+
+    fn is_permitted(&self, publication: Publication) -> bool {
+        self.permits.get(&publication.user).is_some_and(|sources| sources.contains(&publication.source))
+    }
+
+    /// Sets what a person may send; yields the tracks that were shut by it.
+    pub fn permit(&mut self, user: UserId, sources: Vec<Source>) -> Vec<TrackIndex> {
+        if !sources.contains(&Source::Microphone) {
+            self.speakers.forget(user);
+        }
+        self.permits.insert(user, sources);
+        let mut shut = Vec::new();
+        for index in 0..self.tracks.len() {
+            let publication = self.tracks[index].publication;
+            let permitted = self.is_permitted(publication);
+            if publication.user == user && self.tracks[index].permit(permitted) {
+                shut.push(index);
+            }
+        }
+        shut
+    }
+
+    /// Forgets the streams that a publisher leg sent.
+    pub fn unpublish(&mut self, leg: LegIndex) {
+        for track in self.tracks.iter_mut().filter(|track| track.publisher == Some(leg)) {
+            track.unpublish();
+        }
+    }
+
+    /// Takes a leg off every track it receives.
+    pub fn unsubscribe(&mut self, leg: LegIndex) {
+        self.tracks.iter_mut().for_each(|track| track.unsubscribe(leg));
+    }
+
+    /// Notes the loudness of one packet of a permitted microphone.
+    pub fn heard(&mut self, publication: Publication, level: u8, now: Instant) {
+        if publication.source == Source::Microphone {
+            self.speakers.heard(publication.user, level, now);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One publication: its incoming layers, and the slots it flows to.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use qism_signaling::protocol::{Publication, Slot, Source};
+
+use super::{LegIndex, layer::LayerIn};
+use crate::sfu::{
+    forward::{keyframes::KeyframeGate, layers::LayerFacts, packet::Packet, rtp::Header},
+    sdp::answer::LAYERS,
+};
+
+const CAMERA_INTERVAL: Duration = Duration::from_millis(500);
+/// Key frames of a screen are big.
+const SCREEN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A published track.
+pub struct TrackIn {
+    pub publication: Publication,
+    /// The leg that sends it.
+    pub publisher: Option<LegIndex>,
+    /// Closed unless the hub opened it.
+    permitted: bool,
+    pub layers: Vec<LayerIn>,
+    pub keyframes: KeyframeGate,
+    pub subscribers: Vec<(LegIndex, Slot)>,
+    /// Packets that came since the last fan-out: (layer, number).
+    fresh: Vec<(usize, u64)>,
+    /// A layer came up or changed its size: subscribers choose anew before the next fan-out.
+    pub is_changed: bool,
+}
+
+impl TrackIn {
+    pub fn new(publication: Publication, permitted: bool) -> Self {
+        let interval = match publication.source {
+            Source::Screen => SCREEN_INTERVAL,
+            _ => CAMERA_INTERVAL,
+        };
+        Self {
+            publication,
+            publisher: None,
+            permitted,
+            layers: Vec::new(),
+            keyframes: KeyframeGate::new(interval),
+            subscribers: Vec::new(),
+            fresh: Vec::new(),
+            is_changed: false,
+        }
+    }
+
+    pub fn is_audio(&self) -> bool {
+        self.publication.source.is_audio()
+    }
+
+    /// Units of the RTP timestamp per second.
+    pub fn clock_rate(&self) -> u32 {
+        if self.is_audio() { 48_000 } else { 90_000 }
+    }
+
+    pub fn is_permitted(&self) -> bool {
+        self.permitted
+    }
+
+    /// Opens or shuts the gate; true when it was shut by this. What was kept is forgotten, so that nothing of it can
+    /// be retransmitted.
+    pub fn permit(&mut self, permitted: bool) -> bool {
+        let shut = self.permitted && !permitted;
+        self.permitted = permitted;
+        if shut {
+            self.forget_streams();
+        }
+        shut
+    }
+
+    fn forget_streams(&mut self) {
+        let ssrcs: Vec<Option<u32>> = self.layers.iter().map(|layer| layer.ssrc).collect();
+        let is_video = !self.is_audio();
+        self.layers = ssrcs.iter().map(|_| LayerIn::new(is_video)).collect();
+        for (layer, ssrc) in self.layers.iter_mut().zip(ssrcs) {
+            layer.ssrc = ssrc;
+        }
+        self.keyframes.clear();
+        self.fresh.clear();
+    }
+
+    /// A publisher's leg announces this track with so many layers.
+    pub fn publish(&mut self, publisher: LegIndex, layers: usize) {
+        let is_video = !self.is_audio();
+        self.publisher = Some(publisher);
+        self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
+        self.fresh.clear();
+    }
+
+    pub fn unpublish(&mut self) {
+        self.publisher = None;
+        self.layers.clear();
+        self.keyframes.clear();
+        self.fresh.clear();
+    }
+
+    pub fn subscribe(&mut self, leg: LegIndex, slot: Slot) {
+        self.subscribers.push((leg, slot));
+    }
+
+    pub fn unsubscribe(&mut self, leg: LegIndex) {
+        self.subscribers.retain(|(subscriber, _)| *subscriber != leg);
+    }
+
+    pub fn unsubscribe_slot(&mut self, leg: LegIndex, slot: Slot) {
+        self.subscribers.retain(|subscriber| *subscriber != (leg, slot));
+    }
+
+    /// Takes a packet of a permitted track.
+    pub fn receive(&mut self, layer: usize, is_repair: bool, header: &Header, payload: Bytes, now: Instant) {
+        let is_lone = self.layers.len() == 1;
+        let Some(incoming) = self.layers.get_mut(layer) else { return };
+        let before = incoming.facts(is_lone, now);
+        let kept = match is_repair {
+            true => incoming.receive_repair(header, payload, now),
+            false => {
+                incoming.start(header.ssrc);
+                incoming.receive(header, payload, now)
+            }
+        };
+        let Some(sequence) = kept else { return };
+        let after = incoming.facts(is_lone, now);
+        self.is_changed |= (before.size, before.alive) != (after.size, after.alive);
+        if incoming.ring.get(sequence).is_some_and(Packet::starts_key_frame) {
+            self.keyframes.arrived(layer);
+        }
+        self.fresh.push((layer, sequence));
+    }
+
+    /// Packets since the last fan-out.
+    pub fn fresh(&self) -> impl Iterator<Item = (usize, &Packet)> {
+        self.fresh
+            .iter()
+            .filter_map(|&(layer, sequence)| Some((layer, self.layers.get(layer)?.ring.get(sequence)?)))
+    }
+
+    pub fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    pub fn clear_fresh(&mut self) {
+        self.fresh.clear();
+    }
+
+    /// What is known of each layer.
+    pub fn facts(&self, now: Instant) -> Vec<LayerFacts> {
+        let is_lone = self.layers.len() == 1;
+        self.layers.iter().map(|layer| layer.facts(is_lone, now)).collect()
+    }
+}

@@ -1,0 +1,113 @@
+//! What happens by time alone: repeated handshakes, missing packets, layer choice, lost legs.
+
+use std::time::{Duration, Instant};
+
+use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
+
+use super::{counters::add, room::TrackIndex, rtcp, worker::Worker};
+
+/// The grain of the engine's time.
+pub const TICK: Duration = Duration::from_millis(10);
+/// A thread without legs looks up this seldom.
+pub const IDLE: Duration = Duration::from_secs(5);
+/// Layer choice, speakers, handshakes.
+const REVIEW: Duration = Duration::from_millis(100);
+/// Uplink round trip: ICE-lite has none of its own to measure.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// When things were last done.
+#[derive(Debug, Default)]
+pub struct Timers {
+    ticked: Option<Instant>,
+    reviewed: Option<Instant>,
+}
+
+/// True when `interval` passed since; then it starts anew.
+fn is_due(last: &mut Option<Instant>, interval: Duration, now: Instant) -> bool {
+    let due = last.is_none_or(|last| now >= last + interval);
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+impl Worker {
+    /// How long the thread may wait for datagrams.
+    pub fn patience(&self, now: Instant) -> Duration {
+        if self.legs.is_empty() {
+            return IDLE;
+        }
+        let next = self.timers.ticked.map_or(now, |ticked| ticked + TICK);
+        next.saturating_duration_since(now)
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Instant) {
+        if !is_due(&mut self.timers.ticked, TICK, now) {
+            return;
+        }
+        self.tell_waiting();
+        self.ask_missing(now);
+        if is_due(&mut self.timers.reviewed, REVIEW, now) {
+            self.review_legs(now);
+            self.review_rooms(now);
+        }
+    }
+
+    fn ask_missing(&mut self, now: Instant) {
+        let mut asks = Vec::new();
+        for room in self.rooms.values_mut() {
+            for track in room.tracks.iter_mut().filter(|track| !track.is_audio()) {
+                let Some(publisher) = track.publisher else { continue };
+                for (index, layer) in track.layers.iter_mut().enumerate() {
+                    let missing = layer.nack.poll_asks(now, ROUND_TRIP);
+                    if layer.nack.take_given_up() {
+                        track.keyframes.want(index);
+                    }
+                    if let Some(ssrc) = layer.ssrc.filter(|_| !missing.is_empty()) {
+                        asks.push((publisher, ssrc, missing));
+                    }
+                }
+            }
+        }
+        for (publisher, ssrc, missing) in asks {
+            add(&self.counters.nacks_out, missing.len() as u64);
+            if let Some(nack) = rtcp::nack(ssrc, &missing) {
+                self.send_rtcp(publisher, &nack, now);
+            }
+        }
+    }
+
+    fn review_legs(&mut self, now: Instant) {
+        for index in self.legs.indices() {
+            let Some(state) = self.legs.get_mut(index) else { continue };
+            if state.transport.ice.is_lost(now) {
+                self.lose_leg(index, now);
+            } else if !state.is_up {
+                self.drive_handshake(index, now);
+            }
+        }
+    }
+
+    fn review_rooms(&mut self, now: Instant) {
+        let lessons: Vec<(LessonId, TrackIndex)> =
+            self.rooms.values().map(|room| (room.lesson, room.tracks.len())).collect();
+        for (lesson, tracks) in lessons {
+            for track in 0..tracks {
+                self.choose_layers(lesson, track, now);
+                self.ask_key_frame(lesson, track, now);
+            }
+            self.tell_speakers(lesson, now);
+        }
+    }
+
+    fn tell_speakers(&mut self, lesson: LessonId, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        if room.speakers.is_quiet() {
+            return;
+        }
+        if let Some(users) = room.speakers.poll(now) {
+            self.tell(MediaEvent::Speaking { lesson, users });
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! All that one engine thread owns: sockets, legs, rooms. Orders and datagrams go in, datagrams and events come out.
+//! The other files of this folder each add one side of it: `orders`, `datagrams`, `fanout`, `feedback`, `timers`.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+
+use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+use super::{
+    counters::{Counters, add},
+    identity::Identity,
+    legs::{Legs, Role},
+    net::{batch::Batch, socket::Socket},
+    room::{LegIndex, Room},
+    timers::Timers,
+};
+
+/// Events kept while the hub's channel is full; beyond, the oldest are dropped: the hub is far behind by then.
+const EVENTS: usize = 4_096;
+
+/// State of one engine thread.
+pub struct Worker {
+    pub(super) identity: Arc<Identity>,
+    pub(super) sockets: Vec<Socket>,
+    /// What peers are told to connect to.
+    pub(super) candidates: Vec<SocketAddr>,
+    pub(super) legs: Legs,
+    pub(super) rooms: HashMap<LessonId, Room>,
+    /// Rooms with fresh packets.
+    pub(super) touched: Vec<LessonId>,
+    pub(super) batch: Batch,
+    pub(super) timers: Timers,
+    pub(super) counters: Arc<Counters>,
+    events: Sender<MediaEvent>,
+    waiting_events: VecDeque<MediaEvent>,
+}
+
+impl Worker {
+    pub fn new(
+        identity: Arc<Identity>,
+        sockets: Vec<Socket>,
+        candidates: Vec<SocketAddr>,
+        events: Sender<MediaEvent>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            identity,
+            sockets,
+            candidates,
+            legs: Legs::default(),
+            rooms: HashMap::new(),
+            touched: Vec::new(),
+            batch: Batch::default(),
+            timers: Timers::default(),
+            counters,
+            events,
+            waiting_events: VecDeque::new(),
+        }
+    }
+
+    pub fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// Sends everything that was written.
+    pub fn flush(&mut self) {
+        let flushed = self.batch.flush(&self.sockets);
+        add(&self.counters.packets_out, flushed.packets);
+        add(&self.counters.bytes_out, flushed.bytes);
+        add(&self.counters.packets_refused, flushed.refused);
+    }
+
+    /// Tells the hub.
+    pub(super) fn tell(&mut self, event: MediaEvent) {
+        if self.waiting_events.len() == EVENTS {
+            self.waiting_events.pop_front();
+        }
+        self.waiting_events.push_back(event);
+        self.tell_waiting();
+    }
+
+    /// Hands over events that found the channel full.
+    pub(super) fn tell_waiting(&mut self) {
+        while let Some(event) = self.waiting_events.pop_front() {
+            if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+                self.waiting_events.push_front(event);
+                return;
+            }
+        }
+    }
+
+    /// The room of a lesson, made at first need.
+    pub(super) fn room(&mut self, lesson: LessonId) -> &mut Room {
+        self.rooms.entry(lesson).or_insert_with(|| Room::new(lesson))
+    }
+
+    /// Ends a leg without a word to the hub.
+    pub(super) fn close_leg(&mut self, index: LegIndex, now: Instant) {
+        self.say_goodbye(index, now);
+        let Some(state) = self.legs.remove(index) else { return };
+        add(&self.counters.legs_closed, 1);
+        let Some(room) = self.rooms.get_mut(&state.name.lesson) else { return };
+        match state.role {
+            Role::Publisher(_) => room.unpublish(index),
+            Role::Subscriber(_) => room.unsubscribe(index),
+        }
+    }
+
+    /// Ends everything, at the end of the thread.
+    pub fn close_all(&mut self, now: Instant) {
+        for index in self.legs.indices() {
+            self.close_leg(index, now);
+        }
+        self.flush();
+    }
+
+    fn say_goodbye(&mut self, index: LegIndex, now: Instant) {
+        let Some(state) = self.legs.get_mut(index) else { return };
+        state.transport.close(now);
+        self.send_handshake(index);
+    }
+
+    /// Sends the DTLS datagrams that wait in a leg.
+    pub(super) fn send_handshake(&mut self, index: LegIndex) {
+        let Some(state) = self.legs.get_mut(index) else { return };
+        let Some(path) = state.transport.ice.path() else { return };
+        while let Some(datagram) = state.transport.poll_transmit() {
+            self.batch.push(path, &datagram);
+        }
+    }
+
+    /// Sends RTCP to a leg.
+    pub(super) fn send_rtcp(&mut self, index: LegIndex, packet: &[u8], now: Instant) -> bool {
+        let Some(state) = self.legs.get_mut(index) else { return false };
+        let Some(path) = state.transport.ice.live_path(now) else { return false };
+        let sealed = state.transport.srtp.as_mut().and_then(|srtp| srtp.seal_rtcp(packet));
+        if let Some(sealed) = &sealed {
+            self.batch.push(path, sealed);
+        }
+        sealed.is_some()
+    }
+}

@@ -1,0 +1,15 @@
+//! Pure packet logic: parse a header, remember packets, choose a layer, rewrite numbers. No sockets, no clock, no
+//! keys: time is an argument, so a test replays an hour of losses in a millisecond.
+
+pub mod extensions;
+pub mod forwarder;
+pub mod keyframes;
+pub mod layers;
+pub mod nack;
+pub mod packet;
+pub mod rewriter;
+pub mod ring;
+pub mod rtp;
+pub mod sequence;
+pub mod speakers;
+pub mod vp8;

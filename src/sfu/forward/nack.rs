@@ -1,0 +1,135 @@
+//! Which packets of an incoming stream are missing, and when to ask for them again.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// First ask: late enough for reordered packets, early enough for the jitter buffer.
+const FIRST_ASK: Duration = Duration::from_millis(6);
+/// Asks per packet; more is a storm on a link that is already losing.
+const ASKS: u8 = 6;
+/// Missing packets remembered; a longer gap is a new start and wants a key frame.
+const REMEMBERED: u64 = 256;
+
+/// One packet that has not come.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    next_ask: Instant,
+    asked: u8,
+}
+
+/// Follows one incoming stream.
+#[derive(Debug, Default)]
+pub struct NackTracker {
+    highest: Option<u64>,
+    missing: BTreeMap<u64, Missing>,
+    /// Set when packets were given up; taken by whoever asks for a key frame.
+    given_up: bool,
+}
+
+impl NackTracker {
+    /// Notes an arrival.
+    pub fn received(&mut self, sequence: u64, now: Instant) {
+        self.missing.remove(&sequence);
+        let Some(highest) = self.highest else {
+            self.highest = Some(sequence);
+            return;
+        };
+        if sequence <= highest {
+            return;
+        }
+        self.highest = Some(sequence);
+        if sequence - highest > REMEMBERED {
+            self.give_up();
+            return;
+        }
+        let missing = Missing { next_ask: now + FIRST_ASK, asked: 0 };
+        self.missing.extend((highest + 1..sequence).map(|absent| (absent, missing)));
+    }
+
+    fn give_up(&mut self) {
+        self.missing.clear();
+        self.given_up = true;
+    }
+
+    /// Numbers to ask for now, oldest first; asks are spaced by `round_trip`.
+    pub fn poll_asks(&mut self, now: Instant, round_trip: Duration) -> Vec<u16> {
+        let mut asks = Vec::new();
+        let mut given_up = false;
+        self.missing.retain(|&sequence, missing| {
+            if now < missing.next_ask {
+                return true;
+            }
+            if missing.asked == ASKS {
+                given_up = true;
+                return false;
+            }
+            missing.asked += 1;
+            missing.next_ask = now + round_trip.max(Duration::from_millis(20));
+            asks.push(sequence as u16);
+            true
+        });
+        self.given_up |= given_up;
+        asks
+    }
+
+    /// True once after packets were given up: only a key frame helps now.
+    pub fn take_given_up(&mut self) -> bool {
+        std::mem::take(&mut self.given_up)
+    }
+
+    /// True when nothing is being waited for, so that no timer is needed.
+    pub fn is_quiet(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// True while the packet is being waited for.
+    pub fn is_missing(&self, sequence: u64) -> bool {
+        self.missing.contains_key(&sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn asks_after_the_reordering_window_and_spaced_by_the_round_trip() {
+        let (mut tracker, start) = (NackTracker::default(), Instant::now());
+        tracker.received(10, start);
+        tracker.received(13, start);
+        assert!(tracker.poll_asks(start, ROUND_TRIP).is_empty());
+        let first = start + FIRST_ASK;
+        assert_eq!(tracker.poll_asks(first, ROUND_TRIP), [11, 12]);
+        assert!(tracker.poll_asks(first + Duration::from_millis(40), ROUND_TRIP).is_empty());
+        tracker.received(11, first);
+        assert_eq!(tracker.poll_asks(first + ROUND_TRIP, ROUND_TRIP), [12]);
+    }
+
+    #[test]
+    fn gives_up_after_six_asks_and_says_so_once() {
+        let (mut tracker, mut now) = (NackTracker::default(), Instant::now());
+        tracker.received(1, now);
+        tracker.received(3, now);
+        let mut asks = 0;
+        for _ in 0..20 {
+            now += ROUND_TRIP;
+            asks += tracker.poll_asks(now, ROUND_TRIP).len();
+        }
+        assert_eq!(asks, 6);
+        assert!(tracker.take_given_up());
+        assert!(!tracker.take_given_up());
+        assert!(tracker.is_quiet());
+    }
+
+    #[test]
+    fn a_huge_gap_is_a_new_start() {
+        let (mut tracker, now) = (NackTracker::default(), Instant::now());
+        tracker.received(1, now);
+        tracker.received(10_000, now);
+        assert!(tracker.is_quiet() && tracker.take_given_up());
+    }
+}

@@ -1,0 +1,188 @@
+//! The SFU: receives every published track once and forwards it to whoever the hub assigned it to. The hub decides
+//! who may publish and what goes into which slot; the SFU obeys, and chooses by itself only how large a picture a
+//! receiver gets. `forward` is the pure packet logic, `sdp` the session descriptions, `engine` threads and sockets.
+
+mod engine;
+pub mod forward;
+mod sdp;
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use qism_signaling::{
+    hub::ports::{MediaEvent, MediaOrder, MediaPlane},
+    protocol::LessonId,
+};
+use tokio::sync::mpsc;
+
+pub use engine::counters::Totals;
+use engine::{Worker, counters::Counters, identity::Identity, inbox::Inbox, net::socket::Socket};
+
+/// Where the SFU listens and what peers are told.
+#[derive(Clone, Debug)]
+pub struct SfuConfig {
+    /// Addresses to listen on; empty means all of the machine.
+    pub listen: Vec<IpAddr>,
+    /// Port of the first thread; the others follow. 0 takes any free ones (tests).
+    pub udp_port: u16,
+    /// Engine threads; one serves about a core.
+    pub threads: usize,
+    /// Addresses told to peers; empty means those listened on, loopback left out.
+    pub public_addresses: Vec<IpAddr>,
+}
+
+/// Why the SFU does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SfuError {
+    #[error("UDP {address}: {error} (is another program using the port?)")]
+    Bind { address: SocketAddr, error: io::Error },
+    #[error("media threads: {0}")]
+    Thread(io::Error),
+    #[error("certificate: {0}")]
+    Certificate(String),
+    #[error("{threads} media threads from port {udp_port} run over port 65535")]
+    Ports { udp_port: u16, threads: usize },
+}
+
+/// The running media plane.
+pub struct Sfu {
+    inboxes: Vec<Arc<Inbox>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    counters: Arc<Counters>,
+    fingerprint: String,
+}
+
+impl Sfu {
+    /// Binds the ports and starts the threads. Events go into `events`, which is bounded by its owner.
+    pub fn start(config: SfuConfig, events: mpsc::Sender<MediaEvent>) -> Result<Arc<Self>, SfuError> {
+        let identity = Identity::generate().map_err(|error| SfuError::Certificate(error.to_string()))?;
+        let (identity, counters) = (Arc::new(identity), Arc::new(Counters::default()));
+        let mut sfu = Self {
+            inboxes: Vec::new(),
+            threads: Mutex::default(),
+            counters: counters.clone(),
+            fingerprint: identity.fingerprint().to_owned(),
+        };
+        for index in 0..config.threads.max(1) {
+            let sockets = bind(&config, index)?;
+            let candidates = candidates(&config, &sockets);
+            let worker = Worker::new(identity.clone(), sockets, candidates, events.clone(), counters.clone());
+            sfu.spawn(index, worker).map_err(SfuError::Thread)?;
+        }
+        Ok(Arc::new(sfu))
+    }
+
+    fn spawn(&mut self, index: usize, worker: Worker) -> io::Result<()> {
+        let inbox = Arc::new(Inbox::new()?);
+        let for_thread = inbox.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("qism-sfu-{index}"))
+            .spawn(move || engine::run(worker, &for_thread))?;
+        self.inboxes.push(inbox);
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Says goodbye to all peers and ends the threads.
+    pub fn stop(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.stop());
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> Totals {
+        self.counters.totals()
+    }
+
+    /// SHA-256 of this node's DTLS certificate.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The thread of a lesson: always the same, so that a room needs no lock.
+    fn inbox(&self, lesson: LessonId) -> &Inbox {
+        let mut hasher = DefaultHasher::new();
+        lesson.hash(&mut hasher);
+        &self.inboxes[(hasher.finish() % self.inboxes.len() as u64) as usize]
+    }
+}
+
+impl Drop for Sfu {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl MediaPlane for Sfu {
+    fn order(&self, order: MediaOrder) {
+        self.inbox(lesson_of(&order)).push(order);
+    }
+}
+
+fn lesson_of(order: &MediaOrder) -> LessonId {
+    match order {
+        MediaOrder::Publish { leg, .. }
+        | MediaOrder::Subscribe { leg, .. }
+        | MediaOrder::SubscriberAnswer { leg, .. }
+        | MediaOrder::RestartSubscriber { leg, .. }
+        | MediaOrder::Assign { leg, .. }
+        | MediaOrder::Close { leg } => leg.lesson,
+        MediaOrder::Permit { lesson, .. } | MediaOrder::CloseLesson { lesson } => *lesson,
+    }
+}
+
+/// The sockets of one thread, all on the same port.
+fn bind(config: &SfuConfig, index: usize) -> Result<Vec<Socket>, SfuError> {
+    let SfuConfig { udp_port, threads, .. } = *config;
+    let port = match (udp_port, u16::try_from(index)) {
+        (0, _) => 0,
+        (first, Ok(index)) => first.checked_add(index).ok_or(SfuError::Ports { udp_port, threads })?,
+        (_, Err(_)) => return Err(SfuError::Ports { udp_port, threads }),
+    };
+    if !config.listen.is_empty() {
+        return config.listen.iter().map(|&ip| bind_one(SocketAddr::new(ip, port))).collect();
+    }
+    let first = bind_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))?;
+    // A machine without IPv6 is served by IPv4 alone.
+    let second = bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), first.address().port())).ok();
+    Ok(std::iter::once(first).chain(second).collect())
+}
+
+fn bind_one(address: SocketAddr) -> Result<Socket, SfuError> {
+    Socket::bind(address).map_err(|error| SfuError::Bind { address, error })
+}
+
+/// What peers are told: the public addresses, or those listened on.
+fn candidates(config: &SfuConfig, sockets: &[Socket]) -> Vec<SocketAddr> {
+    let port = sockets.first().map_or(config.udp_port, |socket| socket.address().port());
+    if !config.public_addresses.is_empty() {
+        return config.public_addresses.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
+    }
+    let bound: Vec<SocketAddr> = sockets.iter().map(Socket::address).collect();
+    if bound.iter().all(|address| !address.ip().is_unspecified()) {
+        return bound;
+    }
+    interfaces(&bound).into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
+}
+
+/// The machine's addresses of the families that are bound; loopback only when there is nothing else.
+fn interfaces(bound: &[SocketAddr]) -> Vec<IpAddr> {
+    let all: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| bound.iter().any(|address| address.is_ipv4() == ip.is_ipv4()))
+        .filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        .collect();
+    let public: Vec<IpAddr> = all.iter().copied().filter(|ip| !ip.is_loopback()).collect();
+    if public.is_empty() { all } else { public }
+}

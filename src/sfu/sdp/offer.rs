@@ -1,0 +1,133 @@
+//! The subscriber's offer: one fixed table of slots, written once per leg. Payload types, extension ids and SSRCs are
+//! the same on every leg of every lesson, so nothing is ever renumbered.
+
+use qism_signaling::protocol::Slot;
+
+use super::Local;
+use crate::sfu::forward::extensions::Kind;
+
+/// Payload types of the subscriber leg.
+pub const VP8: u8 = 96;
+pub const RTX: u8 = 97;
+pub const OPUS: u8 = 111;
+/// Extension ids of the subscriber leg.
+pub const MID_EXTENSION: u8 = 1;
+pub const TRANSPORT_EXTENSION: u8 = 4;
+/// Slots that every subscriber has: teacher, three speakers, screen, screen audio.
+pub const FIXED_SLOTS: u8 = 6;
+/// A table is never larger.
+pub const MOST_SLOTS: u8 = 16;
+
+/// The slots of one subscriber leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscriberTerms {
+    slots: u8,
+}
+
+impl SubscriberTerms {
+    /// A table with room for this many cameras, as far as the table goes.
+    pub fn new(cameras: u8) -> Self {
+        Self { slots: FIXED_SLOTS.saturating_add(cameras).min(MOST_SLOTS) }
+    }
+
+    pub fn slots(self) -> impl Iterator<Item = Slot> {
+        (0..self.slots).map(Slot)
+    }
+}
+
+/// The SSRC of a slot's media.
+pub fn ssrc(slot: Slot) -> u32 {
+    10_000 + u32::from(slot.0)
+}
+
+/// The SSRC of a slot's retransmissions.
+pub fn retransmission_ssrc(slot: Slot) -> u32 {
+    20_000 + u32::from(slot.0)
+}
+
+/// The slot that an SSRC named by the peer (in feedback) belongs to.
+pub fn slot_of_ssrc(ssrc: u32) -> Option<Slot> {
+    let slot = ssrc.checked_sub(10_000).filter(|slot| *slot < u32::from(MOST_SLOTS))?;
+    Some(Slot(slot as u8))
+}
+
+/// True for slots that carry sound.
+pub fn is_audio(slot: Slot) -> bool {
+    use qism_signaling::protocol::SlotKind;
+    matches!(slot.kind(), SlotKind::TeacherAudio | SlotKind::SpeakerAudio | SlotKind::ScreenAudio)
+}
+
+/// Writes the offer.
+pub fn offer(terms: SubscriberTerms, local: &Local) -> String {
+    let mids: Vec<String> = terms.slots().map(|slot| slot.0.to_string()).collect();
+    let mids: Vec<&str> = mids.iter().map(String::as_str).collect();
+    let mut text = String::new();
+    local.write_head(&mids, &mut text);
+    terms.slots().for_each(|slot| write_slot(slot, local, &mut text));
+    text
+}
+
+fn write_slot(slot: Slot, local: &Local, out: &mut String) {
+    match is_audio(slot) {
+        true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\n")),
+        false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\n")),
+    }
+    local.write_transport(out);
+    let number = slot.0;
+    out.push_str(&format!("a=mid:{number}\r\na=sendonly\r\na=msid:slot-{number} slot-{number}\r\n"));
+    out.push_str(&format!("a=extmap:{MID_EXTENSION} {}\r\n", Kind::Mid.uri()));
+    match is_audio(slot) {
+        true => write_audio(slot, out),
+        false => write_video(slot, out),
+    }
+}
+
+fn write_audio(slot: Slot, out: &mut String) {
+    out.push_str(&format!(
+        "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1;usedtx=1;stereo=0\r\n"
+    ));
+    write_source(ssrc(slot), slot, out);
+}
+
+fn write_video(slot: Slot, out: &mut String) {
+    out.push_str(&format!("a=extmap:{TRANSPORT_EXTENSION} {}\r\n", Kind::TransportSequence.uri()));
+    out.push_str(&format!("a=rtpmap:{VP8} VP8/90000\r\n"));
+    for feedback in ["nack", "nack pli", "transport-cc"] {
+        out.push_str(&format!("a=rtcp-fb:{VP8} {feedback}\r\n"));
+    }
+    out.push_str(&format!("a=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n"));
+    out.push_str(&format!("a=ssrc-group:FID {} {}\r\n", ssrc(slot), retransmission_ssrc(slot)));
+    write_source(ssrc(slot), slot, out);
+    write_source(retransmission_ssrc(slot), slot, out);
+}
+
+fn write_source(ssrc: u32, slot: Slot, out: &mut String) {
+    let number = slot.0;
+    out.push_str(&format!(
+        "a=ssrc:{ssrc} cname:lesson\r\na=ssrc:{ssrc} msid:slot-{number} slot-{number}\r\n"
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_fixed_and_bounded() {
+        let local = Local {
+            ufrag: "ufrag".into(),
+            password: "password".into(),
+            fingerprint: "AA".into(),
+            setup: "actpass",
+            candidates: Vec::new(),
+        };
+        let text = offer(SubscriberTerms::new(2), &local);
+        assert!(text.contains("a=group:BUNDLE 0 1 2 3 4 5 6 7\r\n"));
+        assert_eq!(text.matches("m=audio").count(), 5);
+        assert_eq!(text.matches("m=video").count(), 3);
+        assert!(text.contains("a=ssrc-group:FID 10004 20004\r\n"));
+        assert_eq!(SubscriberTerms::new(200).slots().count(), usize::from(MOST_SLOTS));
+        assert_eq!(slot_of_ssrc(10_004), Some(Slot(4)));
+        assert_eq!(slot_of_ssrc(20_004), None);
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+
+fn local() -> Local {
+    Local {
+        ufrag: "ufrag".into(),
+        password: "password".into(),
+        fingerprint: "AA".into(),
+        setup: "passive",
+        candidates: vec!["192.0.2.7:5000".parse().expect("an address")],
+    }
+}
+
+fn track(mid: &str, source: Source) -> OfferedTrack {
+    OfferedTrack { mid: mid.into(), source }
+}
+
+fn offer(sections: &str) -> Description {
+    let fingerprint = ["0A"; 32].join(":");
+    let head = "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=setup:actpass\r\n";
+    Description::parse(&format!("{head}a=fingerprint:sha-256 {fingerprint}\r\n{sections}"))
+        .expect("well formed")
+}
+
+const CAMERA: &str = "m=video 9 UDP/TLS/RTP/SAVPF 45 96 97\r\na=mid:1\r\na=sendonly\r\n\
+    a=rtpmap:45 AV1/90000\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:99 nack\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
+    a=extmap:9/sendonly urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+    a=extmap:10/sendonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+    a=extmap:13 urn:3gpp:video-orientation\r\n\
+    a=rid:l send\r\na=rid:h send\r\na=simulcast:send l;h\r\n";
+
+#[test]
+fn a_camera_is_accepted_with_its_layers_and_without_firefox_directions() {
+    let (text, terms) = answer(&offer(CAMERA), &[track("1", Source::Camera)], &local()).expect("acceptable");
+    assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"));
+    assert!(text.contains("a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
+    assert!(!text.contains("video-orientation") && !text.contains("sendonly"));
+    assert!(text.contains("a=rid:l recv\r\na=rid:h recv\r\na=simulcast:recv l;h\r\n"));
+    assert!(text.contains("a=candidate:1 1 udp 2130706431 192.0.2.7 5000 typ host\r\n"));
+    let upstream = &terms.upstreams[0];
+    assert_eq!((upstream.payload_type, upstream.retransmission), (96, Some(97)));
+    assert_eq!(upstream.rids, ["l", "h"]);
+}
+
+#[test]
+fn what_is_not_ours_is_rejected_without_breaking_the_bundle() {
+    let rest = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:2\r\na=rtpmap:0 PCMU/8000\r\n\
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:3\r\n";
+    let tracks = [track("1", Source::Camera), track("2", Source::Microphone)];
+    let (text, terms) = answer(&offer(&format!("{CAMERA}{rest}")), &tracks, &local()).expect("acceptable");
+    assert!(text.contains("a=group:BUNDLE 1\r\n"));
+    assert!(text.contains("m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"));
+    assert!(text.contains("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"));
+    assert_eq!(terms.upstreams.len(), 1);
+}
+
+#[test]
+fn a_microphone_on_a_video_section_is_an_error_that_names_it() {
+    let refused = answer(&offer(CAMERA), &[track("1", Source::Microphone)], &local());
+    let expected = SdpError::Section { mid: "1".into(), reason: "its kind does not fit its source" };
+    assert_eq!(refused.map(|_| ()), Err(expected));
+}
+
+#[test]
+fn nothing_acceptable_is_an_error() {
+    assert!(answer(&offer(CAMERA), &[], &local()).is_err());
+    let twice = format!("{CAMERA}{CAMERA}");
+    assert!(answer(&offer(&twice), &[track("1", Source::Camera)], &local()).is_err());
+}
