@@ -1,0 +1,151 @@
+import { type Signal, signal } from '@preact/signals';
+import { captureCamera, captureMicrophone, captureScreen, type DeviceError } from './media/capture.ts';
+import type { PublisherLeg } from './media/publisher.ts';
+import type { Command, Participant, Source } from './protocol/generated.ts';
+
+/** What one's own devices need from the lesson. */
+export interface OwnMediaPorts {
+  publisher: PublisherLeg;
+  command(command: Command): Promise<number>;
+  /** How the log sees me; `undefined` before the welcome. */
+  me(): Participant | undefined;
+  onProblem(source: Source, error: DeviceError): void;
+}
+
+/** The devices somebody chose; '' = the default one. */
+export interface ChosenDevices {
+  camera: string;
+  microphone: string;
+  speaker: string;
+}
+
+/**
+ * One's own microphone, camera and screen: what is captured here, kept in step with what the log says is published. The log
+ * decides; a track that it does not know is published again or let go, one that it knows and this page has not (after a
+ * reload) is captured again.
+ */
+export class OwnMedia {
+  /** Sources on their way to being on. */
+  readonly starting: Signal<ReadonlySet<Source>> = signal(new Set());
+  /** Counts captures that came or went: own pictures must be drawn anew. */
+  readonly captured = signal(0);
+  chosen: ChosenDevices = { camera: '', microphone: '', speaker: '' };
+  readonly #ports: OwnMediaPorts;
+
+  constructor(ports: OwnMediaPorts) {
+    this.#ports = ports;
+  }
+
+  async setMicrophone(on: boolean): Promise<void> {
+    const published = this.#published('microphone');
+    this.#ports.publisher.setEnabled('microphone', on);
+    if (!on && !published) return;
+    if (this.#ports.publisher.track('microphone') && published) {
+      await this.#ports.command({ type: 'set_muted', source: 'microphone', muted: !on });
+    } else if (on) {
+      await this.#start('microphone', false);
+    }
+  }
+
+  async setCamera(on: boolean): Promise<void> {
+    await (on ? this.#start('camera', false) : this.#stop('camera'));
+  }
+
+  async setScreen(on: boolean): Promise<void> {
+    if (on) {
+      await this.#start('screen', false);
+      return;
+    }
+    await this.#stop('screen');
+    await this.#stop('screen_audio');
+  }
+
+  /** Changes a device while the lesson goes on; what is off stays off. */
+  async choose(kind: keyof ChosenDevices, id: string): Promise<void> {
+    this.chosen = { ...this.chosen, [kind]: id };
+    if (kind === 'speaker' || !this.#ports.publisher.track(kind)) return;
+    const muted = this.#published(kind)?.muted ?? false;
+    await this.#capture(kind, muted);
+  }
+
+  /** The own picture of a source, for the self view. */
+  track(source: Source): MediaStreamTrack | undefined {
+    void this.captured.value;
+    return this.#ports.publisher.track(source);
+  }
+
+  /** A capture ended by itself: the browser's own *stop sharing*; a microphone or camera is captured again. */
+  async ended(source: Source): Promise<void> {
+    if (source === 'microphone' || source === 'camera')
+      await this.#start(source, this.#published(source)?.muted ?? false);
+    else await this.#stop(source);
+  }
+
+  /** The log says that these are over (stopped by the teacher, floor taken): let the devices go. */
+  async letGo(sources: readonly Source[]): Promise<void> {
+    for (const source of sources) await this.#ports.publisher.drop(source);
+    this.captured.value += 1;
+  }
+
+  /** After a welcome: makes this page and the log agree. */
+  async reconcile(mayPublish: (source: Source) => boolean): Promise<void> {
+    for (const source of ['microphone', 'camera', 'screen', 'screen_audio'] as const) {
+      const published = this.#published(source);
+      const track = this.#ports.publisher.track(source);
+      if (published && !track) await this.#recover(source, published.muted);
+      if (!published && track)
+        await (mayPublish(source) ? this.#publish(source, !track.enabled) : this.letGo([source]));
+    }
+  }
+
+  /** A reload took the capture: microphone and camera come back by themselves, a screen needs a tap. */
+  async #recover(source: Source, muted: boolean): Promise<void> {
+    if (source === 'microphone' || source === 'camera') await this.#start(source, muted);
+    else await this.#ports.command({ type: 'unpublish', source }).catch(() => undefined);
+  }
+
+  async #start(source: Source, muted: boolean): Promise<void> {
+    if (this.starting.value.has(source)) return;
+    this.starting.value = new Set([...this.starting.value, source]);
+    try {
+      const sources = await this.#capture(source, muted);
+      for (const each of sources) await this.#publish(each, muted);
+    } catch (error) {
+      await this.#ports.publisher.drop(source).catch(() => undefined);
+      if ((error as DeviceError).problem) this.#ports.onProblem(source, error as DeviceError);
+    } finally {
+      this.starting.value = new Set([...this.starting.value].filter((each) => each !== source));
+      this.captured.value += 1;
+    }
+  }
+
+  /** Captures and puts on the wire; a screen may bring its sound. */
+  async #capture(source: Source, muted: boolean): Promise<Source[]> {
+    const { publisher } = this.#ports;
+    if (source === 'screen') {
+      const { video, audio } = await captureScreen();
+      await publisher.put('screen', video);
+      if (audio) await publisher.put('screen_audio', audio);
+      return audio ? ['screen', 'screen_audio'] : ['screen'];
+    }
+    const track =
+      source === 'camera' ? await captureCamera(this.chosen.camera) : await captureMicrophone(this.chosen.microphone);
+    track.enabled = !muted;
+    await publisher.put(source, track);
+    this.captured.value += 1;
+    return [source];
+  }
+
+  async #publish(source: Source, muted: boolean): Promise<void> {
+    await this.#ports.command({ type: 'publish', source, muted });
+  }
+
+  async #stop(source: Source): Promise<void> {
+    await this.letGo([source]);
+    if (this.#published(source)) await this.#ports.command({ type: 'unpublish', source });
+  }
+
+  #published(source: Source) {
+    return this.#ports.me()?.published.find((track) => track.source === source);
+  }
+}

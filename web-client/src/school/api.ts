@@ -1,0 +1,97 @@
+import type { Localized, Logged, Name, Person, Phase, RemovalReason } from '../protocol/generated.ts';
+
+/** A request that the server refused, or that got no answer (status 0). */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly retryAfterS: number | undefined;
+
+  constructor(status: number, code: string, retryAfterS: number | undefined) {
+    super(code);
+    this.status = status;
+    this.code = code;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** Who is signed in: the answer of `/api/me`. */
+export interface Me {
+  user: string;
+  login: string;
+  name: Name;
+  roles: { role: SchoolRole }[];
+  school: { code: string; name: Localized };
+}
+
+export type SchoolRole = 'administrator' | 'director' | 'supervisor' | 'inspector' | 'teacher' | 'student' | 'guardian';
+
+/** One of today's lessons. */
+export interface TodayLesson {
+  lesson: string;
+  subject: Localized;
+  group: string;
+  teacher: Person;
+  starts_at: number;
+  ends_at: number;
+  phase: Phase;
+  students_present: number;
+  students_expected: number;
+}
+
+/** A group that a teacher may start a lesson with at once. */
+export interface OwnGroup {
+  group: string;
+  name: string;
+  subjects: { subject: string; name: Localized }[];
+}
+
+/** Today, as the signed-in person sees it. */
+export interface Today {
+  /** The server's clock, milliseconds since the epoch. */
+  now: number;
+  lessons: TodayLesson[];
+  groups: OwnGroup[];
+}
+
+/** A removal or report, for the director. */
+export interface SchoolReport {
+  at: number;
+  lesson: string;
+  subject: Localized;
+  group: string;
+  kind: 'removal' | 'report';
+  by: Person;
+  about?: Person | null;
+  reason?: RemovalReason | null;
+  note?: string | null;
+  recent: Logged[];
+  people?: Person[];
+}
+
+async function call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(path, {
+    method,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new ApiError(0, 'unreachable', undefined);
+  });
+  if (!response.ok) throw await refusal(response);
+  return (response.status === 204 ? undefined : await response.json()) as Answer;
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const body = (await response.json().catch(() => ({}))) as { error?: string; retry_after_s?: number };
+  return new ApiError(response.status, body.error ?? 'other', body.retry_after_s);
+}
+
+export const signIn = (login: string, password: string) => call<Me>('POST', '/api/session', { login, password });
+export const signOut = () => call<void>('DELETE', '/api/session');
+export const me = () => call<Me>('GET', '/api/me');
+export const today = () => call<Today>('GET', '/api/lessons');
+export const startNow = (group: string, subject?: string) =>
+  call<{ lesson: string }>('POST', '/api/lessons', { group, ...(subject && { subject }) });
+export const reports = () => call<{ reports: SchoolReport[] }>('GET', '/api/reports');
+export const ticket = (lesson: string, session: string) =>
+  call<{ ticket: string; socket: string }>('POST', `/api/lessons/${lesson}/ticket`, { session });

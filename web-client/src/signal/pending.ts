@@ -1,0 +1,105 @@
+import type { Command, ErrorCode } from '../protocol/generated.ts';
+import { uuidv7 } from './ids.ts';
+
+/** Thrown by a command that the server refused for good. */
+export class Refused extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** A command on its way, with the id that makes sending it twice harmless. */
+export interface PendingCommand {
+  readonly id: string;
+  readonly command: Command;
+}
+
+interface Waiting extends PendingCommand {
+  resolve: (number: number) => void;
+  reject: (error: Refused) => void;
+}
+
+/** Refusals that only mean *later*. */
+const LATER: ReadonlySet<ErrorCode> = new Set(['busy', 'unavailable', 'too_fast', 'superseded']);
+/** What must not be lost with the page; everything else is moot after a reload. */
+const KEPT: ReadonlySet<Command['type']> = new Set(['say', 'report']);
+
+/**
+ * Commands not yet acknowledged. They survive cuts (sent again after each welcome, with the same id) and, for chat lines
+ * and reports, a reload.
+ */
+export class PendingCommands {
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #key: string;
+  readonly #storage: Storage;
+  readonly #send: (pending: PendingCommand) => void;
+
+  constructor(key: string, storage: Storage, send: (pending: PendingCommand) => void) {
+    this.#key = `qism.pending.${key}`;
+    this.#storage = storage;
+    this.#send = send;
+  }
+
+  /** Chat lines and reports that the page before this one had not been told about. */
+  restore(): PendingCommand[] {
+    const kept = JSON.parse(this.#storage.getItem(this.#key) ?? '[]') as PendingCommand[];
+    for (const { id, command } of kept) this.#add(id, command).catch(() => undefined);
+    return kept;
+  }
+
+  /** Sends a command; resolves with its event number once it is in the log. */
+  submit(command: Command, id: string = uuidv7()): Promise<number> {
+    const done = this.#add(id, command);
+    this.#send({ id, command });
+    return done;
+  }
+
+  #add(id: string, command: Command): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { id, command, resolve, reject });
+      this.#save();
+    });
+  }
+
+  /** After a welcome: everything unacknowledged goes out again, in its order. */
+  resend(): void {
+    for (const { id, command } of this.#waiting.values()) this.#send({ id, command });
+  }
+
+  accepted(id: string, number: number): void {
+    this.#settle(id)?.resolve(number);
+  }
+
+  /** A refusal; one that means *later* is sent again when told, or after the next welcome. */
+  refused(id: string, error: ErrorCode, retryAfterMs: number | undefined): void {
+    if (!LATER.has(error)) {
+      this.#settle(id)?.reject(new Refused(error));
+      return;
+    }
+    setTimeout(() => {
+      const waiting = this.#waiting.get(id);
+      if (waiting) this.#send({ id, command: waiting.command });
+    }, retryAfterMs ?? 1_000);
+  }
+
+  /** Gives up one command (a line its writer discards). */
+  forget(id: string): void {
+    this.#settle(id);
+  }
+
+  #settle(id: string): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    this.#save();
+    return waiting;
+  }
+
+  #save(): void {
+    const kept = [...this.#waiting.values()].filter(({ command }) => KEPT.has(command.type));
+    if (kept.length === 0) this.#storage.removeItem(this.#key);
+    else this.#storage.setItem(this.#key, JSON.stringify(kept.map(({ id, command }) => ({ id, command }))));
+  }
+}

@@ -1,0 +1,168 @@
+import { type ClientFrame, type Position, type ServerFrame, VERSION } from '../protocol/generated.ts';
+import { afterClose, afterTicketRefused, type NextStep, type StopReason } from './policy.ts';
+
+/** How the socket stands; drawn as a line over the lesson. */
+export type SocketState =
+  | { kind: 'connecting' }
+  | { kind: 'open' }
+  | { kind: 'cut'; since: number }
+  | { kind: 'stopped'; reason: StopReason };
+
+/** A ticket, or why there is none. */
+export type TicketAnswer = { ok: true; ticket: string; url: string } | { ok: false; status: number; error: string };
+
+export interface SocketOptions {
+  ticket(): Promise<TicketAnswer>;
+  /** Where the fold stands; `undefined` before the first snapshot. */
+  position(): Position | undefined;
+  onFrame(frame: ServerFrame): void;
+  onState(state: SocketState): void;
+  open?(url: string): WebSocket;
+}
+
+const PING_MS = 10_000;
+/** Nothing heard for this long: the line is dead, whatever the socket believes. */
+const DEAD_MS = 25_000;
+const OPEN_MS = 10_000;
+
+/**
+ * The connection of one lesson: fetches a ticket, says hello with the position, and comes back by itself, as the close
+ * code says, until it is stopped for a reason.
+ */
+export class LessonSocket {
+  readonly #options: SocketOptions;
+  #socket: WebSocket | undefined;
+  #attempt = 0;
+  #cutSince: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pulse: ReturnType<typeof setInterval> | undefined;
+  #heard = 0;
+  #welcomed = false;
+  #stopped = false;
+  /** Bytes of text frames, both directions: part of the meter of mobile data. */
+  bytes = 0;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    addEventListener('online', this.#hurry);
+    document.addEventListener('visibilitychange', this.#lookUp);
+    this.#options.onState({ kind: 'connecting' });
+    void this.#connect();
+  }
+
+  /** Ends it on purpose; nothing comes back. */
+  stop(reason: StopReason): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    removeEventListener('online', this.#hurry);
+    document.removeEventListener('visibilitychange', this.#lookUp);
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#options.onState({ kind: 'stopped', reason });
+  }
+
+  /** Sends a frame if the lesson is attached; otherwise it is lost (commands are kept by `PendingCommands`). */
+  send(frame: ClientFrame): boolean {
+    if (!this.#welcomed || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#write(frame);
+    return true;
+  }
+
+  #write(frame: ClientFrame): void {
+    const text = JSON.stringify(frame);
+    this.bytes += text.length;
+    this.#socket?.send(text);
+  }
+
+  async #connect(): Promise<void> {
+    const answer = await this.#options.ticket();
+    if (this.#stopped) return;
+    if (!answer.ok) {
+      this.#next(afterTicketRefused(answer.status, answer.error, this.#attempt));
+      return;
+    }
+    const socket = (this.#options.open ?? ((url) => new WebSocket(url)))(answer.url);
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#lost(socket, 1006), OPEN_MS);
+    socket.onopen = () => {
+      const position = this.#options.position();
+      this.#write({ type: 'hello', version: VERSION, ticket: answer.ticket, ...(position && { position }) });
+    };
+    socket.onmessage = (message) => this.#receive(socket, String(message.data));
+    socket.onclose = (close) => this.#lost(socket, close.code);
+  }
+
+  #receive(socket: WebSocket, text: string): void {
+    if (socket !== this.#socket) return;
+    this.#heard = Date.now();
+    this.bytes += text.length;
+    const frame = JSON.parse(text) as ServerFrame;
+    if (frame.type === 'welcome') this.#attached();
+    this.#options.onFrame(frame);
+  }
+
+  #attached(): void {
+    clearTimeout(this.#timer);
+    this.#welcomed = true;
+    this.#attempt = 0;
+    this.#cutSince = undefined;
+    this.#pulse = setInterval(this.#beat, PING_MS);
+    this.#options.onState({ kind: 'open' });
+  }
+
+  readonly #beat = () => {
+    if (Date.now() - this.#heard > DEAD_MS && this.#socket) this.#lost(this.#socket, 1006);
+    else this.send({ type: 'ping', nonce: Date.now() % 2 ** 31 });
+  };
+
+  #lost(socket: WebSocket, code: number): void {
+    if (socket !== this.#socket || this.#stopped) return;
+    this.#drop();
+    this.#next(afterClose(code, this.#attempt));
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#pulse);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#welcomed = false;
+    if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
+  }
+
+  #next(step: NextStep): void {
+    if (step.kind === 'stop') {
+      this.stop(step.reason);
+      return;
+    }
+    this.#attempt += 1;
+    this.#cutSince ??= Date.now();
+    this.#options.onState({ kind: 'cut', since: this.#cutSince });
+    this.#timer = setTimeout(() => void this.#connect(), step.afterMs);
+  }
+
+  /** The network is back: do not sit out the back-off. */
+  readonly #hurry = () => {
+    if (this.#socket || this.#stopped) return;
+    clearTimeout(this.#timer);
+    void this.#connect();
+  };
+
+  /** A phone that slept believes its socket is open: ask, and look again soon. */
+  readonly #lookUp = () => {
+    if (document.hidden) return;
+    if (!this.#socket) {
+      this.#hurry();
+      return;
+    }
+    const asked = Date.now();
+    this.send({ type: 'ping', nonce: asked % 2 ** 31 });
+    const socket = this.#socket;
+    setTimeout(() => {
+      if (this.#heard < asked && this.#welcomed) this.#lost(socket, 1006);
+    }, 3_000);
+  };
+}
