@@ -1,0 +1,337 @@
+//! Fixture: real peers on the `webrtc` crate that publish into an SFU and receive from it over loopback.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use qism::sfu::{Sfu, SfuConfig};
+use qism_signaling::{
+    hub::ports::{LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
+    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
+};
+use rtc::{
+    interceptor::Registry,
+    media_stream::MediaStreamTrack,
+    peer_connection::{
+        configuration::{
+            RTCConfigurationBuilder,
+            interceptor_registry::register_default_interceptors,
+            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine},
+            setting_engine::SettingEngineBuilder,
+        },
+        sdp::RTCSessionDescription,
+    },
+    rtp,
+    rtp_transceiver::rtp_sender::{
+        RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+use webrtc::{
+    media_stream::{
+        track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
+        track_remote::{TrackRemote, TrackRemoteEvent},
+    },
+    peer_connection::{PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler},
+};
+
+/// An SFU on loopback with its events.
+pub struct Plane {
+    pub sfu: Arc<Sfu>,
+    pub events: mpsc::Receiver<MediaEvent>,
+    pub lesson: LessonId,
+}
+
+impl Plane {
+    pub fn start() -> Self {
+        let (sender, events) = mpsc::channel(256);
+        let config = SfuConfig {
+            listen: vec!["127.0.0.1".parse().expect("an address")],
+            udp_port: 0,
+            threads: 1,
+            public_addresses: Vec::new(),
+        };
+        let sfu = Sfu::start(config, sender).expect("loopback ports are free");
+        Self { sfu, events, lesson: LessonId(Uuid::new_v4()) }
+    }
+
+    pub fn leg(&self, kind: LegKind) -> Leg {
+        let (user, session) = (UserId(Uuid::new_v4()), SessionId(Uuid::new_v4()));
+        Leg { lesson: self.lesson, user, session, kind }
+    }
+
+    pub fn permit(&self, user: UserId, sources: &[Source]) {
+        let sources = sources.to_vec();
+        self.sfu.order(MediaOrder::Permit { lesson: self.lesson, user, sources });
+    }
+
+    pub fn assign(&self, leg: Leg, slot: Slot, user: UserId, source: Source) {
+        let publication = Some(Publication { user, source });
+        self.sfu.order(MediaOrder::Assign { leg, slot, publication, cap: LayerCap::FULL });
+    }
+
+    pub fn empty(&self, leg: Leg, slot: Slot) {
+        self.sfu.order(MediaOrder::Assign { leg, slot, publication: None, cap: LayerCap::FULL });
+    }
+
+    pub async fn publish(
+        &self,
+        leg: Leg,
+        offer: String,
+        tracks: Vec<OfferedTrack>,
+    ) -> Result<String, MediaError> {
+        let (reply, answer) = oneshot::channel();
+        self.sfu.order(MediaOrder::Publish { leg, offer, tracks, reply });
+        answer.await.expect("the SFU answers")
+    }
+
+    pub async fn subscribe(&self, leg: Leg, cameras: u8) -> String {
+        let (reply, offer) = oneshot::channel();
+        self.sfu.order(MediaOrder::Subscribe { leg, cameras, reply });
+        offer.await.expect("the SFU answers").expect("an offer")
+    }
+
+    pub async fn answer(&self, leg: Leg, answer: String) -> Result<(), MediaError> {
+        let (reply, done) = oneshot::channel();
+        self.sfu.order(MediaOrder::SubscriberAnswer { leg, answer, reply });
+        done.await.expect("the SFU answers")
+    }
+
+    /// The next event that `wanted` picks.
+    pub async fn event<T>(&mut self, wanted: impl Fn(&MediaEvent) -> Option<T>) -> T {
+        let next = async {
+            loop {
+                let event = self.events.recv().await.expect("the SFU runs");
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), next).await.expect("the event comes")
+    }
+}
+
+/// Waits until `condition` holds.
+pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
+    match kind {
+        RtpCodecKind::Audio => RTCRtpCodec {
+            mime_type: MIME_TYPE_OPUS.to_owned(),
+            clock_rate: 48_000,
+            channels: 2,
+            ..Default::default()
+        },
+        _ => RTCRtpCodec { mime_type: MIME_TYPE_VP8.to_owned(), clock_rate: 90_000, ..Default::default() },
+    }
+}
+
+async fn connection(handler: Arc<dyn PeerConnectionEventHandler>) -> Arc<dyn PeerConnection> {
+    let mut engine = MediaEngine::default();
+    engine.register_default_codecs().expect("codecs");
+    let registry = register_default_interceptors(Registry::new(), &mut engine).expect("interceptors");
+    let settings = SettingEngineBuilder::new().with_include_loopback_candidate(true).build();
+    let connection = PeerConnectionBuilder::new()
+        .with_configuration(RTCConfigurationBuilder::default().build())
+        .with_media_engine(engine)
+        .with_interceptor_registry(registry)
+        .with_setting_engine(settings)
+        .with_handler(handler)
+        .with_udp_addrs(vec!["127.0.0.1:0"])
+        .build()
+        .await
+        .expect("a connection");
+    Arc::new(connection)
+}
+
+struct Quiet;
+impl PeerConnectionEventHandler for Quiet {}
+
+/// Sends a synthetic microphone and camera until dropped.
+pub struct Publisher {
+    pub leg: Leg,
+    connection: Arc<dyn PeerConnection>,
+    tracks: Vec<Arc<TrackLocalStaticRTP>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Publisher {
+    /// Makes the leg; nothing is sent before [`Self::send`].
+    pub async fn join(plane: &Plane) -> Self {
+        let leg = plane.leg(LegKind::Publisher);
+        let connection = connection(Arc::new(Quiet)).await;
+        let mut tracks = Vec::new();
+        for (kind, ssrc) in [(RtpCodecKind::Audio, 1001), (RtpCodecKind::Video, 1002)] {
+            let track = Arc::new(TrackLocalStaticRTP::new(track(kind, ssrc)));
+            connection.add_track(track.clone()).await.expect("a sender");
+            tracks.push(track);
+        }
+        let offer = connection.create_offer(None).await.expect("an offer");
+        connection.set_local_description(offer.clone()).await.expect("set");
+        let offered = offered(&offer.sdp);
+        let answer = plane.publish(leg, offer.sdp, offered).await.expect("an answer");
+        let answer = RTCSessionDescription::answer(answer).expect("well formed");
+        connection.set_remote_description(answer).await.expect("acceptable");
+        Self { leg, connection, tracks, stopped: Arc::default() }
+    }
+
+    /// Sends 50 packets of each track a second; every tenth picture is a key frame of 640 × 360.
+    pub fn send(&self) {
+        for (track, is_audio) in self.tracks.iter().cloned().zip([true, false]) {
+            let stopped = self.stopped.clone();
+            tokio::spawn(async move {
+                let mut timer = tokio::time::interval(Duration::from_millis(20));
+                for count in 0u32.. {
+                    timer.tick().await;
+                    if stopped.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let _ = track.write_rtp(packet(is_audio, count)).await;
+                }
+            });
+        }
+    }
+
+    pub async fn leave(self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = self.connection.close().await;
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        codec: codec(kind),
+        ..Default::default()
+    };
+    MediaStreamTrack::new(
+        format!("stream-{ssrc}"),
+        format!("track-{ssrc}"),
+        String::new(),
+        kind,
+        vec![encoding],
+    )
+}
+
+/// Which mid carries what: sound is the microphone, pictures are the camera.
+fn offered(sdp: &str) -> Vec<OfferedTrack> {
+    let mut source = Source::Microphone;
+    let mut tracks = Vec::new();
+    for line in sdp.lines() {
+        if line.starts_with("m=") {
+            source = if line.starts_with("m=audio") { Source::Microphone } else { Source::Camera };
+        }
+        if let Some(mid) = line.strip_prefix("a=mid:") {
+            tracks.push(OfferedTrack { mid: mid.to_owned(), source });
+        }
+    }
+    tracks
+}
+
+fn packet(is_audio: bool, count: u32) -> rtp::Packet {
+    let (payload_type, ssrc, step) = if is_audio { (111, 1001, 960) } else { (96, 1002, 1_800) };
+    let payload = if is_audio { vec![0xfc; 80] } else { picture(count) };
+    rtp::Packet {
+        header: rtp::Header {
+            version: 2,
+            marker: !is_audio,
+            payload_type,
+            sequence_number: (count as u16).wrapping_add(65_500),
+            timestamp: count.wrapping_mul(step),
+            ssrc,
+            ..Default::default()
+        },
+        payload: payload.into(),
+    }
+}
+
+/// A VP8 picture in one packet, with a picture number.
+fn picture(count: u32) -> Vec<u8> {
+    let number = (count as u16 & 0x7fff) | 0x8000;
+    let mut payload = vec![0x90, 0x80];
+    payload.extend(number.to_be_bytes());
+    if count.is_multiple_of(10) {
+        payload.extend([0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 0x02, 0x68, 0x01]);
+    } else {
+        payload.extend([0x11, 0, 0]);
+    }
+    payload.resize(700, 7);
+    payload
+}
+
+/// What a subscriber got: sequence numbers by SSRC.
+#[derive(Clone, Default)]
+pub struct Received(Arc<Mutex<HashMap<u32, Vec<u16>>>>);
+
+impl Received {
+    pub fn count(&self, ssrc: u32) -> usize {
+        self.sequences(ssrc).len()
+    }
+
+    pub fn sequences(&self, ssrc: u32) -> Vec<u16> {
+        self.0.lock().expect("not poisoned").get(&ssrc).cloned().unwrap_or_default()
+    }
+}
+
+struct Collector(Received);
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Collector {
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let received = self.0.clone();
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let mut received = received.0.lock().expect("not poisoned");
+                    received.entry(packet.header.ssrc).or_default().push(packet.header.sequence_number);
+                }
+            }
+        });
+    }
+}
+
+/// Receives whatever is assigned.
+pub struct Subscriber {
+    pub leg: Leg,
+    pub received: Received,
+    connection: Arc<dyn PeerConnection>,
+}
+
+impl Subscriber {
+    pub async fn join(plane: &Plane) -> Self {
+        let leg = plane.leg(LegKind::Subscriber);
+        let received = Received::default();
+        let connection = connection(Arc::new(Collector(received.clone()))).await;
+        let offer = plane.subscribe(leg, 2).await;
+        let offer = RTCSessionDescription::offer(offer).expect("well formed");
+        connection.set_remote_description(offer).await.expect("acceptable");
+        let answer = connection.create_answer(None).await.expect("an answer");
+        connection.set_local_description(answer.clone()).await.expect("set");
+        plane.answer(leg, answer.sdp).await.expect("acceptable");
+        Self { leg, received, connection }
+    }
+
+    pub async fn leave(self) {
+        let _ = self.connection.close().await;
+    }
+}
