@@ -89,10 +89,10 @@ const BATCH: usize = 128;
 
 impl Lanes {
     /// Queues an intent, or gives it back when there is no room.
-    pub(crate) fn push(&mut self, intent: Intent) -> Result<(), Intent> {
+    pub(crate) fn push(&mut self, intent: Intent) -> Result<(), Box<Intent>> {
         let first = intent.is_safety();
         if self.len() >= limits::APPEND_QUEUE && !first {
-            return Err(intent);
+            return Err(Box::new(intent));
         }
         let lane = if first { &mut self.safety } else { &mut self.ordinary };
         lane.push_back(intent);

@@ -29,6 +29,12 @@ pub(crate) struct Seat {
     pub outbox: Outbox,
     /// Any frame counts; the client pings when it has nothing to say.
     pub last_heard: Instant,
+    pub reception: Reception,
+}
+
+/// What one person receives. Kept through the grace of a cut line, since the legs live on meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Reception {
     pub mode: ReceiveMode,
     pub cameras: Vec<WantedVideo>,
     /// `None` until the subscriber leg is asked for.
@@ -44,11 +50,11 @@ impl Seat {
 
     /// What this receiver wants, once there is a leg to put it on.
     pub(crate) fn demand(&self) -> Option<Demand> {
-        self.camera_slots.map(|camera_slots| Demand {
+        self.reception.camera_slots.map(|camera_slots| Demand {
             user: self.user,
             role: self.role,
-            mode: self.mode,
-            cameras: self.cameras.clone(),
+            mode: self.reception.mode,
+            cameras: self.reception.cameras.clone(),
             camera_slots,
         })
     }

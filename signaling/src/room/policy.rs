@@ -75,7 +75,7 @@ fn student(action: Action, situation: &Situation) -> Result<(), ErrorCode> {
     match action {
         A::Report | A::Leave | A::LowerOwnHand | A::ReturnFloor | A::MuteOwn | A::DeleteOwnLine => Ok(()),
         A::RaiseHand => class_is_on(situation),
-        A::Say => class_is_on(situation).and_then(|()| match situation.chat {
+        A::Say => class_is_on(situation).and(match situation.chat {
             ChatMode::Open | ChatMode::Questions => Ok(()),
             ChatMode::Closed => Err(ErrorCode::ChatClosed),
         }),

@@ -4,7 +4,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     protocol::{
-        Attach, CloseCode, LegKind, Person, Position, ReceiveMode, Role, ServerFrame, UserId, VERSION,
+        Attach, CloseCode, LegKind, Person, Position, Role, ServerFrame, SessionId, UserId, VERSION,
         frame::Welcome, limits,
     },
     room::roster::{Arrival, Presence},
@@ -14,10 +14,10 @@ use super::{Cut, RoomTask};
 use crate::hub::{
     appender::{Intent, Knock, Wish},
     outbox::Outbox,
-    ports::MediaOrder,
+    ports::{Leg, MediaOrder},
     registry::Entry,
     render,
-    seats::{Seat, SeatId},
+    seats::{Reception, Seat, SeatId},
 };
 
 impl RoomTask {
@@ -65,7 +65,8 @@ impl RoomTask {
     pub(super) fn seat(&mut self, knock: Knock, attach: Attach) {
         let entry = knock.entry;
         let fresh = knock.position.is_none();
-        self.unseat_before(&entry, fresh);
+        let reception = self.unseat_before(&entry, fresh);
+        let lost = !fresh && reception.camera_slots.is_none();
         let seat = Seat {
             user: entry.user,
             role: entry.role,
@@ -73,13 +74,14 @@ impl RoomTask {
             attach,
             outbox: knock.outbox,
             last_heard: Instant::now(),
-            mode: ReceiveMode::default(),
-            cameras: Vec::new(),
-            camera_slots: None,
-            table: Vec::new(),
+            reception,
         };
         self.welcome(&seat, knock.position);
-        self.cuts.retain(|cut| cut.user != entry.user);
+        if lost {
+            for leg in [LegKind::Subscriber, LegKind::Publisher] {
+                seat.outbox.send(&ServerFrame::LegLost { leg });
+            }
+        }
         let id = self.seats.add(seat);
         self.empty_since = None;
         if knock.reply.send(Ok(id)).is_err() {
@@ -87,26 +89,31 @@ impl RoomTask {
         }
     }
 
-    /// The person's former connection ends here. Its media ends with it, unless this is a reconnect of the same page.
-    fn unseat_before(&mut self, entry: &Entry, fresh: bool) {
-        let former = self.seats.id_of(entry.user).and_then(|id| self.seats.remove(id));
-        if let Some(seat) = &former {
+    /// The person's former connection ends here. A reconnect of the same page keeps its media; a fresh page, or another
+    /// device, starts anew.
+    fn unseat_before(&mut self, entry: &Entry, fresh: bool) -> Reception {
+        let mut kept = Reception::default();
+        if let Some(seat) = self.seats.id_of(entry.user).and_then(|id| self.seats.remove(id)) {
             seat.outbox.close(CloseCode::Replaced);
-            if seat.session != entry.session {
-                self.close_legs(seat);
+            if seat.session == entry.session {
+                kept = seat.reception;
+            } else {
+                self.close_legs(seat.user, seat.session);
+            }
+        }
+        if let Some(at) = self.cuts.iter().position(|cut| cut.user == entry.user) {
+            let cut = self.cuts.swap_remove(at);
+            if cut.session == entry.session {
+                kept = cut.reception;
+            } else {
+                self.close_legs(cut.user, cut.session);
             }
         }
         if fresh {
-            for kind in [LegKind::Publisher, LegKind::Subscriber] {
-                let leg = crate::hub::ports::Leg {
-                    lesson: self.lesson,
-                    user: entry.user,
-                    session: entry.session,
-                    kind,
-                };
-                self.hub.ports.media.order(MediaOrder::Close { leg });
-            }
+            self.close_legs(entry.user, entry.session);
+            return Reception::default();
         }
+        kept
     }
 
     fn welcome(&self, seat: &Seat, position: Option<Position>) {
@@ -147,7 +154,8 @@ impl RoomTask {
     pub(super) fn disconnected(&mut self, id: SeatId) {
         let Some(seat) = self.seats.remove(id) else { return };
         let due = Instant::now() + self.hub.config.cut_grace;
-        self.cuts.push(Cut { due, user: seat.user, session: seat.session, attach: seat.attach });
+        let Seat { user, session, attach, reception, .. } = seat;
+        self.cuts.push(Cut { due, user, session, attach, reception });
         if self.seats.is_empty() {
             self.empty_since = Some(Instant::now());
         }
@@ -158,7 +166,13 @@ impl RoomTask {
         let due = Instant::now() + self.hub.config.cut_grace;
         let here = self.room.roster.members().filter(|(_, member)| member.presence == Presence::Here);
         self.cuts = here
-            .map(|(user, member)| Cut { due, user, session: member.last.session, attach: member.last.attach })
+            .map(|(user, member)| Cut {
+                due,
+                user,
+                session: member.last.session,
+                attach: member.last.attach,
+                reception: Reception::default(),
+            })
             .collect();
     }
 
@@ -171,7 +185,7 @@ impl RoomTask {
     /// Takes somebody's connection away.
     pub(super) fn unseat(&mut self, user: UserId, code: CloseCode) {
         if let Some(seat) = self.seats.id_of(user).and_then(|id| self.seats.remove(id)) {
-            self.close_legs(&seat);
+            self.close_legs(seat.user, seat.session);
             seat.outbox.close(code);
         }
         if self.seats.is_empty() {
@@ -179,9 +193,10 @@ impl RoomTask {
         }
     }
 
-    pub(super) fn close_legs(&self, seat: &Seat) {
+    pub(super) fn close_legs(&self, user: UserId, session: SessionId) {
         for kind in [LegKind::Publisher, LegKind::Subscriber] {
-            self.hub.ports.media.order(MediaOrder::Close { leg: seat.leg(self.lesson, kind) });
+            let leg = Leg { lesson: self.lesson, user, session, kind };
+            self.hub.ports.media.order(MediaOrder::Close { leg });
         }
     }
 }

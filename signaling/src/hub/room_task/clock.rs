@@ -22,6 +22,7 @@ impl RoomTask {
         let (due, waiting): (Vec<_>, Vec<_>) = self.cuts.drain(..).partition(|cut| cut.due <= now);
         self.cuts = waiting;
         for cut in due {
+            self.close_legs(cut.user, cut.session);
             self.queue_own(Wish::Cut { user: cut.user, session: cut.session, attach: cut.attach });
         }
     }

@@ -75,7 +75,7 @@ impl RoomTask {
     /// Queues an intent; with a full queue the sender is told to come again.
     pub(super) fn queue(&mut self, intent: Intent) {
         if let Err(intent) = self.lanes.push(intent) {
-            self.refuse(intent, Refusal::Error(ErrorCode::Busy));
+            self.refuse(*intent, Refusal::Error(ErrorCode::Busy));
         }
     }
 

@@ -88,10 +88,11 @@ impl RoomTask {
     fn reseat(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get(id) else { return };
         let Some(demand) = seat.demand() else { return };
-        let table = seating::seat(&self.room, &demand, self.roll.info.teacher, &self.speakers, &seat.table);
+        let table =
+            seating::seat(&self.room, &demand, self.roll.info.teacher, &self.speakers, &seat.reception.table);
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         for (index, new) in table.iter().enumerate() {
-            let old = seat.table.get(index).copied().unwrap_or(seating::Seat::EMPTY);
+            let old = seat.reception.table.get(index).copied().unwrap_or(seating::Seat::EMPTY);
             if old == *new {
                 continue;
             }
@@ -103,15 +104,15 @@ impl RoomTask {
             self.hub.ports.media.order(MediaOrder::Assign { leg, slot, publication, cap });
         }
         if let Some(seat) = self.seats.get_mut(id) {
-            seat.table = table;
+            seat.reception.table = table;
         }
     }
 
     pub(super) fn receive(&mut self, id: SeatId, mode: ReceiveMode, mut cameras: Vec<WantedVideo>) {
         let Some(seat) = self.seats.get_mut(id) else { return };
         cameras.truncate(limits::WANTED_VIDEOS);
-        seat.mode = mode;
-        seat.cameras = cameras;
+        seat.reception.mode = mode;
+        seat.reception.cameras = cameras;
         self.reseat(id);
     }
 
@@ -124,8 +125,8 @@ impl RoomTask {
     pub(super) fn open_subscriber(&mut self, id: SeatId, cameras: u8) {
         let cameras = cameras.clamp(*CAMERA_SLOTS.start(), *CAMERA_SLOTS.end());
         let Some(seat) = self.seats.get_mut(id) else { return };
-        seat.camera_slots = Some(usize::from(cameras));
-        seat.table = Vec::new();
+        seat.reception.camera_slots = Some(usize::from(cameras));
+        seat.reception.table = Vec::new();
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::Subscribe { leg, cameras, reply });
         self.reseat(id);

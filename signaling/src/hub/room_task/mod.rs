@@ -38,7 +38,7 @@ use super::{
     outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
     registry::{Entry, Hub, LessonNow},
-    seats::{SeatId, Seats},
+    seats::{Reception, SeatId, Seats},
 };
 
 /// What can happen to a room.
@@ -121,6 +121,7 @@ struct Cut {
     user: UserId,
     session: SessionId,
     attach: Attach,
+    reception: Reception,
 }
 
 /// Opens the room and serves it until it has been empty for a while.
