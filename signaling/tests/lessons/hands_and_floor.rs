@@ -1,0 +1,89 @@
+//! Hands, the floor, camera grants.
+
+use qism_signaling::protocol::{Command, ErrorCode, Event, Recipients, Source};
+
+use crate::class::{Class, settle};
+
+#[tokio::test(start_paused = true)]
+async fn hands_queue_first_come_first_and_the_floor_lowers_them() {
+    let class = Class::of(3);
+    let (mut teacher, mut students) = class.full().await;
+    for index in [2, 0, 1] {
+        students[index].ask(Command::RaiseHand {}).await.expect("raised");
+    }
+    students[2].ask(Command::RaiseHand {}).await.expect("again changes nothing");
+    let user = class.students[0];
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    let visitor = class.enter(class.director).await;
+    assert_eq!(visitor.snapshot().hands, [class.students[2], class.students[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_floor_nothing_is_published() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    let (student, user) = (&mut students[0], class.students[0]);
+    let publish = |source| Command::Publish { source, muted: false };
+    assert_eq!(student.ask(publish(Source::Microphone)).await, Err(ErrorCode::NeedsFloor));
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    student.ask(publish(Source::Microphone)).await.expect("published");
+    assert_eq!(student.ask(publish(Source::Camera)).await, Err(ErrorCode::NeedsCameraGrant));
+    teacher.ask(Command::GrantCamera { user, to: Recipients::Teachers }).await.expect("granted");
+    student.ask(publish(Source::Camera)).await.expect("published");
+    teacher.ask(Command::TakeFloor { user }).await.expect("taken");
+    assert_eq!(student.ask(publish(Source::Microphone)).await, Err(ErrorCode::NeedsFloor));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gate_opens_with_the_event_and_shuts_before_it() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    let user = class.students[0];
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+    settle().await;
+    assert!(class.media.take().iter().any(|o| o.contains("Permit") && o.contains("[Microphone]")));
+    class.journal.set_delay_ms(5_000);
+    let id = qism_signaling::protocol::CommandId(uuid::Uuid::now_v7());
+    let mute = qism_signaling::protocol::ClientFrame::Command { id, command: Command::Mute { user } };
+    teacher.attached.receive(mute).await;
+    settle().await;
+    assert!(
+        class.media.take().iter().any(|o| o.contains("Permit") && o.contains("sources: []")),
+        "before the commit"
+    );
+    assert!(!class.log().iter().any(|event| matches!(event, Event::MutedSet { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_that_cannot_be_written_opens_the_gate_again() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    let user = class.students[0];
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+    class.media.take();
+    class.journal.set_down(true);
+    assert_eq!(teacher.ask(Command::Mute { user }).await, Err(ErrorCode::Unavailable));
+    let orders = class.media.take();
+    assert!(orders.first().is_some_and(|order| order.contains("sources: []")));
+    assert!(orders.last().is_some_and(|order| order.contains("[Microphone]")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_student_may_not_do_what_is_the_teachers() {
+    let class = Class::of(2);
+    let (_teacher, mut students) = class.full().await;
+    let user = class.students[1];
+    for command in [
+        Command::GiveFloor { user: class.students[0] },
+        Command::Mute { user },
+        Command::MuteAll {},
+        Command::SetLocked { locked: true },
+        Command::End {},
+        Command::LowerHand { user },
+        Command::StopSource { user, source: Source::Screen },
+    ] {
+        assert_eq!(students[0].ask(command.clone()).await, Err(ErrorCode::NotAllowed), "{command:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Too fast, too much, too slow: an answer to the sender alone, and nobody else notices.
+
+use std::time::Duration;
+
+use qism_signaling::protocol::{
+    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Recipients, ServerFrame, limits,
+};
+use uuid::Uuid;
+
+use crate::class::{Class, settle, stay, wait};
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_answered_too_fast_and_a_flood_closed() {
+    let class = Class::of(2);
+    let (_teacher, mut students) = class.full().await;
+    for nonce in 0..limits::FRAME_BURST + 1 {
+        students[0].attached.receive(ClientFrame::Ping { nonce }).await;
+    }
+    let answers = students[0].now().await;
+    assert!(answers.iter().any(|f| matches!(f, ServerFrame::Error { error: ErrorCode::TooFast })));
+    for nonce in 0..300 {
+        students[0].attached.receive(ClientFrame::Ping { nonce }).await;
+    }
+    assert_eq!(students[0].closed().await, CloseCode::Flood);
+    students[1].say("nothing happened here").await.expect("said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_frames_are_answered_then_closed() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    students[0].attached.malformed().await;
+    let answers = students[0].now().await;
+    assert!(answers.iter().any(|f| matches!(f, ServerFrame::Error { error: ErrorCode::Malformed })));
+    for _ in 0..10 {
+        students[0].attached.malformed().await;
+    }
+    assert_eq!(students[0].closed().await, CloseCode::Malformed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_lines_a_second_pass_and_the_sixth_does_not() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    for i in 0..limits::CHAT_LINES_PER_SECOND {
+        students[0].say(&format!("{i}")).await.expect("said");
+    }
+    assert_eq!(students[0].say("one more").await, Err(ErrorCode::TooFast));
+    wait(1).await;
+    students[0].say("one more").await.expect("said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_have_a_length() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    let long = "ق".repeat(limits::CHAT_TEXT_CHARS);
+    students[0].say(&long).await.expect("said");
+    assert_eq!(students[0].say(&format!("{long}ق")).await, Err(ErrorCode::Invalid));
+    assert_eq!(students[0].say("   ").await, Err(ErrorCode::Invalid));
+    let note = "x".repeat(limits::NOTE_CHARS + 1);
+    assert_eq!(students[0].ask(Command::Report { note }).await, Err(ErrorCode::Invalid));
+    let slow = Command::SetChat {
+        mode: qism_signaling::protocol::ChatMode::Open,
+        slow_mode_s: limits::SLOW_MODE_MAX_S + 1,
+    };
+    assert_eq!(teacher.ask(slow).await, Err(ErrorCode::Invalid));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_read_is_closed_and_the_class_goes_on() {
+    let class = Class::of(2);
+    let (mut teacher, mut students) = class.full().await;
+    let text = "ق".repeat(limits::CHAT_TEXT_CHARS);
+    for _ in 0..200 {
+        teacher.say(&text).await.expect("said");
+        students[1].now().await;
+        stay(&[&students[0], &students[1]], 1).await;
+    }
+    assert_eq!(students[0].closed().await, CloseCode::SlowReader);
+    students[1].say("still here").await.expect("said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_says_busy_and_the_safety_lane_still_moves() {
+    let class = Class::of(30);
+    let (mut teacher, mut students) = class.full().await;
+    class.journal.set_delay_ms(30_000);
+    for round in 0..40 {
+        for student in &students {
+            let say = Command::Say { text: format!("{round}"), to: Recipients::Everyone };
+            let id = CommandId(Uuid::now_v7());
+            student.attached.receive(ClientFrame::Command { id, command: say }).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let busy = students[0].now().await.into_iter().chain(students[29].now().await);
+    let busy = busy.filter(|f| matches!(f, ServerFrame::Refused { error: ErrorCode::Busy, .. })).count();
+    assert!(busy > 0, "the bounded queue refused somebody");
+    class.journal.set_delay_ms(0);
+    teacher.ask(Command::SetLocked { locked: true }).await.expect("locked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_for_half_a_minute_is_closed_as_idle() {
+    let class = Class::of(1);
+    let mut student = class.enter(class.students[0]).await;
+    settle().await;
+    assert_eq!(student.closed().await, CloseCode::Idle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_floor_has_ten_holders_at_most() {
+    let class = Class::of(11);
+    let (mut teacher, _students) = class.full().await;
+    for user in &class.students[..limits::FLOOR_HOLDERS] {
+        teacher.ask(Command::GiveFloor { user: *user }).await.expect("given");
+    }
+    let one_more = Command::GiveFloor { user: class.students[10] };
+    assert_eq!(teacher.ask(one_more).await, Err(ErrorCode::Invalid));
+}

@@ -1,0 +1,11 @@
+//! Whole lessons told in commands and expected events, in virtual time. One file per behavior.
+
+mod a_crowd_gets_counts;
+mod chat_is_exactly_once;
+mod class;
+mod hands_and_floor;
+mod limits_are_hit;
+mod media_orders;
+mod no_adult_no_class;
+mod order_in_the_room;
+mod the_door;
