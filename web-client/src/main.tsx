@@ -1,17 +1,15 @@
+/** Starts the browser app: language and looks first, then who is signed in, then the page. */
 import { render } from 'preact';
-import { startLanguage, t } from './ui/i18n/index.ts';
-import { LiveRegions } from './ui/kit/LiveRegions.tsx';
+import { recallAccount } from './app/account.ts';
+import { followRoute } from './app/route.ts';
+import { App } from './ui/App.tsx';
+import { startLanguage } from './ui/i18n/index.ts';
 import { applyPreferences } from './ui/shell/preferences.ts';
-import { SignIn } from './ui/screens/signin/SignIn.tsx';
 import './ui/styles/index.css';
 
 applyPreferences();
+followRoute();
+void recallAccount();
 await startLanguage();
-document.title = t('app.name');
-render(
-  <>
-    <SignIn onSignIn={() => {}} />
-    <LiveRegions />
-  </>,
-  document.getElementById('app') as HTMLElement,
-);
+const root = document.getElementById('app');
+if (root) render(<App />, root);

@@ -91,6 +91,7 @@ function view(me: LessonPerson, more: Partial<LessonView> = {}): LessonView {
     screenTrack: 'off',
     canShareScreen: true,
     receiveMode: 'everything',
+    showsVideo: true,
     receivedBytes: signal(7_430_000),
     chat: { items: lines(me), more: true, loadingOlder: false, unread: 0 },
     notices: [],

@@ -22,7 +22,9 @@ export function LessonRow({ lesson, withTeacher, dim, children }: Props) {
         <strong>{localized(lesson.subject, language.value)}</strong>
         <span class="muted small">
           <bdi>{lesson.group}</bdi>
-          {withTeacher && ` · ${t('home.with', { name: isolated(fullName(lesson.teacher.name, language.value)) })}`}
+          {withTeacher &&
+            lesson.teacher.name &&
+            ` · ${t('home.with', { name: isolated(fullName(lesson.teacher.name, language.value)) })}`}
         </span>
       </div>
       <div class="lesson-row-end">{children}</div>

@@ -37,7 +37,7 @@ export function HandQueue({ view, actions }: { view: LessonView; actions: Lesson
               aria-label={t('floor.giveTo', { name: isolated(fullName(person.name, language.value)) })}
               onClick={() => actions.giveFloor(person.user)}
             >
-              {t('floor.give')}
+              {t('floor.giveShort')}
             </Button>
             <IconButton
               icon="close"

@@ -47,7 +47,7 @@ export function LessonScreen({ view, actions }: Props) {
   });
 
   const stageVideo = view.stage.kind === 'person' && view.stage.of.camera && !view.stage.of.me ? 1 : 0;
-  const videos = (compact ? phoneVideos : laptopVideos) - stageVideo;
+  const videos = view.showsVideo ? (compact ? phoneVideos : laptopVideos) - stageVideo : 0;
   const bar = { view, actions, chatOpen: page === 'chat', onChat: openChat };
   return (
     <CameraDemandContext.Provider value={demand}>

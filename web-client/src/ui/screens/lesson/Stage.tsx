@@ -54,7 +54,13 @@ function StageContent({ view, actions }: Props) {
     case 'paused':
       return <StageMessage icon="coffee" title={t('lesson.pausedTitle')} hint={t('lesson.pausedHelp')} />;
     case 'alone':
-      return <StageMessage icon="people" title={t('lesson.teacherEmpty')} hint={t('lesson.teacherEmptyHint')} />;
+      return (
+        <StageMessage
+          icon="people"
+          title={t(view.studentsPresent > 0 ? 'lesson.teacherReady' : 'lesson.teacherEmpty')}
+          hint={t('lesson.teacherEmptyHint')}
+        />
+      );
     case 'teacher_away':
       return <StageMessage icon="cut" title={t('lesson.teacherAway')} hint={t('lesson.teacherAwayHint')} />;
     case 'screen_off':
@@ -88,7 +94,7 @@ function StageContent({ view, actions }: Props) {
         <PersonTile
           person={stage.of}
           stream={view.videoOf(stage.of.user, 'camera')}
-          live
+          live={view.showsVideo || stage.of.me}
           speaking={view.speaking}
           large
         />

@@ -42,12 +42,12 @@ export function StudentBar({ view, actions, chatOpen, onChat, onReceive, onLeave
 function HandButton({ view, actions }: { view: LessonView; actions: LessonActions }) {
   const place = view.handPlace;
   const up = place !== undefined;
-  const text = t(up ? 'bar.handDown' : 'bar.hand');
+  const label = t(up ? 'bar.handDown' : 'bar.hand');
   return (
     <BarButton
       icon="hand"
-      text={text}
-      label={up ? `${text} (${t('bar.handPlace', { place })})` : text}
+      text={t('bar.handShort')}
+      label={up ? `${label} (${t('bar.handPlace', { place })})` : label}
       tone={up ? 'hand' : 'plain'}
       pressed={up}
       count={place}

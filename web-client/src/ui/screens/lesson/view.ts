@@ -44,7 +44,7 @@ export interface ChatItem {
   key: string;
   /** Absent until it is in the log. */
   number: number | undefined;
-  author: LessonPerson | undefined;
+  author: Pick<LessonPerson, 'user' | 'role' | 'name'> | undefined;
   mine: boolean;
   toTeachers: boolean;
   /** `null` once deleted. */
@@ -117,6 +117,8 @@ export interface LessonView {
   screenTrack: OwnTrack;
   canShareScreen: boolean;
   receiveMode: ReceiveMode;
+  /** False where the receive mode leaves pictures out. */
+  showsVideo: boolean;
   receivedBytes: ReadonlySignal<number>;
   chat: { items: readonly ChatItem[]; more: boolean; loadingOlder: boolean; unread: number };
   notices: readonly Notice[];

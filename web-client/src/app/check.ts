@@ -1,0 +1,96 @@
+import { signal } from '@preact/signals';
+import { captureCamera, captureMicrophone, DeviceError, type DeviceProblem } from '../media/capture.ts';
+import { followLevel, ringBell } from '../media/level.ts';
+import { measureNetwork, type NetworkResult } from '../media/network.ts';
+import { chooseDevice, chosenDevices, type DeviceKind, rereadDevices } from './devices.ts';
+
+/** What somebody wants to start the lesson with. */
+export interface Wish {
+  microphone: boolean;
+  camera: boolean;
+}
+
+/** The device check: opens what is asked for, measures, and gives everything back when it closes. */
+export class DeviceCheck {
+  readonly camera = signal<MediaStream | undefined>(undefined);
+  readonly microphoneOn = signal(false);
+  readonly level = signal(0);
+  readonly problem = signal<DeviceProblem | undefined>(undefined);
+  readonly bell = signal(false);
+  readonly network = signal<'idle' | 'running' | NetworkResult>('idle');
+  #microphone: MediaStreamTrack | undefined;
+  #stopLevel: (() => void) | undefined;
+
+  async setCamera(on: boolean): Promise<void> {
+    this.#stopCamera();
+    if (!on) return;
+    await this.#try(async () => {
+      this.camera.value = new MediaStream([await captureCamera(chosenDevices.value.camera)]);
+    });
+  }
+
+  async setMicrophone(on: boolean): Promise<void> {
+    this.#stopMicrophone();
+    if (!on) return;
+    await this.#try(async () => {
+      this.#microphone = await captureMicrophone(chosenDevices.value.microphone);
+      this.microphoneOn.value = true;
+      this.#stopLevel = followLevel(this.#microphone, (level) => {
+        this.level.value = level;
+      });
+    });
+  }
+
+  /** Another device at once, where that kind is in use. */
+  async choose(kind: DeviceKind, id: string): Promise<void> {
+    chooseDevice(kind, id);
+    if (kind === 'camera' && this.camera.value) await this.setCamera(true);
+    if (kind === 'microphone' && this.microphoneOn.value) await this.setMicrophone(true);
+  }
+
+  async playBell(): Promise<void> {
+    this.bell.value = true;
+    await ringBell(chosenDevices.value.speaker);
+  }
+
+  async measure(): Promise<void> {
+    if (this.network.value === 'running') return;
+    this.network.value = 'running';
+    this.network.value = await measureNetwork();
+  }
+
+  /** What is on now is what the lesson starts with. */
+  wish(): Wish {
+    return { microphone: this.microphoneOn.value, camera: this.camera.value !== undefined };
+  }
+
+  /** Gives the devices back; the lesson opens its own. */
+  close(): void {
+    this.#stopCamera();
+    this.#stopMicrophone();
+  }
+
+  #stopCamera(): void {
+    for (const track of this.camera.value?.getTracks() ?? []) track.stop();
+    this.camera.value = undefined;
+  }
+
+  #stopMicrophone(): void {
+    this.#stopLevel?.();
+    this.#stopLevel = undefined;
+    this.#microphone?.stop();
+    this.#microphone = undefined;
+    this.microphoneOn.value = false;
+    this.level.value = 0;
+  }
+
+  async #try(open: () => Promise<void>): Promise<void> {
+    try {
+      await open();
+      this.problem.value = undefined;
+      await rereadDevices();
+    } catch (error) {
+      this.problem.value = error instanceof DeviceError ? error.problem : 'failed';
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { signal } from '@preact/signals';
+import { ApiError, reports, type SchoolReport, startNow, type Today, today } from '../school/api.ts';
+import { accountExpired } from './account.ts';
+
+/** Today's lessons as far as they are known; an old list stays while a new one cannot be had. */
+export interface Day {
+  today: Today | undefined;
+  failed: boolean;
+  /** The server's clock minus ours. */
+  clockOffsetMs: number;
+}
+
+export const day = signal<Day>({ today: undefined, failed: false, clockOffsetMs: 0 });
+export const schoolReports = signal<readonly SchoolReport[] | 'failed' | undefined>(undefined);
+
+const refreshMs = 10_000;
+
+/** Keeps today's lessons fresh while the page is looked at; returns how to stop. */
+export function followDay(withReports: boolean): () => void {
+  const refresh = () => {
+    if (document.hidden) return;
+    void refreshDay();
+    if (withReports) void refreshReports();
+  };
+  refresh();
+  const timer = setInterval(refresh, refreshMs);
+  document.addEventListener('visibilitychange', refresh);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', refresh);
+  };
+}
+
+export async function refreshDay(): Promise<void> {
+  try {
+    const answer = await today();
+    day.value = { today: answer, failed: false, clockOffsetMs: answer.now - Date.now() };
+  } catch (error) {
+    expireOn(error);
+    day.value = { ...day.value, failed: true };
+  }
+}
+
+export async function refreshReports(): Promise<void> {
+  try {
+    schoolReports.value = (await reports()).reports;
+  } catch (error) {
+    expireOn(error);
+    if (schoolReports.value === undefined) schoolReports.value = 'failed';
+  }
+}
+
+/** Opens a lesson outside the timetable; `undefined` where the server refused. */
+export async function openLessonNow(group: string, subject: string | undefined): Promise<string | undefined> {
+  try {
+    return (await startNow(group, subject)).lesson;
+  } catch (error) {
+    expireOn(error);
+    return undefined;
+  }
+}
+
+/** Nothing of one account is shown to the next. */
+export function forgetDay(): void {
+  day.value = { today: undefined, failed: false, clockOffsetMs: 0 };
+  schoolReports.value = undefined;
+}
+
+function expireOn(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) accountExpired();
+}

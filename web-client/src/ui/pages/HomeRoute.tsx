@@ -1,0 +1,94 @@
+import { useEffect, useState } from 'preact/hooks';
+import { closeAccount, holds } from '../../app/account.ts';
+import { day, followDay, forgetDay, openLessonNow, refreshDay, refreshReports, schoolReports } from '../../app/day.ts';
+import { goToLesson } from '../../app/route.ts';
+import type { Me, Today } from '../../school/api.ts';
+import { t } from '../i18n/index.ts';
+import { announceNow } from '../kit/announce.ts';
+import { Banner } from '../kit/Banner.tsx';
+import { Button } from '../kit/Button.tsx';
+import { EmptyState } from '../kit/EmptyState.tsx';
+import { Spinner } from '../kit/Spinner.tsx';
+import { useNow } from '../kit/useNow.ts';
+import { DirectorHome } from '../screens/home/DirectorHome.tsx';
+import { HomePage } from '../screens/home/HomePage.tsx';
+import { StudentHome } from '../screens/home/StudentHome.tsx';
+import { TeacherHome } from '../screens/home/TeacherHome.tsx';
+import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
+
+const minuteMs = 10_000;
+
+/** Home over today's lessons, drawn by role; somebody with two roles gets both. */
+export function HomeRoute({ me }: { me: Me }) {
+  const overseesSchool = holds(me, 'director', 'supervisor', 'inspector', 'administrator');
+  const { today, failed, clockOffsetMs } = day.value;
+  const now = useNow(minuteMs, clockOffsetMs);
+  const [settings, setSettings] = useState(false);
+  useEffect(() => followDay(holds(me, 'director')), [me]);
+
+  const signOut = () => {
+    forgetDay();
+    void closeAccount();
+  };
+  return (
+    <HomePage name={me.name} school={me.school.name} now={now} onSettings={() => setSettings(true)} onSignOut={signOut}>
+      {!today && !failed && <Spinner label={t('app.loading')} />}
+      {!today && failed && (
+        <div class="card">
+          <EmptyState icon="network" title={t('home.loadFailed')} hint={t('signIn.noAnswer')}>
+            <Button onClick={() => void refreshDay()}>{t('common.retry')}</Button>
+          </EmptyState>
+        </div>
+      )}
+      {today && failed && <Banner tone="warning">{t('signIn.noAnswer')}</Banner>}
+      {today && holds(me, 'teacher') && <Teaching me={me} today={today} now={now} />}
+      {today && holds(me, 'student') && <StudentHome lessons={today.lessons} now={now} onEnter={goToLesson} />}
+      {today && overseesSchool && (
+        <DirectorHome
+          lessons={today.lessons}
+          reports={holds(me, 'director') ? schoolReports.value : undefined}
+          now={now}
+          onVisit={goToLesson}
+          onRetryReports={() => void refreshReports()}
+        />
+      )}
+      {today && !overseesSchool && !holds(me, 'teacher', 'student') && (
+        <div class="card">
+          <EmptyState icon="person" title={t('home.noRole')} />
+        </div>
+      )}
+      {settings && <SettingsDialog onClose={() => setSettings(false)} />}
+    </HomePage>
+  );
+}
+
+/** A teacher's own lessons, and a lesson at once. */
+function Teaching({ me, today, now }: { me: Me; today: Today; now: number }) {
+  const [busy, setBusy] = useState<string>();
+  const [failed, setFailed] = useState(false);
+  const start = async (group: string, subject: string | undefined) => {
+    setBusy(group);
+    setFailed(false);
+    const lesson = await openLessonNow(group, subject);
+    setBusy(undefined);
+    if (lesson) {
+      goToLesson(lesson);
+      return;
+    }
+    setFailed(true);
+    announceNow(t('error.other'));
+  };
+  return (
+    <>
+      {failed && <Banner tone="danger">{t('error.other')}</Banner>}
+      <TeacherHome
+        lessons={today.lessons.filter((lesson) => lesson.teacher.user === me.user)}
+        groups={today.groups}
+        now={now}
+        busy={busy}
+        onEnter={goToLesson}
+        onStartNow={start}
+      />
+    </>
+  );
+}

@@ -1,0 +1,47 @@
+import { useEffect, useState } from 'preact/hooks';
+import { holds } from '../../app/account.ts';
+import type { Wish } from '../../app/check.ts';
+import { day, refreshDay } from '../../app/day.ts';
+import { checkNeeded } from '../../app/devices.ts';
+import { isInside } from '../../app/enterLesson.ts';
+import { goHome } from '../../app/route.ts';
+import type { Me } from '../../school/api.ts';
+import { t } from '../i18n/index.ts';
+import { Spinner } from '../kit/Spinner.tsx';
+import { CheckRoute } from './CheckRoute.tsx';
+import { InLesson } from './InLesson.tsx';
+import { rememberedWish, rememberWish } from '../../app/wish.ts';
+
+interface Props {
+  me: Me;
+  lesson: string;
+}
+
+/** The way into a lesson: the check where it is needed, then the lesson. A visit sends nothing, so it checks nothing. */
+export function LessonRoute({ me, lesson }: Props) {
+  const [wish, setWish] = useState<Wish>();
+  const [check, setCheck] = useState<boolean>();
+  const [entry, setEntry] = useState(0);
+  const info = day.value.today?.lessons.find((each) => each.lesson === lesson);
+  const teacher = info ? info.teacher.user === me.user : holds(me, 'teacher');
+  const visits = !teacher && !holds(me, 'student');
+
+  useEffect(() => {
+    if (!day.value.today) void refreshDay();
+    if (visits) setWish({ microphone: false, camera: false });
+    else if (isInside(lesson)) setWish(rememberedWish(teacher));
+    else void checkNeeded().then((needed) => (needed ? setCheck(true) : setWish(rememberedWish(teacher))));
+  }, []);
+
+  const enter = (chosen: Wish) => {
+    rememberWish(chosen);
+    setWish(chosen);
+  };
+  if (wish) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
+  if (check) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
+  return (
+    <main>
+      <Spinner label={t('lesson.entering')} />
+    </main>
+  );
+}

@@ -1,0 +1,104 @@
+import { signal } from '@preact/signals';
+import type { LessonSession, PersonalNotice } from '../../lessonSession.ts';
+import { t } from '../i18n/index.ts';
+import { announceNow } from '../kit/announce.ts';
+import { fullName, isolated } from '../kit/names.ts';
+import { language } from '../i18n/index.ts';
+import type { Notice } from '../screens/lesson/view.ts';
+
+type Told = PersonalNotice | { kind: 'report_sent' } | { kind: 'back' };
+interface Shown {
+  key: string;
+  told: Told;
+}
+
+const staysMs = 8_000;
+const vibrationMs = 200;
+
+/** The lines at the top of a lesson: what happened to oneself for a while, visits and the connection as long as they last. */
+export class LessonNotices {
+  readonly #shown = signal<readonly Shown[]>([]);
+  readonly #closed = signal<ReadonlySet<string>>(new Set());
+  readonly #session: LessonSession;
+  #count = 0;
+
+  constructor(session: LessonSession) {
+    this.#session = session;
+    session.onNotice = (notice) => this.tell(notice);
+  }
+
+  tell(told: Told): void {
+    if (told.kind === 'visit') return;
+    if (told.kind === 'floor_given') {
+      announceNow(t('say.floorGiven'));
+      navigator.vibrate?.(vibrationMs);
+      return;
+    }
+    this.#count += 1;
+    const key = `told-${this.#count}`;
+    const same = (shown: Shown) => shown.told.kind === told.kind;
+    this.#shown.value = [...this.#shown.value.filter((shown) => !same(shown)), { key, told }];
+    setTimeout(() => this.close(key), staysMs);
+  }
+
+  close(key: string): void {
+    this.#shown.value = this.#shown.value.filter((shown) => shown.key !== key);
+    this.#closed.value = new Set(this.#closed.value).add(key);
+  }
+
+  /** All lines of this moment, the connection first. */
+  lines(now: number): Notice[] {
+    return [
+      ...this.#connection(now),
+      ...this.#visits(),
+      ...this.#shown.value.map(({ key, told }) => lineOf(key, told)),
+    ];
+  }
+
+  #connection(now: number): Notice[] {
+    const connection = this.#session.connection.value;
+    if (connection.kind !== 'cut') return [];
+    const seconds = Math.max(0, Math.round((now - connection.since) / 1000));
+    const text = `${t('connection.reconnecting', { seconds })} ${t('connection.reconnectingHint')}`;
+    return [{ key: 'connection', tone: 'danger', icon: 'network', text, closable: false }];
+  }
+
+  #visits(): Notice[] {
+    const me = this.#session.self.value?.user;
+    const participants = [...(this.#session.state.value?.participants.values() ?? [])];
+    return participants
+      .filter(({ user, visit, present }) => visit && present && user !== me && !this.#closed.value.has(`visit-${user}`))
+      .map(({ user, role }) => {
+        const name = isolated(fullName(this.#session.people.value.get(user)?.name, language.value));
+        const text = t('connection.visit', { name, role: t(`role.${role}`) });
+        return { key: `visit-${user}`, tone: 'accent', icon: 'eye', text, closable: true };
+      });
+  }
+}
+
+function lineOf(key: string, told: Told): Notice {
+  const line = { key, closable: true };
+  switch (told.kind) {
+    case 'muted':
+      return { ...line, tone: 'warning', icon: 'microphoneOff', text: t('connection.mutedByTeacher') };
+    case 'camera_stopped':
+      return { ...line, tone: 'warning', icon: 'cameraOff', text: t('connection.cameraStopped') };
+    case 'floor_taken':
+      return { ...line, tone: 'warning', icon: 'floor', text: t('connection.floorTaken') };
+    case 'report_sent':
+      return { ...line, tone: 'ok', text: t('report.sent') };
+    case 'back':
+      return { ...line, tone: 'ok', text: t('connection.back') };
+    case 'device':
+      return { ...line, tone: 'warning', text: deviceText(told) };
+    case 'refused':
+      return { ...line, tone: 'warning', text: told.code ? t(`error.${told.code}`) : t('error.other') };
+    default:
+      return { ...line, tone: 'info', text: '' };
+  }
+}
+
+function deviceText({ source, error }: Extract<Told, { kind: 'device' }>): string {
+  if (source === 'screen' && error.problem === 'denied') return t('device.screenDeniedHelp');
+  return `${t(`device.${error.problem}Title`)}. ${t(`device.${error.problem}Help`)}`;
+}

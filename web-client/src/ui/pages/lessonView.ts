@@ -1,0 +1,106 @@
+import type { LessonSession } from '../../lessonSession.ts';
+import { canCaptureScreen } from '../../media/capture.ts';
+import type { Role, Source } from '../../protocol/generated.ts';
+import type { LessonPerson, LessonView, Notice, OwnTrack, Rights } from '../screens/lesson/view.ts';
+import { chatItems } from './lessonChat.ts';
+import { isListed, peopleOf } from './lessonPeople.ts';
+import { stageOf, tilesOf } from './lessonStage.ts';
+import type { Unread } from './unread.ts';
+
+const wholeRosterPeople = 100;
+
+/** The lesson as the screen draws it, from the session's signals; `undefined` before the first welcome. */
+export function lessonView(session: LessonSession, notices: readonly Notice[], unread: Unread): LessonView | undefined {
+  const self = session.self.value;
+  const state = session.state.value;
+  if (!self || !state) return undefined;
+  const byId = peopleOf(session, self, state);
+  const people = [...byId.values()].filter((person) => isListed(person, self));
+  const me = byId.get(self.user);
+  if (!me) return undefined;
+  const receiveMode = session.receiveMode.value;
+  const stage = stageOf({ phase: state.phase, me, people, receiveMode });
+  const place = state.hands.findIndex((hand) => hand.user === self.user);
+  const personOf = (user: string) => byId.get(user) ?? stranger(user);
+  const chat = session.chat.value;
+  return {
+    info: self.lesson,
+    phase: state.phase,
+    locked: state.locked,
+    chatMode: state.chat,
+    slowModeS: state.slowModeS,
+    me,
+    rights: rightsOf(self.role),
+    people,
+    wholeRoster: self.role !== 'student' || session.people.value.size <= wholeRosterPeople,
+    studentsPresent: state.studentsPresent,
+    keptOut: state.keptOut.map(personOf),
+    hands: state.hands.map((hand) => ({ person: personOf(hand.user), since: hand.since })),
+    handPlace: place < 0 ? undefined : place + 1,
+    stage,
+    tiles: tilesOf(stage, me, people),
+    speaking: session.speaking,
+    videoOf: (user, source) => (user === self.user ? ownVideo(session, source) : session.videoOf(user, source)),
+    microphone: ownTrack(session, me, 'microphone'),
+    cameraTrack: ownTrack(session, me, 'camera'),
+    screenTrack: ownTrack(session, me, 'screen'),
+    canShareScreen: canCaptureScreen(),
+    receiveMode,
+    showsVideo: receiveMode === 'low_video' || receiveMode === 'everything',
+    receivedBytes: session.bytes,
+    chat: {
+      items: chatItems([...chat.lines, ...chat.pending], byId),
+      more: chat.more && chat.lines.length > 0,
+      loadingOlder: session.loadingOlder.value,
+      unread: unread.count.value,
+    },
+    notices,
+    soundLocked: session.soundLocked.value,
+    clockOffsetMs: self.clockOffsetMs,
+  };
+}
+
+/** Mirrors the server's table only to draw the right controls; the server decides each command anew. */
+function rightsOf(role: Role): Rights {
+  const leads = role === 'teacher';
+  return {
+    leads,
+    removes: leads || role === 'director',
+    ends: leads || role === 'director',
+    speaks: leads || role === 'student',
+    writes: leads || role === 'student',
+  };
+}
+
+function ownTrack(session: LessonSession, me: LessonPerson, source: Source): OwnTrack {
+  if (session.own.starting.value.has(source)) return 'starting';
+  if (source === 'microphone') return me.microphone === 'none' ? 'off' : me.microphone;
+  return (source === 'camera' ? me.camera : me.screen) ? 'on' : 'off';
+}
+
+/** One stream per own track, so that the picture is not started anew at each drawing. */
+const ownStreams = new WeakMap<MediaStreamTrack, MediaStream>();
+
+function ownVideo(session: LessonSession, source: Source): MediaStream | undefined {
+  const track = session.own.track(source);
+  if (!track) return undefined;
+  const stream = ownStreams.get(track) ?? new MediaStream([track]);
+  ownStreams.set(track, stream);
+  return stream;
+}
+
+function stranger(user: string): LessonPerson {
+  return {
+    user,
+    role: 'student',
+    name: undefined,
+    me: false,
+    presence: 'expected',
+    visit: false,
+    floor: false,
+    cameraGrant: null,
+    microphone: 'none',
+    camera: false,
+    screen: false,
+  };
+}

@@ -1,0 +1,51 @@
+import { effect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { LessonSession } from '../../lessonSession.ts';
+import { language, t } from '../i18n/index.ts';
+import { announce, announceNow } from '../kit/announce.ts';
+import { fullName, isolated } from '../kit/names.ts';
+import type { LessonNotices } from './lessonNotices.ts';
+
+/** Says for ears what eyes see change: hands for who leads, the opening, the connection that came back. */
+export function useLessonSayings(session: LessonSession, notices: LessonNotices): void {
+  useEffect(() => {
+    const stops = [sayHands(session), sayPhase(session), sayConnection(session, notices)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [session]);
+}
+
+function sayHands(session: LessonSession): () => void {
+  let known: ReadonlySet<string> | undefined;
+  return effect(() => {
+    const hands = session.state.value?.hands.map(({ user }) => user);
+    if (!hands) return;
+    const fresh = known === undefined ? [] : hands.filter((user) => !known?.has(user));
+    known = new Set(hands);
+    if (session.self.peek()?.role !== 'teacher') return;
+    for (const user of fresh) {
+      const name = fullName(session.people.peek().get(user)?.name, language.value);
+      announce(t('say.handRaisedBy', { name: isolated(name) }));
+    }
+  });
+}
+
+function sayPhase(session: LessonSession): () => void {
+  let before: string | undefined;
+  return effect(() => {
+    const phase = session.state.value?.phase;
+    if (before === 'waiting' && phase === 'open') announceNow(t('say.opened'));
+    if (before === 'open' && phase === 'paused') announceNow(t('lesson.pausedTitle'));
+    before = phase;
+  });
+}
+
+function sayConnection(session: LessonSession, notices: LessonNotices): () => void {
+  let wasCut = false;
+  return effect(() => {
+    const { kind } = session.connection.value;
+    if (wasCut && kind === 'open' && session.state.peek()) notices.tell({ kind: 'back' });
+    wasCut = kind === 'cut';
+  });
+}
