@@ -2,29 +2,44 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
+use qism_signaling::{
+    hub::{Hub, HubConfig, Ports},
+    protocol::IncarnationId,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
+use uuid::Uuid;
 
 use crate::{
+    cluster::{MemoryBus, SystemClock},
     config::{
-        Config, Storage,
+        Config, Media, Storage,
         cli::{Demo, Serve},
     },
     http::{
         AppState, Origins, Site, assets::Assets, health::Draining, listener::Listener, router::router,
         selfmade, tls::Certificate,
     },
+    school::{self, School},
+    sfu::{Sfu, SfuConfig, Totals},
+    storage::Store,
     telemetry,
 };
+
+/// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
+const MEDIA_EVENTS: usize = 4_096;
+/// Rooms get this long to tell everybody at shutdown.
+const DRAIN_LESSONS: Duration = Duration::from_secs(5);
 
 /// `qism serve`: until a signal.
 pub async fn serve(options: Serve) -> anyhow::Result<()> {
@@ -45,11 +60,8 @@ pub async fn serve(options: Serve) -> anyhow::Result<()> {
 pub async fn demo(options: Demo) -> anyhow::Result<()> {
     let config = demo_config(&options)?;
     telemetry::start_logging(&config.log)?;
-    let running = Running::start(config).await?;
-    for address in phone_addresses(running.address) {
-        println!("phones {}", running.url_at(address));
-    }
-    println!("ready {}", running.url());
+    let running = Running::start_demo(config).await?;
+    print_demo(&running);
     until_signal().await?;
     running.stop().await;
     Ok(())
@@ -61,7 +73,9 @@ fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     config.server.listen = options.listen;
     config.server.web_dir = options.web_dir.clone();
     config.storage = Storage::in_folder(&options.data);
+    // Loopback too: a browser on this very machine may have nothing else.
     config.media.listen_addresses = interface_addresses()?;
+    config.media.udp_port = demo_media_port(options.listen);
     make_folder(&options.data)?;
     if options.https {
         let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
@@ -72,6 +86,25 @@ fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     Ok(config)
 }
 
+/// Two after the HTTP port, so that two demonstrations do not meet; any free one where that is taken.
+fn demo_media_port(listen: SocketAddr) -> u16 {
+    let wish = if listen.port() == 0 { None } else { listen.port().checked_add(2) };
+    let free = |port: &u16| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    wish.filter(free).unwrap_or(0)
+}
+
+fn print_demo(running: &Running) {
+    println!("A demonstration school. Everybody's password is {}\n", school::demo::PASSWORD);
+    for sign_in in school::demo::SIGN_INS {
+        println!("  {:<12}{}", sign_in.login, sign_in.who);
+    }
+    println!();
+    for address in phone_addresses(running.address) {
+        println!("phones on this network: {}", running.url_at(address));
+    }
+    println!("ready {}", running.url());
+}
+
 /// A server that serves. Tests start several in one process.
 pub struct Running {
     address: SocketAddr,
@@ -80,29 +113,53 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
+    hub: Arc<Hub>,
+    sfu: Arc<Sfu>,
+    store: Store,
 }
 
 impl Running {
     /// Binds, opens and starts everything, or says what is in the way.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let listener = Listener::bind(config.server.listen)
-            .map_err(|error| cannot_listen(config.server.listen, &error))?;
+        Self::compose(config, false).await
+    }
+
+    /// The same with the demonstration school in it.
+    pub async fn start_demo(config: Config) -> anyhow::Result<Self> {
+        Self::compose(config, true).await
+    }
+
+    async fn compose(config: Config, demo: bool) -> anyhow::Result<Self> {
+        let listen = config.server.listen;
+        let listener = Listener::bind(listen).map_err(|error| cannot_listen(listen, &error))?;
         let certificate = config.server.tls().map(Certificate::load).transpose().context("HTTPS")?;
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+        let store = Store::open(&config.storage.url)
+            .await
+            .with_context(|| format!("storage {}", config.storage.shown()))?;
+        let clock = Arc::new(SystemClock::default());
+        let school = Arc::new(School::new(store.clone(), clock.clone())?);
+        if demo {
+            school.prepare_demo().await?;
+        }
+        let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
+        let sfu = Sfu::start(sfu_config(&config.media), events).context("media")?;
+        let incarnation = IncarnationId(Uuid::now_v7());
+        let ports = Ports {
+            journal: store.journal(),
+            bus: Arc::new(MemoryBus),
+            admissions: school.clone(),
+            clock,
+            media: sfu.clone(),
+        };
+        let hub = Hub::start(HubConfig::new(incarnation), ports, media_events);
+        let state = state(&config, school, hub.clone());
         let (stop, stopped) = watch::channel(false);
-        let state = state(&config);
-        let draining = state.draining.clone();
-        let address = listener.address();
+        let (draining, address) = (state.draining.clone(), listener.address());
         let serving = tokio::spawn(listener.serve(router(state), acceptor, config.limits, stopped));
-        tracing::info!(%address, "serving");
-        Ok(Self {
-            address,
-            secure: certificate.is_some(),
-            draining,
-            stop,
-            serving,
-            watching: certificate.as_ref().map(Certificate::watch),
-        })
+        tracing::info!(%address, %incarnation, storage = config.storage.shown(), "serving");
+        let (secure, watching) = (certificate.is_some(), certificate.as_ref().map(Certificate::watch));
+        Ok(Self { address, secure, draining, stop, serving, watching, hub, sfu, store })
     }
 
     /// The bound address, with the real port.
@@ -121,10 +178,18 @@ impl Running {
         format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
     }
 
+    /// What the media plane counted since the start.
+    pub fn media_counters(&self) -> Totals {
+        self.sfu.counters()
+    }
+
     /// Takes nobody new, tells everybody to come back elsewhere, lets what is under way end.
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.draining.start();
+        if tokio::time::timeout(DRAIN_LESSONS, self.hub.shutdown()).await.is_err() {
+            tracing::warn!("lessons did not end in time");
+        }
         self.stop.send_replace(true);
         if self.serving.await.is_err() {
             tracing::error!("the listener panicked");
@@ -132,11 +197,26 @@ impl Running {
         if let Some(watching) = self.watching {
             watching.abort();
         }
+        let sfu = self.sfu;
+        // Joins threads.
+        if tokio::task::spawn_blocking(move || sfu.stop()).await.is_err() {
+            tracing::error!("the media plane panicked");
+        }
+        self.store.close().await;
         tracing::info!("stopped");
     }
 }
 
-fn state(config: &Config) -> AppState {
+fn sfu_config(media: &Media) -> SfuConfig {
+    SfuConfig {
+        listen: media.listen_addresses.clone(),
+        udp_port: media.udp_port,
+        threads: media.threads,
+        public_addresses: media.public_addresses.clone(),
+    }
+}
+
+fn state(config: &Config, school: Arc<School>, hub: Arc<Hub>) -> AppState {
     let scheme = if config.server.tls().is_some() { "https" } else { "http" };
     let origins = match config.server.public_origins.as_slice() {
         [] => Origins::OwnHost { scheme },
@@ -147,6 +227,9 @@ fn state(config: &Config) -> AppState {
         site: Arc::new(Site { origins, secure: config.server.secure() }),
         assets: Arc::new(assets),
         draining: Arc::new(Draining::default()),
+        school,
+        hub,
+        write_stall: config.limits.write_stall(),
     }
 }
 

@@ -4,8 +4,11 @@
 //! storage, sfu, cluster, auth → school → http → app.
 
 pub mod app;
+pub mod auth;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod school;
 pub mod sfu;
+pub mod storage;
 pub mod telemetry;

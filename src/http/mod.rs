@@ -4,13 +4,21 @@
 //! (status, JSON, close code). Not here: rules of the school, SQL, anything about media.
 
 pub mod assets;
-pub mod connections;
-pub mod headers;
+mod check;
+mod connections;
+mod cookie;
+mod headers;
 pub mod health;
+mod lessons;
 pub mod listener;
+mod refusal;
+mod reports;
 pub mod router;
 pub mod selfmade;
-pub mod state;
+mod session;
+mod state;
 pub mod tls;
+mod ws;
 
+pub use refusal::Refusal;
 pub use state::{AppState, ClientAddress, Origins, Site};

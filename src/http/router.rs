@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{AppState, assets, headers, health};
+use super::{AppState, assets, check, headers, health, lessons, reports, session, ws};
 
 /// Bodies of requests; the network check's upload sets its own.
 const BODY_BYTES: usize = 64 * 1024;
@@ -21,6 +21,11 @@ const REQUEST: Duration = Duration::from_secs(60);
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(session::routes())
+        .merge(lessons::routes())
+        .merge(reports::routes())
+        .merge(check::routes())
+        .merge(ws::routes())
         .fallback(assets::serve)
         .layer(middleware::from_fn_with_state(state.clone(), headers::own_pages_only))
         .layer(middleware::from_fn(headers::name_host))

@@ -1,16 +1,22 @@
 //! What every request handler may use. Made once by `app`, cloned per request (all fields are shared pointers).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{assets::Assets, health::Draining};
+use crate::school::School;
 use axum::http::{HeaderMap, HeaderValue, header};
+use qism_signaling::hub::Hub;
 
-/// The state of the router. A part adds its field here when it lands: `school`, `auth` (sign-ins and tickets), `hub`.
+/// The state of the router.
 #[derive(Clone)]
 pub struct AppState {
     pub site: Arc<Site>,
     pub assets: Arc<Assets>,
     pub draining: Arc<Draining>,
+    pub school: Arc<School>,
+    pub hub: Arc<Hub>,
+    /// A socket that takes nothing for this long is closed.
+    pub write_stall: Duration,
 }
 
 /// Under which addresses browsers see this server.

@@ -1,0 +1,145 @@
+//! Back-off against guessing passwords, such that a school behind one address is not locked out by one pupil.
+//!
+//! Failures of one login from one address double its wait; a flood of failures from one address, whatever the logins,
+//! slows that address down; success forgets the login's failures. Time is an argument.
+
+use std::{net::IpAddr, time::Duration};
+
+use dashmap::DashMap;
+use sha2::{Digest as _, Sha256};
+
+/// Free mistakes of one login from one address.
+const FREE: u32 = 5;
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Failures per minute that one address may have in all: three classes mistyping at once.
+const ADDRESS_PER_MINUTE: u32 = 120;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Entries are forgotten after this much peace.
+const FORGET: Duration = Duration::from_secs(15 * 60);
+/// More entries than this are swept; an attacker with many addresses costs us no more memory.
+const SWEEP_ABOVE: usize = 50_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    latest: u64,
+}
+
+/// Counts failed sign-ins. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    /// By hash: logins are personal data.
+    by_login: DashMap<(IpAddr, [u8; 32]), Failures>,
+    by_address: DashMap<IpAddr, Failures>,
+}
+
+impl Attempts {
+    /// How long this login must still wait here; `None` = go ahead.
+    pub fn wait(&self, address: IpAddr, login: &str, now: u64) -> Option<Duration> {
+        let login = self.by_login.get(&key(address, login)).map(|failures| login_wait(*failures));
+        let login = login.map(|(latest, wait)| left(latest, wait, now));
+        let crowd = self.by_address.get(&address).filter(|failures| failures.count >= ADDRESS_PER_MINUTE);
+        let crowd = crowd.map(|failures| left(failures.latest, MINUTE, now));
+        login.max(crowd).filter(|wait| !wait.is_zero())
+    }
+
+    pub fn failed(&self, address: IpAddr, login: &str, now: u64) {
+        self.sweep(now);
+        let mut login =
+            self.by_login.entry(key(address, login)).or_insert(Failures { count: 0, latest: now });
+        *login = Failures { count: login.count.saturating_add(1), latest: now };
+        drop(login);
+        let mut crowd = self.by_address.entry(address).or_insert(Failures { count: 0, latest: now });
+        // `latest` is the start of the minute that is counted.
+        if left(crowd.latest, MINUTE, now).is_zero() {
+            *crowd = Failures { count: 0, latest: now };
+        }
+        crowd.count += 1;
+    }
+
+    pub fn succeeded(&self, address: IpAddr, login: &str) {
+        self.by_login.remove(&key(address, login));
+    }
+
+    fn sweep(&self, now: u64) {
+        if self.by_login.len() > SWEEP_ABOVE {
+            self.by_login.retain(|_, failures| !left(failures.latest, FORGET, now).is_zero());
+        }
+        if self.by_address.len() > SWEEP_ABOVE {
+            self.by_address.retain(|_, failures| !left(failures.latest, MINUTE, now).is_zero());
+        }
+        if self.by_login.len() > 2 * SWEEP_ABOVE {
+            self.by_login.clear();
+        }
+    }
+}
+
+fn key(address: IpAddr, login: &str) -> (IpAddr, [u8; 32]) {
+    (address, Sha256::digest(login.as_bytes()).into())
+}
+
+/// 1, 2, 4… seconds after the free mistakes.
+fn login_wait(failures: Failures) -> (u64, Duration) {
+    let over = failures.count.saturating_sub(FREE);
+    let wait = if over == 0 { Duration::ZERO } else { Duration::from_secs(1 << (over - 1).min(6)) };
+    (failures.latest, wait.min(LONGEST_WAIT))
+}
+
+fn left(since: u64, wait: Duration, now: u64) -> Duration {
+    Duration::from_millis((since + wait.as_millis() as u64).saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(n: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, n])
+    }
+
+    #[test]
+    fn guessing_one_login_takes_longer_and_longer() {
+        let attempts = Attempts::default();
+        let mut now = 0;
+        for _ in 0..FREE {
+            assert_eq!(attempts.wait(address(1), "salma", now), None);
+            attempts.failed(address(1), "salma", now);
+        }
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            attempts.failed(address(1), "salma", now);
+            let wait = attempts.wait(address(1), "salma", now).expect("must wait");
+            waits.push(wait.as_secs());
+            now += wait.as_millis() as u64;
+            assert_eq!(attempts.wait(address(1), "salma", now), None);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn one_pupil_locks_out_neither_the_class_nor_the_same_login_elsewhere() {
+        let attempts = Attempts::default();
+        for _ in 0..20 {
+            attempts.failed(address(1), "salma", 0);
+        }
+        assert!(attempts.wait(address(1), "salma", 0).is_some());
+        assert_eq!(attempts.wait(address(1), "omar", 0), None);
+        assert_eq!(attempts.wait(address(2), "salma", 0), None);
+        attempts.succeeded(address(1), "salma");
+        assert_eq!(attempts.wait(address(1), "salma", 0), None);
+    }
+
+    #[test]
+    fn a_flood_over_many_logins_slows_its_address_for_a_minute() {
+        let attempts = Attempts::default();
+        for n in 0..ADDRESS_PER_MINUTE {
+            assert_eq!(attempts.wait(address(1), &format!("s{n}"), 0), None);
+            attempts.failed(address(1), &format!("s{n}"), 0);
+        }
+        assert!(attempts.wait(address(1), "somebody new", 0).is_some());
+        assert_eq!(attempts.wait(address(2), "somebody new", 0), None);
+        assert_eq!(attempts.wait(address(1), "somebody new", 60_000), None);
+        attempts.failed(address(1), "s", 60_000);
+        assert_eq!(attempts.wait(address(1), "somebody new", 60_001), None);
+    }
+}

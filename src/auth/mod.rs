@@ -1,0 +1,13 @@
+//! Proofs of who somebody is: passwords, browser tokens, lesson tickets, and the back-off against guessing.
+//!
+//! Not here: who belongs to which lesson (`school`), where it is kept (`storage`).
+
+mod attempts;
+mod password;
+mod tickets;
+mod token;
+
+pub use attempts::Attempts;
+pub use password::{PasswordError, Passwords, hash_now};
+pub use tickets::{TicketError, Tickets};
+pub use token::Token;

@@ -1,0 +1,189 @@
+//! The demonstration school: a collège with a director, four teachers and three classes of thirty, whose lessons are
+//! now. Made once per data folder; lessons are added whenever the old ones are over.
+
+mod names;
+
+use qism_signaling::protocol::{LessonId, Name, UserId, snapshot::Localized};
+use uuid::Uuid;
+
+use super::{Broken, School, SchoolRole};
+use crate::{
+    auth::hash_now,
+    storage::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Span, Teaching},
+};
+
+/// Everybody's password in the demonstration.
+pub const PASSWORD: &str = "qism-demo";
+const CODE: &str = "01234A";
+
+const CLASSES: [&str; 3] = ["1APIC-1", "2APIC-1", "3APIC-2"];
+const STUDENTS_PER_CLASS: usize = 30;
+const TEACHERS: usize = 4;
+
+const MINUTE: u64 = 60_000;
+/// The lesson of now began this long ago and lasts this long.
+const BEGAN: u64 = 5 * MINUTE;
+const LASTS: u64 = 120 * MINUTE;
+/// With less than this left, the next lesson of now is made.
+const WORTHWHILE: u64 = 15 * MINUTE;
+
+/// Logins to print, with what each of them is.
+#[derive(Clone, Copy, Debug)]
+pub struct SignIn {
+    pub login: &'static str,
+    pub who: &'static str,
+}
+
+/// One of each kind; more are numbered alike.
+pub const SIGN_INS: [SignIn; 6] = [
+    SignIn {
+        login: "teacher1",
+        who: "teacher, mathematics, lesson with 1APIC-1 now (also teacher2, teacher3)",
+    },
+    SignIn { login: "teacher4", who: "teacher without a lesson now: start now" },
+    SignIn { login: "student1", who: "student of 1APIC-1 (student1 to student30)" },
+    SignIn { login: "student31", who: "student of 2APIC-1 (student31 to student60)" },
+    SignIn { login: "student61", who: "student of 3APIC-2 (student61 to student90)" },
+    SignIn { login: "director", who: "director" },
+];
+
+impl School {
+    /// Makes the demonstration school if it is not there, and lessons that are now if there are none.
+    pub async fn prepare_demo(&self) -> Result<(), Broken> {
+        if self.store.school_by_code(CODE).await?.is_none() {
+            self.store.add_school(&demo_school()?).await?;
+        }
+        let subjects = subjects();
+        let planned = CLASSES.iter().zip(&subjects).enumerate();
+        for (index, (class, subject)) in planned {
+            self.keep_on_now(index, group_id(class), subject.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Teacher `index` has a lesson with that class now, and another one after it.
+    async fn keep_on_now(&self, index: usize, group: Uuid, subject: Uuid) -> Result<(), Broken> {
+        let (now, teacher) = (self.now(), person_id(&teacher_login(index)));
+        let soon = Span { from: now + WORTHWHILE, to: now + WORTHWHILE + 1 };
+        let planned = self.store.lessons_of_teacher(teacher, soon).await?;
+        let ids: Vec<LessonId> = planned.iter().filter(|l| l.starts_at <= now).map(|l| l.lesson).collect();
+        if self.store.ended(&ids).await?.len() < ids.len() {
+            return Ok(());
+        }
+        let starts_at = (now - BEGAN) / (5 * MINUTE) * (5 * MINUTE);
+        for starts_at in [starts_at, starts_at + LASTS + 10 * MINUTE] {
+            let lesson = LessonId(Uuid::now_v7());
+            let ends_at = starts_at + LASTS;
+            let new = NewLesson { lesson, school: id(CODE), group, subject, teacher, starts_at, ends_at };
+            self.store.add_lesson(&new).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The same id in every demonstration: tests and bookmarks can rely on it.
+fn id(of: &str) -> Uuid {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::digest(format!("qism-demo {of}").as_bytes());
+    let bytes: [u8; 16] = std::array::from_fn(|at| hash[at]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn person_id(login: &str) -> UserId {
+    UserId(id(login))
+}
+
+fn group_id(class: &str) -> Uuid {
+    id(class)
+}
+
+fn teacher_login(index: usize) -> String {
+    format!("teacher{}", index + 1)
+}
+
+fn student_login(index: usize) -> String {
+    format!("student{}", index + 1)
+}
+
+fn demo_school() -> Result<NewSchool, Broken> {
+    // One hash for all: a hundred of them would take seconds, and the password is printed anyway.
+    let password = hash_now(PASSWORD)?;
+    let person = |login: String, name: Name, role: SchoolRole| NewPerson {
+        user: person_id(&login),
+        login,
+        password: password.clone(),
+        name,
+        role,
+    };
+    let director = names::both(("فاطمة الزهراء", "Fatima Zahra"), ("المرنيسي", "El Mernissi"));
+    let mut people = vec![person("director".into(), director, SchoolRole::Director)];
+    people.extend(
+        teachers()
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| person(teacher_login(index), name, SchoolRole::Teacher)),
+    );
+    let students = CLASSES.len() * STUDENTS_PER_CLASS;
+    people.extend(
+        (0..students).map(|index| person(student_login(index), names::student(index), SchoolRole::Student)),
+    );
+    Ok(NewSchool {
+        id: id(CODE),
+        code: CODE.into(),
+        name: text(
+            "الثانوية الإعدادية ابن بطوطة",
+            "Collège Ibn Battouta",
+            "Ibn Battouta Lower Secondary School",
+        ),
+        subjects: subjects(),
+        people,
+        groups: groups(),
+        teachings: teachings(),
+    })
+}
+
+fn teachers() -> [Name; TEACHERS] {
+    [
+        names::both(("نادية", "Nadia"), ("بناني", "Bennani")),
+        names::both(("يوسف", "Youssef"), ("أمغار", "Amghar")),
+        names::both(("حنان", "Hanane"), ("الزروالي", "Zerouali")),
+        names::both(("محمد", "Mohammed"), ("لعروسي", "Laaroussi")),
+    ]
+}
+
+fn groups() -> Vec<NewGroup> {
+    let group = |(index, class): (usize, &&str)| NewGroup {
+        id: group_id(class),
+        name: (*class).to_owned(),
+        students: (0..STUDENTS_PER_CLASS)
+            .map(|n| person_id(&student_login(index * STUDENTS_PER_CLASS + n)))
+            .collect(),
+    };
+    CLASSES.iter().enumerate().map(group).collect()
+}
+
+fn subjects() -> Vec<NewSubject> {
+    [
+        text("الرياضيات", "Mathématiques", "Mathematics"),
+        text("اللغة الفرنسية", "Français", "French"),
+        text("الفيزياء والكيمياء", "Physique-chimie", "Physics and chemistry"),
+        text("علوم الحياة والأرض", "Sciences de la vie et de la Terre", "Life and Earth sciences"),
+    ]
+    .into_iter()
+    .map(|name| NewSubject { id: id(&name.en), name })
+    .collect()
+}
+
+/// Every teacher teaches one subject to every class.
+fn teachings() -> Vec<Teaching> {
+    let subjects = subjects();
+    let of = |index: usize| {
+        let (teacher, subject) = (person_id(&teacher_login(index)), subjects[index].id);
+        CLASSES.map(|class| Teaching { teacher, group: group_id(class), subject })
+    };
+    (0..TEACHERS).flat_map(of).collect()
+}
+
+fn text(ar: &str, fr: &str, en: &str) -> Localized {
+    Localized { ar: ar.into(), fr: fr.into(), en: en.into() }
+}

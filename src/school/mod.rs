@@ -1,0 +1,61 @@
+//! Use cases of the school: signing in, today's lessons, admission to a lesson, reports, the demonstration school.
+//!
+//! Not here: HTTP, SQL, what happens inside a lesson.
+
+mod admission;
+pub mod demo;
+mod reports;
+mod sign_in;
+mod today;
+
+use std::sync::Arc;
+
+use qism_signaling::hub::ports::Clock;
+
+use crate::{
+    auth::{Attempts, PasswordError, Passwords, Tickets},
+    storage::{StorageError, Store},
+};
+
+pub use crate::storage::{Account, SchoolRole};
+pub use admission::EntryRefusal;
+pub use reports::{ReportKind, ReportView};
+pub use sign_in::{Me, SignInRefusal, SignedIn};
+pub use today::{LessonRow, Roster, StartRefusal, Today};
+
+/// Lessons are given by this zone's clock, whose offset changes around Ramadan.
+const ZONE: &str = "Africa/Casablanca";
+
+/// All use cases; cheap to share.
+pub struct School {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+    attempts: Attempts,
+    tickets: Tickets,
+}
+
+/// Something broke that is nobody's fault who asks; logged where it is turned into an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+impl School {
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Result<Self, Broken> {
+        Ok(Self {
+            store,
+            clock,
+            passwords: Passwords::new()?,
+            attempts: Attempts::default(),
+            tickets: Tickets::random(),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+}

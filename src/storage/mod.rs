@@ -1,0 +1,78 @@
+//! Where everything is kept: one set of SQL for SQLite and PostgreSQL.
+//!
+//! Two parts that know nothing of each other: the log of the lessons ([`Journal`]) and the school. With SQLite each has
+//! its own file, so that a long query of the school never delays a chat line. Not here: rules.
+
+mod accounts;
+mod journal;
+mod open;
+mod records;
+mod reports;
+mod row;
+mod schema;
+mod seed;
+mod timetable;
+mod writer;
+
+use std::sync::Arc;
+
+use qism_signaling::hub::ports::Journal;
+
+use journal::SqlJournal;
+use open::{Part, Pools};
+
+pub use records::{Account, LessonRecord, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup};
+pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
+pub use timetable::Span;
+
+/// The open stores of one server.
+#[derive(Clone)]
+pub struct Store {
+    school: Pools,
+    log: Pools,
+    journal: Arc<SqlJournal>,
+}
+
+/// Why the store cannot be used. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    #[error("cannot use {path}: {problem}")]
+    Folder { path: String, problem: std::io::Error },
+    #[error(
+        "{path} is in use by another server\n  stop that one, or use another folder (storage.url, or --data DIR for a demonstration)"
+    )]
+    InUse { path: String },
+    #[error(
+        "{part} was written by a newer version (schema {found}, this one knows {known})\n  use that version again"
+    )]
+    Newer { part: &'static str, found: i64, known: i64 },
+    #[error("the store does not answer: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// Something in it that we would never write.
+    #[error("the store holds a {what} that makes no sense: {value}")]
+    Corrupt { what: &'static str, value: String },
+}
+
+impl Store {
+    /// Opens `sqlite://PATH`, `sqlite::memory:` or `postgres://…`, making or upgrading tables.
+    pub async fn open(url: &str) -> Result<Self, StorageError> {
+        sqlx::any::install_default_drivers();
+        let school = Pools::open(url, Part::School).await?;
+        let log = Pools::open(url, Part::Log).await?;
+        schema::upgrade(&school, Part::School).await?;
+        schema::upgrade(&log, Part::Log).await?;
+        let journal = Arc::new(SqlJournal::start(log.clone()));
+        Ok(Self { school, log, journal })
+    }
+
+    /// The log of every lesson.
+    pub fn journal(&self) -> Arc<dyn Journal> {
+        self.journal.clone()
+    }
+
+    /// Ends all connections, so that the files are whole by themselves.
+    pub async fn close(&self) {
+        self.log.close().await;
+        self.school.close().await;
+    }
+}

@@ -1,0 +1,135 @@
+//! Opening a store: files and their lock, pools, the settings of SQLite.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{AnyPool, Executor as _, any::AnyPoolOptions};
+
+use super::StorageError;
+
+/// Readers of one SQLite file, or connections to PostgreSQL.
+const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Waiting for a connection longer than this means the store is not available.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// WAL with FULL: a commit is on the disk before it is told. `secure_delete`: what is erased is overwritten.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; \
+     PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+
+/// Which half of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    School,
+    Log,
+}
+
+impl Part {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::School => "the school's data",
+            Self::Log => "the lessons' log",
+        }
+    }
+}
+
+/// Connections of one part.
+#[derive(Clone)]
+pub struct Pools {
+    pub read: AnyPool,
+    /// SQLite has one writer: this pool holds one connection. With PostgreSQL the same as `read`.
+    pub write: AnyPool,
+    pub sqlite: bool,
+    /// Held as long as the store is open.
+    _lock: Option<Arc<File>>,
+}
+
+impl Pools {
+    pub async fn open(url: &str, part: Part) -> Result<Self, StorageError> {
+        if !url.starts_with("sqlite:") {
+            let pool = pool(POSTGRES_CONNECTIONS, false).connect(url).await?;
+            return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
+        }
+        if url.contains(":memory:") {
+            // Each connection would be another database.
+            let pool = pool(1, true).connect("sqlite::memory:").await?;
+            return Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None });
+        }
+        let path = file(url, part);
+        let lock = lock(&path)?;
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let write = pool(1, true).connect(&url).await?;
+        let read = pool(READERS, true).connect(&url).await?;
+        Ok(Self { read, write, sqlite: true, _lock: Some(Arc::new(lock)) })
+    }
+
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+    if !sqlite {
+        return options;
+    }
+    // An idle writer is kept: opening a file again costs more than holding it.
+    options.idle_timeout(None).max_lifetime(None).min_connections(1).after_connect(|connection, _| {
+        Box::pin(async move { connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await.map(drop) })
+    })
+}
+
+/// `qism.db` for the school, `qism-log.db` for the log.
+fn file(url: &str, part: Part) -> PathBuf {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let path = Path::new(path.split('?').next().unwrap_or(path));
+    match part {
+        Part::School => path.to_owned(),
+        Part::Log => {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}-log.db"))
+        }
+    }
+}
+
+/// One server per file; the operating system lets go of the lock when the process ends, however it ends.
+fn lock(database: &Path) -> Result<File, StorageError> {
+    let path = database.with_extension("lock");
+    let told = |problem| StorageError::Folder { path: database.display().to_string(), problem };
+    if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(told)?;
+    }
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(told)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: database.display().to_string() }),
+        Err(TryLockError::Error(problem)) => Err(told(problem)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_its_own_file_beside_the_school() {
+        assert_eq!(file("sqlite:///var/lib/qism/qism.db", Part::School), Path::new("/var/lib/qism/qism.db"));
+        assert_eq!(file("sqlite://data/qism.db?x=1", Part::Log), Path::new("data/qism-log.db"));
+    }
+
+    #[test]
+    fn the_second_server_on_a_file_is_refused_until_the_first_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deep/qism.db");
+        let first = lock(&path).expect("free");
+        let refused = lock(&path).expect_err("in use").to_string();
+        assert!(refused.contains("in use by another server"), "{refused}");
+        drop(first);
+        lock(&path).expect("free again");
+    }
+}

@@ -1,0 +1,71 @@
+//! An event as a row. The erasable text stands in a column of its own, so that erasing it is one update.
+
+use qism_signaling::protocol::{Chain, CommandId, Event, Logged, UserId};
+use sqlx::{Row as _, any::AnyRow};
+use uuid::Uuid;
+
+use super::StorageError;
+
+/// Columns that [`logged`] reads, in this order.
+pub const COLUMNS: &str = "number, chain, at, sender, command, body, text";
+
+/// The text of an event that somebody may have erased later.
+fn text_of(event: &mut Event) -> Option<&mut Option<String>> {
+    match event {
+        Event::Said { text, .. } => Some(text),
+        Event::Removed { note, .. } | Event::Reported { note, .. } => Some(note),
+        _ => None,
+    }
+}
+
+/// Body without text, and the text.
+pub fn split(event: &Event) -> (String, Option<String>) {
+    let mut event = event.clone();
+    let text = text_of(&mut event).and_then(Option::take);
+    // Invariant: events are plain data with string keys.
+    (serde_json::to_string(&event).expect("an event is JSON"), text)
+}
+
+/// The event of a row of [`COLUMNS`].
+pub fn logged(row: &AnyRow) -> Result<Logged, StorageError> {
+    let body: String = row.try_get(5)?;
+    let mut event: Event = serde_json::from_str(&body)
+        .map_err(|error| StorageError::Corrupt { what: "event", value: error.to_string() })?;
+    if let Some(text) = text_of(&mut event) {
+        *text = row.try_get(6)?;
+    }
+    let sender: Option<String> = row.try_get(3)?;
+    Ok(Logged {
+        number: row.try_get::<i64, _>(0)? as u64,
+        chain: chain(row.try_get(1)?),
+        at: row.try_get::<i64, _>(2)? as u64,
+        sender: sender.map(|text| id(&text)).transpose()?.map(UserId),
+        command: CommandId(id(&row.try_get::<String, _>(4)?)?),
+        event,
+    })
+}
+
+pub fn id(text: &str) -> Result<Uuid, StorageError> {
+    Uuid::parse_str(text).map_err(|_| StorageError::Corrupt { what: "id", value: text.to_owned() })
+}
+
+/// 64 bits fit into the signed column bit by bit.
+pub fn chain(column: i64) -> Chain {
+    Chain(column as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use qism_signaling::protocol::Recipients;
+
+    #[test]
+    fn the_body_holds_no_erasable_text() {
+        let user = UserId(Uuid::nil());
+        let said = Event::Said { user, to: Recipients::Everyone, text: Some("sin² x".into()) };
+        let (body, text) = split(&said);
+        assert!(!body.contains("sin") && text.as_deref() == Some("sin² x"));
+        let hand = Event::HandRaised { user };
+        assert_eq!(split(&hand).1, None);
+    }
+}

@@ -1,0 +1,47 @@
+//! Making and upgrading tables. Steps are numbered, applied once each, never edited after a release.
+
+use sqlx::{Any, Row as _, Transaction};
+
+use super::{
+    StorageError,
+    open::{Part, Pools},
+};
+
+const SCHOOL: &[&str] = &[include_str!("migrations/school/001_school.sql")];
+const LOG: &[&str] = &[include_str!("migrations/log/001_log.sql")];
+
+const TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_step (part TEXT NOT NULL PRIMARY KEY, step BIGINT NOT NULL)";
+
+/// Brings one part up to this program's version; refuses one from the future.
+pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
+    let (key, steps) = match part {
+        Part::School => ("school", SCHOOL),
+        Part::Log => ("log", LOG),
+    };
+    let mut transaction = pools.write.begin().await?;
+    sqlx::query(TABLE).execute(&mut *transaction).await?;
+    let found = found(&mut transaction, key).await?;
+    let known = steps.len() as i64;
+    if found > known {
+        return Err(StorageError::Newer { part: part.name(), found, known });
+    }
+    for step in &steps[found as usize..] {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+    }
+    sqlx::query("DELETE FROM schema_step WHERE part = $1").bind(key).execute(&mut *transaction).await?;
+    sqlx::query("INSERT INTO schema_step (part, step) VALUES ($1, $2)")
+        .bind(key)
+        .bind(known)
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn found(transaction: &mut Transaction<'_, Any>, key: &str) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query("SELECT step FROM schema_step WHERE part = $1")
+        .bind(key)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.map_or(Ok(0), |row| row.try_get(0))
+}
