@@ -101,6 +101,9 @@ impl Worker {
         state.transport.ice.hear(now);
         let Role::Publisher(uplink) = &mut state.role else { return None };
         let header = Header::parse(&packet, &uplink.terms.extensions)?;
+        if let Some(sequence) = header.extensions.transport_sequence {
+            uplink.arrivals.received(sequence, now);
+        }
         let stream = uplink.route(&header)?;
         let track = *uplink.tracks.get(stream.upstream)?;
         let room = self.rooms.get_mut(&state.name.lesson)?;

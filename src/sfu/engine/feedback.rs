@@ -15,6 +15,7 @@ use rtc::rtcp::{
 use super::{
     counters::add,
     legs::{LegState, Role},
+    ntp,
     room::{LegIndex, layer::SenderClock},
     worker::Worker,
 };
@@ -43,7 +44,7 @@ impl Worker {
                 self.handle_picture_loss(index, entry.ssrc, now);
             }
         } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
-            self.handle_sender_report(index, report);
+            self.handle_sender_report(index, report, now);
         }
     }
 
@@ -84,7 +85,7 @@ impl Worker {
         }
     }
 
-    fn handle_sender_report(&mut self, index: LegIndex, report: &SenderReport) {
+    fn handle_sender_report(&mut self, index: LegIndex, report: &SenderReport, now: Instant) {
         let Some(LegState { name, role: Role::Publisher(uplink), .. }) = self.legs.get_mut(index) else {
             return;
         };
@@ -93,14 +94,18 @@ impl Worker {
         let Some(track) = uplink.tracks.get(stream.upstream).map(|&track| &mut room.tracks[track]) else {
             return;
         };
-        let captured = in_units(report.ntp_time, track.clock_rate());
+        let clock = SenderClock {
+            captured: ntp::in_units(report.ntp_time, track.clock_rate()),
+            timestamp: report.rtp_time,
+            ntp_middle: (report.ntp_time >> 16) as u32,
+            arrived: now,
+        };
         if let Some(layer) = track.layers.get_mut(stream.layer) {
-            layer.set_clock(SenderClock { captured, timestamp: report.rtp_time });
+            layer.set_clock(clock);
+        }
+        let offset = uplink.learn_clock(ntp::now().wrapping_sub(report.ntp_time) as i64);
+        for &track in &uplink.tracks {
+            room.tracks[track].clock_offset = Some(offset);
         }
     }
-}
-
-/// NTP time (32.32 fixed point seconds) in units of a media clock, wrapping.
-fn in_units(ntp: u64, clock_rate: u32) -> u32 {
-    ((u128::from(ntp) * u128::from(clock_rate)) >> 32) as u32
 }

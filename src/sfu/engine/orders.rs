@@ -112,7 +112,7 @@ impl Worker {
             room.tracks[track].publish(index, upstream.rids.len());
             indices.push(track);
         }
-        self.insert_leg(leg, transport, Role::Publisher(Uplink::new(terms, indices)));
+        self.insert_leg(leg, transport, Role::Publisher(Uplink::new(terms, indices, now)));
         Ok(answer)
     }
 

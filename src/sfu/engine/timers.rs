@@ -4,7 +4,13 @@ use std::time::{Duration, Instant};
 
 use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 
-use super::{counters::add, room::TrackIndex, rtcp, worker::Worker};
+use super::{
+    counters::add,
+    room::{TrackIndex, wanted},
+    rtcp,
+    worker::Worker,
+};
+use crate::sfu::forward::arrivals;
 
 /// The grain of the engine's time.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -12,14 +18,16 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub const IDLE: Duration = Duration::from_secs(5);
 /// Layer choice, speakers, handshakes.
 const REVIEW: Duration = Duration::from_millis(100);
-/// Uplink round trip: ICE-lite has none of its own to measure.
-const ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Sender and receiver reports.
+const REPORTS: Duration = Duration::from_secs(1);
 
 /// When things were last done.
 #[derive(Debug, Default)]
 pub struct Timers {
     ticked: Option<Instant>,
     reviewed: Option<Instant>,
+    fed_back: Option<Instant>,
+    reported: Option<Instant>,
 }
 
 /// True when `interval` passed since; then it starts anew.
@@ -48,6 +56,13 @@ impl Worker {
         }
         self.tell_waiting();
         self.ask_missing(now);
+        if is_due(&mut self.timers.fed_back, arrivals::INTERVAL, now) {
+            self.feed_back_arrivals(now);
+        }
+        if is_due(&mut self.timers.reported, REPORTS, now) {
+            self.report_to_publishers(now);
+            self.report_to_subscribers(now);
+        }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
             self.review_rooms(now);
@@ -60,7 +75,7 @@ impl Worker {
             for track in room.tracks.iter_mut().filter(|track| !track.is_audio()) {
                 let Some(publisher) = track.publisher else { continue };
                 for (index, layer) in track.layers.iter_mut().enumerate() {
-                    let missing = layer.nack.poll_asks(now, ROUND_TRIP);
+                    let missing = layer.nack.poll_asks(now);
                     if layer.nack.take_given_up() {
                         track.keyframes.want(index);
                     }
@@ -98,6 +113,16 @@ impl Worker {
                 self.ask_key_frame(lesson, track, now);
             }
             self.tell_speakers(lesson, now);
+            self.tell_wanted(lesson);
+        }
+    }
+
+    /// Tells the hub which layers of each simulcast camera anybody receives, when that changed.
+    fn tell_wanted(&mut self, lesson: LessonId) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let told = wanted::changes(room, &mut self.legs);
+        for (publication, layers) in told {
+            self.tell(MediaEvent::LayersWanted { lesson, publication, layers });
         }
     }
 

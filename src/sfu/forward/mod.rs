@@ -1,12 +1,14 @@
 //! Pure packet logic: parse a header, remember packets, choose a layer, rewrite numbers. No sockets, no clock, no
 //! keys: time is an argument, so a test replays an hour of losses in a millisecond.
 
+pub mod arrivals;
 pub mod extensions;
 pub mod forwarder;
 pub mod keyframes;
 pub mod layers;
 pub mod nack;
 pub mod packet;
+pub mod reception;
 pub mod rewriter;
 pub mod ring;
 pub mod rtp;

@@ -12,16 +12,26 @@ const ASKS: u8 = 6;
 /// Missing packets remembered; a longer gap is a new start and wants a key frame.
 const REMEMBERED: u64 = 256;
 
+/// Assumed until a retransmission was timed: ICE-lite measures no round trip.
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// Bounds of the time between two asks.
+const SHORTEST_SPACING: Duration = Duration::from_millis(20);
+const LONGEST_SPACING: Duration = Duration::from_millis(400);
+
 /// One packet that has not come.
 #[derive(Clone, Copy, Debug)]
 struct Missing {
     next_ask: Instant,
+    asked_at: Option<Instant>,
     asked: u8,
 }
 
 /// Follows one incoming stream.
 #[derive(Debug, Default)]
 pub struct NackTracker {
+    /// From asking to receiving, smoothed.
+    round_trip: Option<Duration>,
     highest: Option<u64>,
     missing: BTreeMap<u64, Missing>,
     /// Set when packets were given up; taken by whoever asks for a key frame.
@@ -31,7 +41,9 @@ pub struct NackTracker {
 impl NackTracker {
     /// Notes an arrival.
     pub fn received(&mut self, sequence: u64, now: Instant) {
-        self.missing.remove(&sequence);
+        if let Some(missing) = self.missing.remove(&sequence) {
+            self.time(missing, now);
+        }
         let Some(highest) = self.highest else {
             self.highest = Some(sequence);
             return;
@@ -44,8 +56,21 @@ impl NackTracker {
             self.give_up();
             return;
         }
-        let missing = Missing { next_ask: now + FIRST_ASK, asked: 0 };
+        let missing = Missing { next_ask: now + FIRST_ASK, asked_at: None, asked: 0 };
         self.missing.extend((highest + 1..sequence).map(|absent| (absent, missing)));
+    }
+
+    /// Times a packet that came after exactly one ask; with more it is unknown which one was answered.
+    fn time(&mut self, missing: Missing, now: Instant) {
+        if let (1, Some(asked)) = (missing.asked, missing.asked_at) {
+            let sample = now.saturating_duration_since(asked);
+            self.round_trip = Some(self.round_trip.map_or(sample, |smooth| (smooth * 7 + sample) / 8));
+        }
+    }
+
+    /// Round trip to the sender.
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or(FIRST_ROUND_TRIP).clamp(SHORTEST_SPACING, LONGEST_SPACING)
     }
 
     fn give_up(&mut self) {
@@ -53,8 +78,9 @@ impl NackTracker {
         self.given_up = true;
     }
 
-    /// Numbers to ask for now, oldest first; asks are spaced by `round_trip`.
-    pub fn poll_asks(&mut self, now: Instant, round_trip: Duration) -> Vec<u16> {
+    /// Numbers to ask for now, oldest first; asks are spaced by the round trip.
+    pub fn poll_asks(&mut self, now: Instant) -> Vec<u16> {
+        let spacing = self.round_trip() + FIRST_ASK;
         let mut asks = Vec::new();
         let mut given_up = false;
         self.missing.retain(|&sequence, missing| {
@@ -66,7 +92,8 @@ impl NackTracker {
                 return false;
             }
             missing.asked += 1;
-            missing.next_ask = now + round_trip.max(Duration::from_millis(20));
+            missing.next_ask = now + spacing;
+            missing.asked_at = Some(now);
             asks.push(sequence as u16);
             true
         });
@@ -94,19 +121,18 @@ impl NackTracker {
 mod tests {
     use super::*;
 
-    const ROUND_TRIP: Duration = Duration::from_millis(50);
-
     #[test]
     fn asks_after_the_reordering_window_and_spaced_by_the_round_trip() {
         let (mut tracker, start) = (NackTracker::default(), Instant::now());
         tracker.received(10, start);
         tracker.received(13, start);
-        assert!(tracker.poll_asks(start, ROUND_TRIP).is_empty());
+        assert!(tracker.poll_asks(start).is_empty());
         let first = start + FIRST_ASK;
-        assert_eq!(tracker.poll_asks(first, ROUND_TRIP), [11, 12]);
-        assert!(tracker.poll_asks(first + Duration::from_millis(40), ROUND_TRIP).is_empty());
-        tracker.received(11, first);
-        assert_eq!(tracker.poll_asks(first + ROUND_TRIP, ROUND_TRIP), [12]);
+        assert_eq!(tracker.poll_asks(first), [11, 12]);
+        tracker.received(11, first + Duration::from_millis(40));
+        assert_eq!(tracker.round_trip(), Duration::from_millis(40));
+        assert!(tracker.poll_asks(first + FIRST_ROUND_TRIP).is_empty());
+        assert_eq!(tracker.poll_asks(first + FIRST_ROUND_TRIP + FIRST_ASK), [12]);
     }
 
     #[test]
@@ -116,8 +142,8 @@ mod tests {
         tracker.received(3, now);
         let mut asks = 0;
         for _ in 0..20 {
-            now += ROUND_TRIP;
-            asks += tracker.poll_asks(now, ROUND_TRIP).len();
+            now += LONGEST_SPACING;
+            asks += tracker.poll_asks(now).len();
         }
         assert_eq!(asks, 6);
         assert!(tracker.take_given_up());

@@ -25,6 +25,8 @@ pub struct TrackOut {
     /// What flows in it.
     pub track: Option<TrackIndex>,
     pub cap: LayerCap,
+    /// What the receiver's link has for this slot, in bits per second.
+    pub bitrate: u32,
     pub forwarder: Forwarder,
     /// Unwrapped number of the next retransmission.
     repair_sequence: u64,
@@ -39,11 +41,17 @@ impl TrackOut {
             slot,
             track: None,
             cap: LayerCap::LOW,
+            bitrate: u32::MAX,
             forwarder: Forwarder::new(clock_rate, first),
             repair_sequence: u64::from(first % 1_000),
             packets: 0,
             octets: 0,
         }
+    }
+
+    /// The largest picture that may flow.
+    pub fn wish(&self) -> Wish {
+        Wish { width: self.cap.width, height: self.cap.height, bitrate: self.bitrate }
     }
 
     /// Chooses the layer to send; yields the one whose key frame is waited for.
@@ -52,8 +60,7 @@ impl TrackOut {
             self.forwarder.want(Some(0));
             return None;
         }
-        let wish = Wish { width: self.cap.width, height: self.cap.height, bitrate: u32::MAX };
-        self.forwarder.want(choose(facts, wish));
+        self.forwarder.want(choose(facts, self.wish()));
         self.forwarder.awaited()
     }
 }

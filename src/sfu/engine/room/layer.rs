@@ -5,8 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::sfu::forward::{
-    layers::LayerFacts, nack::NackTracker, packet::Packet, ring::PacketRing, rtp::Header,
-    sequence::Unwrapper, vp8::Descriptor,
+    layers::LayerFacts,
+    nack::NackTracker,
+    packet::Packet,
+    reception::{Figures, Reception},
+    ring::PacketRing,
+    rtp::Header,
+    sequence::Unwrapper,
+    vp8::Descriptor,
 };
 
 /// A layer that is silent for longer is off (the browser stops layers that its uplink cannot carry).
@@ -21,9 +27,12 @@ const AUDIO_PACKETS: usize = 128;
 /// The publisher's clock as told by its last sender report.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderClock {
-    /// NTP time, in units of the media clock (wrapping).
+    /// NTP time in units of the media clock (wrapping).
     pub captured: u32,
     pub timestamp: u32,
+    /// Middle 32 bits of the NTP time, repeated in receiver reports.
+    pub ntp_middle: u32,
+    pub arrived: Instant,
 }
 
 /// State of one incoming stream.
@@ -38,6 +47,9 @@ pub struct LayerIn {
     clock: Option<SenderClock>,
     window: (Option<Instant>, usize),
     bitrate: u32,
+    reception: Reception,
+    /// Zero of the transit times.
+    since: Option<Instant>,
 }
 
 impl LayerIn {
@@ -53,6 +65,8 @@ impl LayerIn {
             clock: None,
             window: (None, 0),
             bitrate: 0,
+            reception: Reception::default(),
+            since: None,
         }
     }
 
@@ -69,6 +83,8 @@ impl LayerIn {
         if self.is_video {
             self.nack.received(sequence, now);
         }
+        let since = *self.since.get_or_insert(now);
+        self.reception.received(sequence, header.timestamp, self.clock_rate(), since, now);
         self.newest = Some(now);
         self.count(payload.len(), now);
         self.keep(sequence, header, payload, now)
@@ -115,6 +131,20 @@ impl LayerIn {
         Some(clock.captured.wrapping_add(timestamp.wrapping_sub(clock.timestamp)))
     }
 
+    fn clock_rate(&self) -> u32 {
+        if self.is_video { 90_000 } else { 48_000 }
+    }
+
+    /// The figures of a receiver report, with the last sender report and its age in 65536ths of a second.
+    pub fn report(&mut self, now: Instant) -> Option<(Figures, u32, u32)> {
+        let figures = self.reception.report()?;
+        let (last, age) = self.clock.map_or((0, 0), |clock| {
+            let age = now.saturating_duration_since(clock.arrived).as_micros() as u64;
+            (clock.ntp_middle, (age * 65_536 / 1_000_000) as u32)
+        });
+        Some((figures, last, age))
+    }
+
     /// Takes the clock of a sender report.
     pub fn set_clock(&mut self, clock: SenderClock) {
         self.clock = Some(clock);
@@ -129,6 +159,11 @@ impl LayerIn {
             self.bitrate = ((u64::from(self.bitrate) + rate) / 2) as u32;
             self.window = (Some(now), 0);
         }
+    }
+
+    /// What it would be if the publisher sent it: a layer that was stopped can be asked for again.
+    pub fn potential(&self) -> LayerFacts {
+        LayerFacts { size: self.size, alive: true, bitrate: self.bitrate }
     }
 
     /// What layer choice wants to know. A lone encoding counts as alive as long as it is published: a still screen

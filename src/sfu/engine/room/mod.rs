@@ -4,6 +4,7 @@ pub mod downlink;
 pub mod layer;
 pub mod track;
 pub mod uplink;
+pub mod wanted;
 
 use std::{collections::HashMap, time::Instant};
 

@@ -27,6 +27,10 @@ pub struct TrackIn {
     pub subscribers: Vec<(LegIndex, Slot)>,
     /// Packets that came since the last fan-out: (layer, number).
     fresh: Vec<(usize, u64)>,
+    /// Our clock minus the publisher's (NTP, 32.32 fixed point), the same for all its tracks.
+    pub clock_offset: Option<i64>,
+    /// Which layers anybody receives, as last told to the hub.
+    pub told_wanted: Option<Vec<bool>>,
     /// A layer came up or changed its size: subscribers choose anew before the next fan-out.
     pub is_changed: bool,
 }
@@ -45,6 +49,8 @@ impl TrackIn {
             keyframes: KeyframeGate::new(interval),
             subscribers: Vec::new(),
             fresh: Vec::new(),
+            clock_offset: None,
+            told_wanted: None,
             is_changed: false,
         }
     }
@@ -88,12 +94,16 @@ impl TrackIn {
     pub fn publish(&mut self, publisher: LegIndex, layers: usize) {
         let is_video = !self.is_audio();
         self.publisher = Some(publisher);
+        self.clock_offset = None;
+        self.told_wanted = None;
         self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
         self.fresh.clear();
     }
 
     pub fn unpublish(&mut self) {
         self.publisher = None;
+        self.clock_offset = None;
+        self.told_wanted = None;
         self.layers.clear();
         self.keyframes.clear();
         self.fresh.clear();

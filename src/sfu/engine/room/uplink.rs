@@ -1,10 +1,10 @@
 //! A publisher leg's side of the room: which stream of it is which layer of which track.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use super::TrackIndex;
 use crate::sfu::{
-    forward::{extensions::Token, rtp::Header},
+    forward::{arrivals::Arrivals, extensions::Token, rtp::Header},
     sdp::{PublisherTerms, Upstream},
 };
 
@@ -27,11 +27,26 @@ pub struct Uplink {
     /// The track of each section.
     pub tracks: Vec<TrackIndex>,
     streams: HashMap<u32, Stream>,
+    /// For transport-wide feedback.
+    pub arrivals: Arrivals,
+    /// Our clock minus the publisher's, of the quickest sender report.
+    pub clock_offset: Option<i64>,
 }
 
 impl Uplink {
-    pub fn new(terms: PublisherTerms, tracks: Vec<TrackIndex>) -> Self {
-        Self { terms, tracks, streams: HashMap::new() }
+    pub fn new(terms: PublisherTerms, tracks: Vec<TrackIndex>, now: Instant) -> Self {
+        let arrivals = Arrivals::new(now);
+        Self { terms, tracks, streams: HashMap::new(), arrivals, clock_offset: None }
+    }
+
+    /// Takes a sender report's clock: the smallest difference is the report that traveled fastest. It is let grow
+    /// slowly, since clocks drift.
+    pub fn learn_clock(&mut self, difference: i64) -> i64 {
+        /// A thousandth of a second, in 32.32 fixed point.
+        const DRIFT: i64 = (1 << 32) / 1_000;
+        let offset = self.clock_offset.map_or(difference, |known| difference.min(known + DRIFT));
+        self.clock_offset = Some(offset);
+        offset
     }
 
     /// What a packet is: known by its SSRC, else learned from what it says of itself. `None` when nothing tells, or
@@ -138,7 +153,7 @@ mod tests {
             ..camera.clone()
         };
         let terms = PublisherTerms { upstreams: vec![camera, screen], ..PublisherTerms::default() };
-        Uplink::new(terms, vec![0, 1])
+        Uplink::new(terms, vec![0, 1], Instant::now())
     }
 
     fn header(ssrc: u32, payload_type: u8, extensions: Values) -> Header {
