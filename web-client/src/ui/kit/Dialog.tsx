@@ -13,14 +13,18 @@ interface Props {
   children?: ComponentChildren;
 }
 
-/** A modal window on the native element: the browser traps and returns the focus, Escape closes it. */
+/** A modal window on the native element: the browser traps the focus, Escape closes it, the focus returns. */
 export function Dialog({ title, onClose, actions, wide, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
     const dialog = element.current;
+    const before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      requestAnimationFrame(() => before instanceof HTMLElement && before.isConnected && before.focus());
+    };
   }, []);
 
   const onClick = (event: MouseEvent) => {

@@ -31,30 +31,32 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
             <LessonHero lesson={first} now={now} as="teacher" busy={busy === first.lesson} onEnter={onEnter} />
           </section>
         )}
-        <section class="home-section" aria-labelledby="today">
-          <h2 id="today">{t(first ? 'home.later' : 'home.today')}</h2>
-          {rest.length + day.past.length === 0 ? (
-            <div class="lesson-list">
-              <EmptyState icon="calendar" title={t('home.emptyTeacher')} hint={t('home.emptyTeacherHint')} />
-            </div>
-          ) : (
-            <ul class="lesson-list">
-              {rest.map((lesson) => (
-                <LessonRow key={lesson.lesson} lesson={lesson}>
-                  <span class="muted small">{untilText(lesson, now)}</span>
-                  <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
-                    {t(lesson.phase === 'waiting' ? 'home.start' : 'home.open')}
-                  </Button>
-                </LessonRow>
-              ))}
-              {day.past.map((lesson) => (
-                <LessonRow key={lesson.lesson} lesson={lesson} dim>
-                  <PhaseBadge phase="ended" />
-                </LessonRow>
-              ))}
-            </ul>
-          )}
-        </section>
+        {(rest.length + day.past.length > 0 || !first) && (
+          <section class="home-section" aria-labelledby="today">
+            <h2 id="today">{t(first ? 'home.later' : 'home.today')}</h2>
+            {rest.length + day.past.length === 0 ? (
+              <div class="lesson-list">
+                <EmptyState icon="calendar" title={t('home.emptyTeacher')} hint={t('home.emptyTeacherHint')} />
+              </div>
+            ) : (
+              <ul class="lesson-list">
+                {rest.map((lesson) => (
+                  <LessonRow key={lesson.lesson} lesson={lesson}>
+                    <span class="muted small">{untilText(lesson, now)}</span>
+                    <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
+                      {t(lesson.phase === 'waiting' ? 'home.start' : 'home.open')}
+                    </Button>
+                  </LessonRow>
+                ))}
+                {day.past.map((lesson) => (
+                  <LessonRow key={lesson.lesson} lesson={lesson} dim>
+                    <PhaseBadge phase="ended" />
+                  </LessonRow>
+                ))}
+              </ul>
+            )}
+          </section>
+        )}
       </div>
       <StartNow groups={groups} busy={groups.some((each) => each.group === busy)} onStart={onStartNow} />
     </div>
