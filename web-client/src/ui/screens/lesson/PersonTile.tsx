@@ -27,15 +27,14 @@ export function PersonTile({ person, stream, live, speaking, large }: Props) {
   const classes = ['tile', large && 'tile-large', speaks && 'tile-speaking'];
   return (
     <div ref={element} class={classes.filter(Boolean).join(' ')}>
-      {live && person.camera && stream ? (
+      <Avatar
+        seed={person.user}
+        initials={initials(person.name, language.value)}
+        size={large ? 'huge' : 'medium'}
+        dim={person.presence !== 'present'}
+      />
+      {live && person.camera && stream && (
         <Video stream={stream} mirrored={person.me} label={t('lesson.cameraOf', { name: isolated(name) })} />
-      ) : (
-        <Avatar
-          seed={person.user}
-          initials={initials(person.name, language.value)}
-          size={large ? 'huge' : 'medium'}
-          dim={person.presence !== 'present'}
-        />
       )}
       <p class="tile-name">
         {person.presence === 'cut' && <Icon name="cut" size="small" />}

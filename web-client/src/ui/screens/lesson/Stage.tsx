@@ -1,4 +1,4 @@
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { language, t } from '../../i18n/index.ts';
 import { Button } from '../../kit/Button.tsx';
 import { Icon } from '../../kit/Icon.tsx';
@@ -31,14 +31,28 @@ export function Stage({ view, actions }: Props) {
           />
         </div>
       )}
-      {view.soundLocked && (
-        <div class="stage-cover">
-          <Button kind="accent" size="large" icon="speaker" onClick={() => actions.unlockSound()}>
-            {t('lesson.tapToHear')}
-          </Button>
-        </div>
-      )}
+      {view.soundLocked && <SoundUnlock actions={actions} />}
     </section>
+  );
+}
+
+/** After a reload the browser waits for a sign of life before it plays sound: any tap or key will do, the button says so. */
+function SoundUnlock({ actions }: { actions: LessonActions }) {
+  useEffect(() => {
+    const unlock = () => actions.unlockSound();
+    document.addEventListener('pointerup', unlock);
+    document.addEventListener('keydown', unlock);
+    return () => {
+      document.removeEventListener('pointerup', unlock);
+      document.removeEventListener('keydown', unlock);
+    };
+  }, [actions]);
+  return (
+    <div class="stage-sound">
+      <Button kind="accent" icon="speaker" onClick={() => actions.unlockSound()}>
+        {t('lesson.tapToHear')}
+      </Button>
+    </div>
   );
 }
 

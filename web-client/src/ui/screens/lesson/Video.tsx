@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface Props {
   stream: MediaStream | undefined;
@@ -9,17 +9,30 @@ interface Props {
   label: string;
 }
 
-/** A picture without sound: sound plays in its own elements, so that moving pictures never cuts a voice. */
+/**
+ * A picture without sound: sound plays in its own elements, so that moving pictures never cuts a voice. It shows itself
+ * with its first frame; what stands behind it fills the time until then.
+ */
 export function Video({ stream, mirrored, fit = 'cover', label }: Props) {
   const element = useRef<HTMLVideoElement>(null);
+  const [shown, setShown] = useState<MediaStream>();
   useLayoutEffect(() => {
     const video = element.current;
     if (!video || video.srcObject === (stream ?? null)) return;
     video.srcObject = stream ?? null;
     if (stream) video.play().catch(() => {});
   }, [stream]);
-  const classes = ['video', `video-${fit}`, mirrored && 'video-mirrored'];
+  const waiting = stream === undefined || shown !== stream;
+  const classes = ['video', `video-${fit}`, mirrored && 'video-mirrored', waiting && 'video-waiting'];
   return (
-    <video ref={element} class={classes.filter(Boolean).join(' ')} autoplay muted playsInline aria-label={label} />
+    <video
+      ref={element}
+      class={classes.filter(Boolean).join(' ')}
+      autoplay
+      muted
+      playsInline
+      aria-label={label}
+      onLoadedData={() => setShown(stream)}
+    />
   );
 }
