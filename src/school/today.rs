@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn the_day_is_the_one_of_moroccan_clocks() {
-        // 23:30 UTC on 23 November 2026 is 00:30 on the 24th at UTC+1.
-        let now = 1_795_476_600_000;
+        // 23:30 UTC on 10 July 2024 is 00:30 on the 11th at UTC+1.
+        let now = 1_720_654_200_000;
         let day = day_of(now);
         assert!(day.from <= now && now < day.to);
         assert_eq!(day.to - day.from, 24 * 3_600 * 1_000);
