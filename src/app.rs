@@ -23,12 +23,12 @@ use uuid::Uuid;
 use crate::{
     cluster::{MemoryBus, SystemClock},
     config::{
-        Config, Media, Storage,
+        Config, Limits, Media, Storage,
         cli::{Demo, Serve},
     },
     http::{
-        AppState, Origins, Site, assets::Assets, health::Draining, listener::Listener, router::router,
-        selfmade, tls::Certificate,
+        AppState, Origins, Site, assets::Assets, connections::Connections, health::Draining,
+        listener::Listener, router::router, selfmade, tls::Certificate,
     },
     school::{self, School},
     sfu::{Sfu, SfuConfig, Totals},
@@ -109,6 +109,7 @@ fn print_demo(running: &Running) {
 pub struct Running {
     address: SocketAddr,
     secure: bool,
+    connections: Arc<Connections>,
     draining: Arc<Draining>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -155,11 +156,19 @@ impl Running {
         let hub = Hub::start(HubConfig::new(incarnation), ports, media_events);
         let state = state(&config, school, hub.clone());
         let (stop, stopped) = watch::channel(false);
+        let Limits { connections, connections_per_address, .. } = config.limits;
+        let connections = Connections::new(connections, connections_per_address);
         let (draining, address) = (state.draining.clone(), listener.address());
-        let serving = tokio::spawn(listener.serve(router(state), acceptor, config.limits, stopped));
+        let serving = tokio::spawn(listener.serve(
+            router(state),
+            acceptor,
+            connections.clone(),
+            config.limits.header_timeout(),
+            stopped,
+        ));
         tracing::info!(%address, %incarnation, storage = config.storage.shown(), "serving");
         let (secure, watching) = (certificate.is_some(), certificate.as_ref().map(Certificate::watch));
-        Ok(Self { address, secure, draining, stop, serving, watching, hub, sfu, store })
+        Ok(Self { address, secure, connections, draining, stop, serving, watching, hub, sfu, store })
     }
 
     /// The bound address, with the real port.
@@ -176,6 +185,11 @@ impl Running {
     fn url_at(&self, ip: IpAddr) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
+    }
+
+    /// Open connections, sockets of lessons included.
+    pub fn open_connections(&self) -> usize {
+        self.connections.open()
     }
 
     /// What the media plane counted since the start.

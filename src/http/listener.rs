@@ -23,7 +23,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -37,13 +37,14 @@ use super::{
     ClientAddress,
     connections::{Connections, Permit},
 };
-use crate::config::Limits;
 
 /// Head of a request, the handshake of a WebSocket included.
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 64;
+/// Unsent bytes of one connection that the kernel holds.
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// A silent HTTP/2 connection is asked this often whether it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Connections that wait to be accepted: a class presses *reload* at once.
@@ -96,12 +97,11 @@ impl Listener {
         self,
         router: Router,
         tls: Option<TlsAcceptor>,
-        limits: Limits,
+        connections: Arc<Connections>,
+        header_timeout: Duration,
         mut stop: watch::Receiver<bool>,
     ) {
-        let header_timeout = limits.header_timeout();
         let shared = Shared { router, tls, header_timeout, stop: stop.clone() };
-        let connections = Connections::new(limits.connections, limits.connections_per_address);
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
@@ -135,8 +135,7 @@ impl Listener {
 
 /// One connection from its first byte to its last; a WebSocket keeps the permit on.
 async fn connection(shared: Shared, stream: TcpStream, peer: IpAddr, permit: Permit) {
-    // Small frames must not wait for each other; on failure they are only slower.
-    let _ = stream.set_nodelay(true);
+    tune(&stream);
     let visitor = Visitor { router: shared.router.clone(), peer, permit: Arc::new(permit) };
     let Some(tls) = shared.tls.clone() else {
         return serve_http1(shared, stream, visitor).await;
@@ -149,6 +148,14 @@ async fn connection(shared: Shared, stream: TcpStream, peer: IpAddr, permit: Per
         Ok(Err(error)) => tracing::trace!(%error, "TLS handshake failed"),
         Err(_) => tracing::trace!("TLS handshake took too long"),
     }
+}
+
+/// Failures here only make the connection slower.
+fn tune(stream: &TcpStream) {
+    // Small frames must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    // What the peer does not take waits in our bounded queue, not in megabytes of kernel memory.
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
 }
 
 /// Resolves at shutdown.

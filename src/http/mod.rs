@@ -5,7 +5,7 @@
 
 pub mod assets;
 mod check;
-mod connections;
+pub mod connections;
 mod cookie;
 mod headers;
 pub mod health;

@@ -1,7 +1,10 @@
 //! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
 mod config_cli;
+mod lesson;
 mod peer;
+mod school;
 mod server;
 mod sfu;
 mod shell;
+mod ws_limits;
