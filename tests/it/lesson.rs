@@ -16,9 +16,10 @@ fn say(text: &str) -> Command {
 async fn heard(line: &mut Line) -> (String, Position) {
     let said = |frame: &ServerFrame| match frame {
         ServerFrame::Event(logged) => match &logged.event {
-            Event::Said { text, .. } => {
-                Some((text.clone().unwrap_or_default(), Position { number: logged.number, chain: logged.chain }))
-            }
+            Event::Said { text, .. } => Some((
+                text.clone().unwrap_or_default(),
+                Position { number: logged.number, chain: logged.chain },
+            )),
             _ => None,
         },
         _ => None,
@@ -137,7 +138,10 @@ async fn a_removal_reaches_the_director_with_its_reason() {
         reports["reports"].as_array().and_then(|list| list.first().cloned())
     })
     .await;
-    assert_eq!((&report["kind"], &report["reason"], &report["note"]), (&"removal".into(), &"insulting".into(), &"ملاحظة".into()));
+    assert_eq!(
+        (&report["kind"], &report["reason"], &report["note"]),
+        (&"removal".into(), &"insulting".into(), &"ملاحظة".into())
+    );
 }
 
 #[tokio::test]

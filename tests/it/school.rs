@@ -137,7 +137,12 @@ async fn the_network_check_moves_what_is_asked_and_not_more() {
 async fn nonsense_bodies_are_refused_without_harm() {
     let server = Server::demo().await;
     let student = server.sign_in("student1").await;
-    for body in [json!({}), json!([]), json!({ "login": 1, "password": 2 }), json!({ "login": "x", "password": "y", "z": 1 })] {
+    for body in [
+        json!({}),
+        json!([]),
+        json!({ "login": 1, "password": 2 }),
+        json!({ "login": "x", "password": "y", "z": 1 }),
+    ] {
         assert_eq!(refusal(student.post("/api/session", &body).await).await, (400, "malformed".into()));
     }
     let long = json!({ "login": "x".repeat(100_000), "password": "y" });

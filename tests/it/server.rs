@@ -9,7 +9,8 @@ use qism::{
     school::demo,
 };
 use qism_signaling::protocol::{
-    ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, ServerFrame, SessionId, VERSION, frame::Welcome,
+    ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, ServerFrame, SessionId, VERSION,
+    frame::Welcome,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
