@@ -102,7 +102,7 @@ impl Worker {
         let Role::Publisher(uplink) = &mut state.role else { return None };
         let header = Header::parse(&packet, &uplink.terms.extensions)?;
         if let Some(sequence) = header.extensions.transport_sequence {
-            uplink.arrivals.received(sequence, now);
+            uplink.arrivals.received(sequence, header.ssrc, now);
         }
         let stream = uplink.route(&header)?;
         let track = *uplink.tracks.get(stream.upstream)?;

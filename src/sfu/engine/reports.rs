@@ -86,7 +86,7 @@ impl Worker {
 
 fn uplink_feedback(state: Option<&mut LegState>) -> Option<Vec<u8>> {
     let LegState { role: Role::Publisher(uplink), .. } = state? else { return None };
-    uplink.arrivals.poll_feedback(rtcp::OWN_SSRC, rtcp::OWN_SSRC)
+    uplink.arrivals.poll_feedback(rtcp::OWN_SSRC)
 }
 
 fn clocks(downlink: &Downlink, room: &Room, now: Instant) -> Vec<SenderReport> {

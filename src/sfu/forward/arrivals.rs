@@ -28,6 +28,8 @@ pub struct Arrivals {
     /// First number not told yet.
     next: Option<u64>,
     feedbacks: u8,
+    /// The stream of the newest packet. Chromium ignores feedback that names none of its streams.
+    media_ssrc: u32,
 }
 
 /// How a packet is told.
@@ -52,11 +54,19 @@ impl Status {
 
 impl Arrivals {
     pub fn new(start: Instant) -> Self {
-        Self { start, unwrapper: Unwrapper::default(), pending: BTreeMap::new(), next: None, feedbacks: 0 }
+        Self {
+            start,
+            unwrapper: Unwrapper::default(),
+            pending: BTreeMap::new(),
+            next: None,
+            feedbacks: 0,
+            media_ssrc: 0,
+        }
     }
 
     /// Notes a packet.
-    pub fn received(&mut self, sequence: u16, now: Instant) {
+    pub fn received(&mut self, sequence: u16, ssrc: u32, now: Instant) {
+        self.media_ssrc = ssrc;
         let sequence = self.unwrapper.unwrap(sequence);
         let micros = now.saturating_duration_since(self.start).as_micros() as u64;
         self.pending.entry(sequence).or_insert(micros);
@@ -66,7 +76,7 @@ impl Arrivals {
     }
 
     /// The feedback about what came since the last one.
-    pub fn poll_feedback(&mut self, sender_ssrc: u32, media_ssrc: u32) -> Option<Vec<u8>> {
+    pub fn poll_feedback(&mut self, sender_ssrc: u32) -> Option<Vec<u8>> {
         let (&oldest, &first_arrival) = self.pending.first_key_value()?;
         let (&newest, _) = self.pending.last_key_value()?;
         // Lost packets right before the oldest are told too, unless the gap is a new start.
@@ -77,7 +87,8 @@ impl Arrivals {
         self.pending = self.pending.split_off(&(base + count));
         self.next = Some(base + count);
         self.feedbacks = self.feedbacks.wrapping_add(1);
-        let head = Head { sender_ssrc, media_ssrc, base: base as u16, reference: reference as u32 };
+        let head =
+            Head { sender_ssrc, media_ssrc: self.media_ssrc, base: base as u16, reference: reference as u32 };
         Some(head.write(&statuses, self.feedbacks.wrapping_sub(1)))
     }
 

@@ -74,8 +74,11 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
     }
     local.write_transport(out);
     let number = slot.0;
-    out.push_str(&format!("a=mid:{number}\r\na=sendonly\r\na=msid:slot-{number} slot-{number}\r\n"));
+    let stream = stream(slot);
+    out.push_str(&format!("a=mid:{number}\r\na=sendonly\r\na=msid:{stream} slot-{number}\r\n"));
     out.push_str(&format!("a=extmap:{MID_EXTENSION} {}\r\n", Kind::Mid.uri()));
+    // On sound too, though its packets are sent without: Chromium ignores transport-cc that is not everywhere.
+    out.push_str(&format!("a=extmap:{TRANSPORT_EXTENSION} {}\r\n", Kind::TransportSequence.uri()));
     match is_audio(slot) {
         true => write_audio(slot, out),
         false => write_video(slot, out),
@@ -84,13 +87,12 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
 
 fn write_audio(slot: Slot, out: &mut String) {
     out.push_str(&format!(
-        "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1;usedtx=1;stereo=0\r\n"
+        "a=rtpmap:{OPUS} opus/48000/2\r\na=rtcp-fb:{OPUS} transport-cc\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1;usedtx=1;stereo=0\r\n"
     ));
     write_source(ssrc(slot), slot, out);
 }
 
 fn write_video(slot: Slot, out: &mut String) {
-    out.push_str(&format!("a=extmap:{TRANSPORT_EXTENSION} {}\r\n", Kind::TransportSequence.uri()));
     out.push_str(&format!("a=rtpmap:{VP8} VP8/90000\r\n"));
     for feedback in ["nack", "nack pli", "transport-cc"] {
         out.push_str(&format!("a=rtcp-fb:{VP8} {feedback}\r\n"));
@@ -102,10 +104,18 @@ fn write_video(slot: Slot, out: &mut String) {
 }
 
 fn write_source(ssrc: u32, slot: Slot, out: &mut String) {
-    let number = slot.0;
-    out.push_str(&format!(
-        "a=ssrc:{ssrc} cname:lesson\r\na=ssrc:{ssrc} msid:slot-{number} slot-{number}\r\n"
-    ));
+    let (number, stream) = (slot.0, stream(slot));
+    out.push_str(&format!("a=ssrc:{ssrc} cname:lesson\r\na=ssrc:{ssrc} msid:{stream} slot-{number}\r\n"));
+}
+
+/// The stream a slot belongs to: browsers keep the sound and picture of one stream in step. The first camera slot is
+/// where the teacher's camera usually sits.
+fn stream(slot: Slot) -> String {
+    match slot {
+        Slot::TEACHER_AUDIO | Slot::FIRST_CAMERA => "teacher".to_owned(),
+        Slot::SCREEN | Slot::SCREEN_AUDIO => "screen".to_owned(),
+        Slot(number) => format!("slot-{number}"),
+    }
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ fn losses_before_and_between_are_told() {
     let start = Instant::now();
     let mut arrivals = Arrivals::new(start);
     let at = |millis| start + Duration::from_millis(millis);
-    arrivals.received(65_534, at(1_000));
-    let first = arrivals.poll_feedback(1, 2).expect("something came");
+    arrivals.received(65_534, 7, at(1_000));
+    let first = arrivals.poll_feedback(1).expect("something came");
     assert_eq!(read(&first).len(), 1);
-    assert_eq!(arrivals.poll_feedback(1, 2), None);
-    arrivals.received(0, at(1_020));
-    arrivals.received(2, at(1_031));
-    let told = read(&arrivals.poll_feedback(1, 2).expect("something came"));
+    assert_eq!(arrivals.poll_feedback(1), None);
+    arrivals.received(0, 7, at(1_020));
+    arrivals.received(2, 7, at(1_031));
+    let told = read(&arrivals.poll_feedback(1).expect("something came"));
     let came: Vec<(u16, bool)> = told.iter().map(|(number, arrival)| (*number, arrival.is_some())).collect();
     assert_eq!(came, [(65_535, false), (0, true), (1, false), (2, true)]);
     let step = told[3].1.expect("came") - told[1].1.expect("came");
@@ -49,11 +49,11 @@ proptest! {
         for (number, (lost, delay)) in packets.iter().enumerate() {
             micros += delay;
             if *lost != 0 {
-                arrivals.received(number as u16, start + Duration::from_micros(micros));
+                arrivals.received(number as u16, 7, start + Duration::from_micros(micros));
                 expected.push((number as u16, micros));
             }
         }
-        let Some(feedback) = arrivals.poll_feedback(1, 2) else { return Ok(()) };
+        let Some(feedback) = arrivals.poll_feedback(1) else { return Ok(()) };
         let told = read(&feedback);
         let came: Vec<_> = told.iter().filter_map(|(number, arrival)| Some((*number, (*arrival)?))).collect();
         prop_assert_eq!(came.len(), expected.len());
