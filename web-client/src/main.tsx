@@ -3,7 +3,7 @@ import { render } from 'preact';
 import { recallAccount } from './app/account.ts';
 import { followRoute } from './app/route.ts';
 import { App } from './ui/App.tsx';
-import { startLanguage } from './ui/i18n/index.ts';
+import { startLanguage, t } from './ui/i18n/index.ts';
 import { applyPreferences } from './ui/shell/preferences.ts';
 import './ui/styles/index.css';
 
@@ -12,4 +12,10 @@ followRoute();
 void recallAccount();
 await startLanguage();
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (root && isNewEnough()) render(<App />, root);
+else if (root) root.textContent = t('app.oldBrowser');
+
+/** Menus and windows stand on these; Chromium 114, Firefox 125, Safari 17 have them. */
+function isNewEnough(): boolean {
+  return 'showPopover' in HTMLElement.prototype && 'HTMLDialogElement' in window;
+}

@@ -5,13 +5,16 @@ import { LiveRegions } from './kit/LiveRegions.tsx';
 import { Spinner } from './kit/Spinner.tsx';
 import { HomeRoute } from './pages/HomeRoute.tsx';
 import { LessonRoute } from './pages/LessonRoute.tsx';
+import { Failure } from './shell/Failure.tsx';
 import { SignInRoute } from './pages/SignInRoute.tsx';
 
 /** The page of the moment, by who is signed in and by the address. */
 export function App() {
   return (
     <>
-      <Page />
+      <Failure>
+        <Page />
+      </Failure>
       <LiveRegions />
     </>
   );

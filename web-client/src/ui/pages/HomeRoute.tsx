@@ -14,12 +14,14 @@ import { DirectorHome } from '../screens/home/DirectorHome.tsx';
 import { HomePage } from '../screens/home/HomePage.tsx';
 import { StudentHome } from '../screens/home/StudentHome.tsx';
 import { TeacherHome } from '../screens/home/TeacherHome.tsx';
+import { useTitle } from '../shell/useTitle.ts';
 import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
 
 const minuteMs = 10_000;
 
 /** Home over today's lessons, drawn by role; somebody with two roles gets both. */
 export function HomeRoute({ me }: { me: Me }) {
+  useTitle();
   const overseesSchool = holds(me, 'director', 'supervisor', 'inspector', 'administrator');
   const { today, failed, clockOffsetMs } = day.value;
   const now = useNow(minuteMs, clockOffsetMs);

@@ -95,6 +95,7 @@ function LessonSettings({ session, onClose }: { session: LessonSession; onClose:
   return (
     <SettingsDialog
       onClose={onClose}
+      leads={session.self.value?.role === 'teacher'}
       devices={{
         cameras: speaks ? deviceOptions('camera', cameras) : [],
         microphones: speaks ? deviceOptions('microphone', microphones) : [],

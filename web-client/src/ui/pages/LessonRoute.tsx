@@ -6,7 +6,9 @@ import { checkNeeded } from '../../app/devices.ts';
 import { isInside } from '../../app/enterLesson.ts';
 import { goHome } from '../../app/route.ts';
 import type { Me } from '../../school/api.ts';
-import { t } from '../i18n/index.ts';
+import { language, t } from '../i18n/index.ts';
+import { localized } from '../kit/names.ts';
+import { useTitle } from '../shell/useTitle.ts';
 import { Spinner } from '../kit/Spinner.tsx';
 import { CheckRoute } from './CheckRoute.tsx';
 import { InLesson } from './InLesson.tsx';
@@ -23,6 +25,7 @@ export function LessonRoute({ me, lesson }: Props) {
   const [check, setCheck] = useState<boolean>();
   const [entry, setEntry] = useState(0);
   const info = day.value.today?.lessons.find((each) => each.lesson === lesson);
+  useTitle(info && `${localized(info.subject, language.value)} ${info.group}`);
   const teacher = info ? info.teacher.user === me.user : holds(me, 'teacher');
   const visits = !teacher && !holds(me, 'student');
 

@@ -1,5 +1,7 @@
 import { effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { chime } from '../../media/chime.ts';
+import { handSound } from '../shell/preferences.ts';
 import type { LessonSession } from '../../lessonSession.ts';
 import { language, t } from '../i18n/index.ts';
 import { announce, announceNow } from '../kit/announce.ts';
@@ -24,6 +26,7 @@ function sayHands(session: LessonSession): () => void {
     const fresh = known === undefined ? [] : hands.filter((user) => !known?.has(user));
     known = new Set(hands);
     if (session.self.peek()?.role !== 'teacher') return;
+    if (fresh.length > 0 && handSound.peek()) void chime();
     for (const user of fresh) {
       const name = fullName(session.people.peek().get(user)?.name, language.value);
       announce(t('say.handRaisedBy', { name: isolated(name) }));

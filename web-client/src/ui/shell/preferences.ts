@@ -5,8 +5,9 @@ export type TextSize = 'normal' | 'large' | 'larger';
 /** Light, dark, or as the device. */
 export type Theme = 'auto' | 'light' | 'dark';
 
-/** What this browser remembers about how pages look. */
+/** What this browser remembers about how pages look and sound. */
 export const textSize = signal<TextSize>(remembered('qism.text', ['normal', 'large', 'larger'], 'normal'));
+export const handSound = signal(remembered('qism.handSound', ['on', 'off'], 'on') === 'on');
 export const theme = signal<Theme>(remembered('qism.theme', ['auto', 'light', 'dark'], 'auto'));
 
 /** Keeps the document and the memory in step with the choices. Called once at the start. */
@@ -15,6 +16,7 @@ export function applyPreferences() {
     document.documentElement.dataset.text = textSize.value;
     remember('qism.text', textSize.value);
   });
+  effect(() => remember('qism.handSound', handSound.value ? 'on' : 'off'));
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
     remember('qism.theme', theme.value);

@@ -50,7 +50,7 @@ export function ReportCard({ report }: { report: SchoolReport }) {
             <Icon name="chevron" size="small" />
             {t('reports.recent', { count: report.recent.length })}
           </summary>
-          <ol>
+          <ol tabIndex={0} aria-label={t('reports.recent', { count: report.recent.length })}>
             {report.recent.map((logged) => (
               <li key={logged.number}>
                 <time class="numbers muted" dir="ltr">

@@ -52,7 +52,7 @@ export function PeoplePanel({ view, actions, openDialog }: Props) {
       )}
       {view.keptOut.length > 0 && (
         <section>
-          <h3 class="people-title">{t('people.keptOut')}</h3>
+          <h2 class="people-title">{t('people.keptOut')}</h2>
           <ul>
             {view.keptOut.map((person) => (
               <li key={person.user} class="person-row">
@@ -74,9 +74,9 @@ export function PeoplePanel({ view, actions, openDialog }: Props) {
 function PeopleSection({ title, people, ...props }: Props & { title: string; people: LessonPerson[] }) {
   return (
     <section>
-      <h3 class="people-title">
+      <h2 class="people-title">
         {title} <span class="numbers">({people.length})</span>
-      </h3>
+      </h2>
       <ul>
         {people.map((person) => (
           <PersonRow key={person.user} person={person} {...props} />

@@ -1,8 +1,9 @@
 import { Choices } from '../../kit/Choices.tsx';
 import { Dialog } from '../../kit/Dialog.tsx';
 import { t } from '../../i18n/index.ts';
+import { Switch } from '../../kit/Switch.tsx';
 import { LanguageSwitch } from '../../shell/LanguageSwitch.tsx';
-import { type TextSize, textSize, type Theme, theme } from '../../shell/preferences.ts';
+import { handSound, type TextSize, textSize, type Theme, theme } from '../../shell/preferences.ts';
 import { type DeviceChoice, DeviceSettings } from './DeviceSettings.tsx';
 import { type ReceiveChoice, ReceiveSettings } from './ReceiveSettings.tsx';
 import { KeyList } from './KeyList.tsx';
@@ -10,12 +11,14 @@ import './Settings.css';
 
 interface Props {
   onClose: () => void;
+  /** Who leads a lesson hears hands. */
+  leads?: boolean;
   devices?: DeviceChoice | undefined;
   receive?: ReceiveChoice | undefined;
 }
 
 /** Language, text size, appearance; devices and receiving where a lesson is on. Every choice works at once. */
-export function SettingsDialog({ onClose, devices, receive }: Props) {
+export function SettingsDialog({ onClose, leads, devices, receive }: Props) {
   const sizes: { value: TextSize; label: string }[] = [
     { value: 'normal', label: t('settings.textNormal') },
     { value: 'large', label: t('settings.textLarge') },
@@ -45,6 +48,16 @@ export function SettingsDialog({ onClose, devices, receive }: Props) {
           theme.value = value;
         }}
       />
+      {leads && (
+        <Switch
+          checked={handSound.value}
+          onChange={(on) => {
+            handSound.value = on;
+          }}
+        >
+          {t('settings.sounds')}
+        </Switch>
+      )}
       {devices && <DeviceSettings {...devices} />}
       {receive && <ReceiveSettings {...receive} />}
       <KeyList />
