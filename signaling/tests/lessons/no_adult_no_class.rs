@@ -28,7 +28,7 @@ async fn a_minute_without_an_adult_pauses_and_the_teacher_resumes() {
 #[tokio::test(start_paused = true)]
 async fn a_short_absence_pauses_nothing() {
     let class = Class::of(1);
-    let (teacher, mut students) = class.full().await;
+    let (teacher, students) = class.full().await;
     let entry = teacher.entry;
     teacher.attached.disconnected().await;
     wait(50).await;

@@ -10,9 +10,9 @@ async fn mute_all_silences_students_and_not_the_teacher() {
     let (mut teacher, mut students) = class.full().await;
     let publish = Command::Publish { source: Source::Microphone, muted: false };
     teacher.ask(publish.clone()).await.expect("published");
-    for index in 0..2 {
-        teacher.ask(Command::GiveFloor { user: class.students[index] }).await.expect("given");
-        students[index].ask(publish.clone()).await.expect("published");
+    for (student, user) in students.iter_mut().zip(&class.students) {
+        teacher.ask(Command::GiveFloor { user: *user }).await.expect("given");
+        student.ask(publish.clone()).await.expect("published");
     }
     class.media.take();
     teacher.ask(Command::MuteAll {}).await.expect("muted");

@@ -104,7 +104,7 @@ impl Values {
     fn read_elements(
         mut block: &[u8],
         map: &Map,
-        head: fn(&[u8]) -> Option<(u8, usize, usize)>,
+        head: impl Fn(&[u8]) -> Option<(u8, usize, usize)>,
     ) -> Option<Self> {
         let mut values = Self::default();
         while let Some(&first) = block.first() {

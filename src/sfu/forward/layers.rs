@@ -30,7 +30,7 @@ pub fn choose(layers: &[LayerFacts], wish: Wish) -> Option<usize> {
     let mut known: Vec<usize> = (0..layers.len()).filter(|&layer| is_usable(&layers[layer])).collect();
     known.sort_by_key(|&layer| area(&layers[layer]));
     let affordable = || known.iter().copied().filter(|&layer| layers[layer].bitrate <= wish.bitrate);
-    affordable().filter(|&layer| fits(&layers[layer], wish)).next_back().or_else(|| affordable().next())
+    affordable().rfind(|&layer| fits(&layers[layer], wish)).or_else(|| affordable().next())
 }
 
 fn is_usable(layer: &LayerFacts) -> bool {
