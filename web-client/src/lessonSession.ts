@@ -175,7 +175,7 @@ export class LessonSession {
         this.#publisher.answered(frame.sdp);
         break;
       case 'subscriber_offer':
-        this.#subscriber.offered(frame.sdp).catch(() => this.#subscriber.open());
+        this.#subscriber.offered(frame.sdp);
         break;
       case 'slot_assigned':
         this.#subscriber.assigned(frame.slot, frame.publication);
@@ -200,14 +200,25 @@ export class LessonSession {
     else if (welcome.snapshot) this.#reloadChat();
     this.#tellReceive();
     this.#pending.resend();
-    setTimeout(() => void this.own.reconcile((source) => this.#mayPublish(source)).catch(() => undefined), SETTLE_MS);
+    setTimeout(() => this.#settle(first), SETTLE_MS);
+  }
+
+  /** Shortly after a welcome, when missed events and lost legs have been told: media follows. */
+  #settle(first: boolean): void {
+    if (this.connection.value.kind !== 'open') return;
+    if (!first) {
+      this.#subscriber.revive();
+      void this.#publisher.revive().catch(() => undefined);
+    }
+    void this.own.reconcile((source) => this.#mayPublish(source)).catch(() => undefined);
   }
 
   /** The first welcome of this page. */
   #begin(): void {
     const self = this.self.value;
-    for (const { id, command } of this.#pending.restore()) {
+    for (const { id, command, done } of this.#pending.restore()) {
       if (command.type === 'say') this.#showPending(id, command.text, command.to);
+      this.#watchLine(id, done);
     }
     this.#subscriber.open();
     this.#reloadChat();
@@ -282,7 +293,11 @@ export class LessonSession {
 
   say(text: string, to: Recipients, id: string = uuidv7()): void {
     this.#showPending(id, text, to);
-    this.#pending.submit({ type: 'say', text, to }, id).catch((error: unknown) => {
+    this.#watchLine(id, this.#pending.submit({ type: 'say', text, to }, id));
+  }
+
+  #watchLine(id: string, done: Promise<number>): void {
+    done.catch((error: unknown) => {
       if (error instanceof Refused) this.chat.value = markPending(this.chat.value, id, 'failed', error.code);
     });
   }

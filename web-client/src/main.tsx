@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { recallAccount } from './app/account.ts';
 import { followRoute } from './app/route.ts';
+import { keepShell } from './app/shell.ts';
 import { App } from './ui/App.tsx';
 import { startLanguage, t } from './ui/i18n/index.ts';
 import { applyPreferences } from './ui/shell/preferences.ts';
@@ -14,6 +15,7 @@ await startLanguage();
 const root = document.getElementById('app');
 if (root && isNewEnough()) render(<App />, root);
 else if (root) root.textContent = t('app.oldBrowser');
+keepShell();
 
 /** Menus and windows stand on these; Chromium 114, Firefox 125, Safari 17 have them. */
 function isNewEnough(): boolean {

@@ -1,7 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
-import { captureCamera, captureMicrophone, captureScreen, type DeviceError } from './media/capture.ts';
+import { captureCamera, captureMicrophone, captureScreen, DeviceError } from './media/capture.ts';
 import type { PublisherLeg } from './media/publisher.ts';
 import type { Command, Participant, Source } from './protocol/generated.ts';
+import { Refused } from './signal/pending.ts';
 
 /** What one's own devices need from the lesson. */
 export interface OwnMediaPorts {
@@ -112,7 +113,10 @@ export class OwnMedia {
       for (const each of sources) await this.#publish(each, muted);
     } catch (error) {
       await this.#ports.publisher.drop(source).catch(() => undefined);
-      if ((error as DeviceError).problem) this.#ports.onProblem(source, error as DeviceError);
+      // A refused command has told its own reason already.
+      if (!(error instanceof Refused)) {
+        this.#ports.onProblem(source, error instanceof DeviceError ? error : new DeviceError('failed'));
+      }
     } finally {
       this.starting.value = new Set([...this.starting.value].filter((each) => each !== source));
       this.captured.value += 1;
@@ -128,12 +132,23 @@ export class OwnMedia {
       if (audio) await publisher.put('screen_audio', audio);
       return audio ? ['screen', 'screen_audio'] : ['screen'];
     }
-    const track =
-      source === 'camera' ? await captureCamera(this.chosen.camera) : await captureMicrophone(this.chosen.microphone);
+    const track = source === 'camera' ? await this.#camera() : await captureMicrophone(this.chosen.microphone);
     track.enabled = !muted;
     await publisher.put(source, track);
     this.captured.value += 1;
     return [source];
+  }
+
+  /** Many phones open one camera at a time: the one in use is let go before the other starts. */
+  async #camera(): Promise<MediaStreamTrack> {
+    const { publisher } = this.#ports;
+    try {
+      return await captureCamera(this.chosen.camera);
+    } catch (error) {
+      if (!(error instanceof DeviceError) || error.problem !== 'busy' || !publisher.track('camera')) throw error;
+      await publisher.drop('camera');
+      return captureCamera(this.chosen.camera);
+    }
   }
 
   async #publish(source: Source, muted: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 /** Follows the loudness of a microphone, 0 to 1, about ten times a second; returns how to stop. */
 export function followLevel(track: MediaStreamTrack, onLevel: (level: number) => void): () => void {
   const context = new AudioContext();
+  void context.resume().catch(() => undefined);
   const analyser = context.createAnalyser();
   analyser.fftSize = 1_024;
   context.createMediaStreamSource(new MediaStream([track])).connect(analyser);

@@ -1,4 +1,5 @@
 import type { ClientFrame, OfferedTrack, Source } from '../protocol/generated.ts';
+import { fit, ladder } from './ladder.ts';
 
 /** What the sending leg tells its owner. */
 export interface PublisherEvents {
@@ -8,24 +9,11 @@ export interface PublisherEvents {
 }
 
 const ORDER: readonly Source[] = ['microphone', 'camera', 'screen', 'screen_audio'];
-const KBPS = 1_000;
-/** Sending encodings of a camera by captured size, smallest first; asking for more sends silently nothing. */
-const LADDER = {
-  three: [
-    { rid: 'l', scaleResolutionDownBy: 4, maxBitrate: 120 * KBPS },
-    { rid: 'm', scaleResolutionDownBy: 2, maxBitrate: 400 * KBPS },
-    { rid: 'h', scaleResolutionDownBy: 1, maxBitrate: 1_200 * KBPS },
-  ],
-  two: [
-    { rid: 'l', scaleResolutionDownBy: 2, maxBitrate: 120 * KBPS },
-    { rid: 'm', scaleResolutionDownBy: 1, maxBitrate: 350 * KBPS },
-  ],
-  one: [{ rid: 'l', scaleResolutionDownBy: 1, maxBitrate: 150 * KBPS }],
-} satisfies Record<string, RTCRtpEncodingParameters[]>;
 const SCREEN: RTCRtpEncodingParameters[] = [
-  { maxBitrate: 1_500 * KBPS, maxFramerate: 8, scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters,
+  { maxBitrate: 1_500_000, maxFramerate: 8, scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters,
 ];
 const ANSWER_MS = 8_000;
+const RESTART_AFTER_MS = 2_000;
 
 /**
  * The leg that sends. Made at first need with all four tracks at once; afterwards nothing is renegotiated: mute is
@@ -39,6 +27,9 @@ export class PublisherLeg {
   #opening: Promise<void> | undefined;
   #answer: ((sdp: string) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
+  /** Layers of the camera that somebody receives; unknown until told. */
+  #wanted: readonly boolean[] | undefined;
+  #closed = false;
 
   constructor(events: PublisherEvents) {
     this.#events = events;
@@ -52,7 +43,13 @@ export class PublisherLeg {
       if (this.#tracks.get(source) === track) this.#events.onEnded(source);
     };
     await this.#opened();
-    await this.#senders.get(source)?.sender.replaceTrack(track);
+    await this.#carry(source, track);
+  }
+
+  async #carry(source: Source, track: MediaStreamTrack): Promise<void> {
+    const sender = this.#senders.get(source)?.sender;
+    await sender?.replaceTrack(track);
+    if (sender && source === 'camera') await fit(sender, track.getSettings(), this.#wanted);
   }
 
   /** Takes a track off the wire and lets the device go. */
@@ -77,24 +74,32 @@ export class PublisherLeg {
   }
 
   #opened(): Promise<void> {
-    this.#opening ??= this.#open().catch((error) => {
-      this.#end();
-      throw error;
-    });
+    this.#opening ??= this.#open();
     return this.#opening;
   }
 
+  /** Resolves when the leg is up. One that a newer leg took the place of meanwhile waits for that one. */
   async #open(): Promise<void> {
+    const connection = this.#connect();
+    try {
+      await this.#negotiate(connection);
+      for (const [source, track] of this.#tracks) await this.#carry(source, track);
+    } catch (error) {
+      if (connection !== this.#connection && !this.#closed) return this.#opened();
+      this.#end();
+      throw error;
+    }
+  }
+
+  #connect(): RTCPeerConnection {
     const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
     this.#connection = connection;
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
-    const camera = this.#tracks.get('camera')?.getSettings();
     this.#add('microphone', 'audio', [{ priority: 'high', networkPriority: 'high' } as RTCRtpEncodingParameters]);
-    this.#add('camera', 'video', ladderFor(camera));
+    this.#add('camera', 'video', ladder({}));
     this.#add('screen', 'video', SCREEN);
     this.#add('screen_audio', 'audio', [{}]);
-    await this.#negotiate(connection);
-    for (const [source, track] of this.#tracks) await this.#senders.get(source)?.sender.replaceTrack(track);
+    return connection;
   }
 
   #add(source: Source, kind: 'audio' | 'video', sendEncodings: RTCRtpEncodingParameters[]): void {
@@ -105,17 +110,29 @@ export class PublisherLeg {
 
   async #negotiate(connection: RTCPeerConnection, restart = false): Promise<void> {
     await connection.setLocalDescription(await connection.createOffer({ iceRestart: restart }));
-    const answered = new Promise<string>((answer, fail) => {
-      this.#answer = answer;
-      this.#fail = fail;
-      setTimeout(() => fail(new Error('no answer to the publisher offer')), ANSWER_MS);
-    });
+    const answered = this.#awaitAnswer();
     const tracks: OfferedTrack[] = ORDER.flatMap((source) => {
       const mid = this.#senders.get(source)?.mid;
       return mid ? [{ mid, source }] : [];
     });
     this.#events.send({ type: 'publisher_offer', sdp: connection.localDescription?.sdp ?? '', tracks });
     await connection.setRemoteDescription({ type: 'answer', sdp: await answered });
+  }
+
+  #awaitAnswer(): Promise<string> {
+    return new Promise<string>((answer, fail) => {
+      const timer = setTimeout(() => fail(new Error('no answer to the publisher offer')), ANSWER_MS);
+      this.#answer = (sdp) => {
+        clearTimeout(timer);
+        this.#answer = undefined;
+        answer(sdp);
+      };
+      this.#fail = (error) => {
+        clearTimeout(timer);
+        this.#answer = undefined;
+        fail(error);
+      };
+    });
   }
 
   answered(sdp: string): void {
@@ -127,33 +144,44 @@ export class PublisherLeg {
     this.#fail?.(new Error('the publisher offer was refused'));
   }
 
-  /** The leg was lost, or the socket came back after longer than the server keeps legs: make a new one. */
+  /** The leg was lost: make a new one, with what is on the wire. */
   async reopen(): Promise<void> {
     if (!this.#opening) return;
     this.#end();
     if (this.#tracks.size > 0) await this.#opened();
   }
 
+  /** The socket came back: an offer on its way was lost with the old one, and the network may be another. */
+  async revive(): Promise<void> {
+    const connection = this.#connection;
+    if (this.#answer || (!connection && this.#tracks.size > 0)) await this.#renew();
+    else if (connection) await this.#negotiate(connection, true);
+  }
+
+  async #renew(): Promise<void> {
+    this.#end();
+    await this.#opened();
+  }
+
   #stateChanged(connection: RTCPeerConnection): void {
     if (connection !== this.#connection) return;
     if (connection.connectionState === 'failed') void this.reopen().catch(() => undefined);
-    if (connection.connectionState === 'disconnected') setTimeout(() => this.#restartIfStill(connection), 2_000);
+    if (connection.connectionState === 'disconnected') {
+      setTimeout(() => this.#restartIfStill(connection), RESTART_AFTER_MS);
+    }
   }
 
   #restartIfStill(connection: RTCPeerConnection): void {
-    if (connection !== this.#connection || connection.connectionState !== 'disconnected') return;
+    if (connection !== this.#connection || connection.connectionState !== 'disconnected' || this.#answer) return;
     void this.#negotiate(connection, true).catch(() => undefined);
   }
 
   /** Stops encoding the layers that nobody receives. */
   async layersWanted(layers: readonly boolean[]): Promise<void> {
+    this.#wanted = layers;
     const sender = this.#senders.get('camera')?.sender;
-    const parameters = sender?.getParameters();
-    if (!sender || !parameters || parameters.encodings.length < 2) return;
-    parameters.encodings.forEach((encoding, i) => {
-      encoding.active = layers[i] ?? false;
-    });
-    await sender.setParameters(parameters).catch(() => undefined);
+    const track = this.#tracks.get('camera');
+    if (sender && track) await fit(sender, track.getSettings(), layers);
   }
 
   get state(): RTCPeerConnectionState | 'none' {
@@ -169,9 +197,12 @@ export class PublisherLeg {
     this.#connection = undefined;
     this.#senders = new Map();
     this.#opening = undefined;
+    this.#wanted = undefined;
+    this.#fail?.(new Error('the leg ended'));
   }
 
   close(): void {
+    this.#closed = true;
     for (const track of this.#tracks.values()) {
       track.onended = null;
       track.stop();
@@ -179,12 +210,4 @@ export class PublisherLeg {
     this.#tracks.clear();
     this.#end();
   }
-}
-
-/** The most encodings the captured size fills; a camera that starts later may still be large. */
-function ladderFor(settings: MediaTrackSettings | undefined): RTCRtpEncodingParameters[] {
-  const phone = matchMedia('(pointer: coarse)').matches;
-  const width = Math.max(settings?.width ?? (phone ? 640 : 1280), settings?.height ?? 0);
-  if (width >= 960) return structuredClone(LADDER.three);
-  return structuredClone(width >= 480 ? LADDER.two : LADDER.one);
 }

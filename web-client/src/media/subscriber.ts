@@ -11,7 +11,11 @@ export interface SubscriberEvents {
 
 /** Slots below this carry the table's six fixed kinds; the rest are cameras. */
 const SCREEN: Slot = 4;
-const RESTART_AFTER_MS = 3_000;
+const RESTART_AFTER_MS = 2_000;
+/** No offer within this time: asked again. */
+const OFFER_MS = 5_000;
+/** Asked this recently: over the present socket. */
+const ASKED_MS = 1_000;
 
 /**
  * The leg that receives. The server offers it once; publications then move in and out of its slots without another
@@ -25,26 +29,55 @@ export class SubscriberLeg {
   readonly #players = new Map<Slot, HTMLAudioElement>();
   #connection: RTCPeerConnection | undefined;
   #restart: ReturnType<typeof setTimeout> | undefined;
+  #offer: ReturnType<typeof setTimeout> | undefined;
+  #askedAt = 0;
+  /** Descriptions are applied one after another. */
+  #applied: Promise<void> = Promise.resolve();
   #speaker = '';
 
   constructor(events: SubscriberEvents, cameras: number) {
     this.#events = events;
     this.#cameras = cameras;
-    addEventListener('online', this.#networkChanged);
+    document.addEventListener('visibilitychange', this.#playOn);
   }
 
   /** Asks for the offer: on entry, and again when the leg was lost. */
   open(): void {
     this.#end();
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#askedAt = Date.now();
     this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
+    this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
+  }
+
+  /** The socket came back: without a leg ask for one; with one look for a better way, the network may be another. */
+  revive(): void {
+    if (this.#connection) this.#events.send({ type: 'restart_subscriber' });
+    else if (Date.now() - this.#askedAt > ASKED_MS) this.open();
   }
 
   /** The server's offer: the first one opens the connection, a later one restarts its ICE. */
-  async offered(sdp: string): Promise<void> {
+  offered(sdp: string): void {
+    clearTimeout(this.#offer);
     const connection = this.#connection ?? this.#connect();
+    this.#applied = this.#applied.then(() => this.#answer(connection, sdp)).catch(() => this.#askLater(connection));
+  }
+
+  async #answer(connection: RTCPeerConnection, sdp: string): Promise<void> {
+    if (connection !== this.#connection) return;
     await connection.setRemoteDescription({ type: 'offer', sdp });
     await connection.setLocalDescription();
     this.#events.send({ type: 'subscriber_answer', sdp: connection.localDescription?.sdp ?? '' });
+  }
+
+  /** An offer that this browser cannot answer: another one, but not at once. */
+  #askLater(connection: RTCPeerConnection): void {
+    if (connection !== this.#connection) return;
+    this.#end();
+    this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
   }
 
   #connect(): RTCPeerConnection {
@@ -69,6 +102,10 @@ export class SubscriberLeg {
     this.#players.set(slot, player);
     document.body.append(player);
     this.#route(player);
+    this.#start(player);
+  }
+
+  #start(player: HTMLAudioElement): void {
     player.play().then(
       () => this.#events.onSoundLocked(false),
       (error: DOMException) => {
@@ -76,6 +113,12 @@ export class SubscriberLeg {
       },
     );
   }
+
+  /** After a call or a lock screen that paused the voices. */
+  readonly #playOn = () => {
+    if (document.hidden) return;
+    for (const player of this.#players.values()) if (player.paused) this.#start(player);
+  };
 
   /** From within a tap: browsers that refused to play let it now. */
   unlock(): void {
@@ -122,11 +165,6 @@ export class SubscriberLeg {
     }
   };
 
-  /** Another network: new credentials let the browser gather new addresses. */
-  readonly #networkChanged = () => {
-    if (this.#connection) this.#events.send({ type: 'restart_subscriber' });
-  };
-
   get state(): RTCPeerConnectionState | 'none' {
     return this.#connection?.connectionState ?? 'none';
   }
@@ -137,16 +175,17 @@ export class SubscriberLeg {
 
   #end(): void {
     clearTimeout(this.#restart);
+    clearTimeout(this.#offer);
     this.#connection?.close();
     this.#connection = undefined;
     this.#streams.clear();
+    this.#slots.clear();
   }
 
   close(): void {
-    removeEventListener('online', this.#networkChanged);
+    document.removeEventListener('visibilitychange', this.#playOn);
     this.#end();
     for (const player of this.#players.values()) player.remove();
     this.#players.clear();
-    this.#slots.clear();
   }
 }

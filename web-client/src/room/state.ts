@@ -66,11 +66,11 @@ function change(state: LessonState, event: Event, at: number): Change {
     case 'paused':
       return { phase: 'paused' };
     case 'ended':
-      return { phase: 'ended', endReason: event.reason, hands: [] };
+      return { ...emptyStage(state), phase: 'ended', endReason: event.reason, hands: [] };
     case 'chat_set':
       return { chat: event.mode, slowModeS: event.slow_mode_s };
     case 'hand_raised':
-      return { hands: [...state.hands, { user: event.user, since: at }] };
+      return { hands: [...without(state.hands, event.user), { user: event.user, since: at }] };
     case 'hand_lowered':
       return { hands: without(state.hands, event.user) };
     case 'all_hands_lowered':
@@ -129,7 +129,7 @@ function left(state: LessonState, event: Extract<Event, { type: 'left' }>): Chan
 function removed(state: LessonState, event: Extract<Event, { type: 'removed' }>): Change {
   const participants = new Map(state.participants);
   participants.delete(event.user);
-  const keptOut = event.keep_out ? [...state.keptOut, event.user] : state.keptOut;
+  const keptOut = event.keep_out ? [...new Set([...state.keptOut, event.user])] : state.keptOut;
   return { ...counted(state, participants), keptOut, hands: without(state.hands, event.user) };
 }
 
@@ -173,6 +173,12 @@ function muteStudents(state: LessonState): Change {
     participants.set(user, { ...participant, published });
   }
   return { participants };
+}
+
+/** Nobody speaks any more. */
+function emptyStage(state: LessonState): Change {
+  const quiet = { floor: false, camera: null, published: [] };
+  return { participants: new Map([...state.participants].map(([user, person]) => [user, { ...person, ...quiet }])) };
 }
 
 function without(hands: readonly Hand[], user: string): readonly Hand[] {

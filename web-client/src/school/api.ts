@@ -68,11 +68,15 @@ export interface SchoolReport {
   people?: Person[];
 }
 
+/** A phone in a tunnel gets no answer at all: give up and try again is then the caller's. */
+const ANSWER_MS = 12_000;
+
 async function call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
   const response = await fetch(path, {
     method,
     credentials: 'same-origin',
     cache: 'no-store',
+    signal: AbortSignal.timeout(ANSWER_MS),
     ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   }).catch(() => {
     throw new ApiError(0, 'unreachable', undefined);

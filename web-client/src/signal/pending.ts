@@ -43,11 +43,17 @@ export class PendingCommands {
     this.#send = send;
   }
 
-  /** Chat lines and reports that the page before this one had not been told about. */
-  restore(): PendingCommand[] {
-    const kept = JSON.parse(this.#storage.getItem(this.#key) ?? '[]') as PendingCommand[];
-    for (const { id, command } of kept) this.#add(id, command).catch(() => undefined);
-    return kept;
+  /** Chat lines and reports that the page before this one had not been told about; `resend` sends them. */
+  restore(): (PendingCommand & { done: Promise<number> })[] {
+    return this.#kept().map(({ id, command }) => ({ id, command, done: this.#add(id, command) }));
+  }
+
+  #kept(): PendingCommand[] {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#key) ?? '[]') as PendingCommand[];
+    } catch {
+      return [];
+    }
   }
 
   /** Sends a command; resolves with its event number once it is in the log. */

@@ -24,6 +24,7 @@ const PING_MS = 10_000;
 /** Nothing heard for this long: the line is dead, whatever the socket believes. */
 const DEAD_MS = 25_000;
 const OPEN_MS = 10_000;
+const PROBE_MS = 3_000;
 
 /**
  * The connection of one lesson: fetches a ticket, says hello with the position, and comes back by itself, as the close
@@ -39,6 +40,8 @@ export class LessonSocket {
   #heard = 0;
   #welcomed = false;
   #stopped = false;
+  /** A ticket is being fetched: nobody else may start. */
+  #asking = false;
   /** Bytes of text frames, both directions: part of the meter of mobile data. */
   bytes = 0;
 
@@ -47,7 +50,7 @@ export class LessonSocket {
   }
 
   start(): void {
-    addEventListener('online', this.#hurry);
+    addEventListener('online', this.#lookUp);
     document.addEventListener('visibilitychange', this.#lookUp);
     this.#options.onState({ kind: 'connecting' });
     void this.#connect();
@@ -57,7 +60,7 @@ export class LessonSocket {
   stop(reason: StopReason): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    removeEventListener('online', this.#hurry);
+    removeEventListener('online', this.#lookUp);
     document.removeEventListener('visibilitychange', this.#lookUp);
     clearTimeout(this.#timer);
     this.#drop();
@@ -67,18 +70,21 @@ export class LessonSocket {
   /** Sends a frame if the lesson is attached; otherwise it is lost (commands are kept by `PendingCommands`). */
   send(frame: ClientFrame): boolean {
     if (!this.#welcomed || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#write(frame);
+    this.#write(this.#socket, frame);
     return true;
   }
 
-  #write(frame: ClientFrame): void {
+  #write(socket: WebSocket, frame: ClientFrame): void {
     const text = JSON.stringify(frame);
-    this.bytes += text.length;
-    this.#socket?.send(text);
+    this.bytes += utf8Length(text);
+    socket.send(text);
   }
 
   async #connect(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     const answer = await this.#options.ticket();
+    this.#asking = false;
     if (this.#stopped) return;
     if (!answer.ok) {
       this.#next(afterTicketRefused(answer.status, answer.error, this.#attempt));
@@ -89,7 +95,7 @@ export class LessonSocket {
     this.#timer = setTimeout(() => this.#lost(socket, 1006), OPEN_MS);
     socket.onopen = () => {
       const position = this.#options.position();
-      this.#write({ type: 'hello', version: VERSION, ticket: answer.ticket, ...(position && { position }) });
+      this.#write(socket, { type: 'hello', version: VERSION, ticket: answer.ticket, ...(position && { position }) });
     };
     socket.onmessage = (message) => this.#receive(socket, String(message.data));
     socket.onclose = (close) => this.#lost(socket, close.code);
@@ -98,7 +104,7 @@ export class LessonSocket {
   #receive(socket: WebSocket, text: string): void {
     if (socket !== this.#socket) return;
     this.#heard = Date.now();
-    this.bytes += text.length;
+    this.bytes += utf8Length(text);
     const frame = JSON.parse(text) as ServerFrame;
     if (frame.type === 'welcome') this.#attached();
     this.#options.onFrame(frame);
@@ -144,25 +150,30 @@ export class LessonSocket {
     this.#timer = setTimeout(() => void this.#connect(), step.afterMs);
   }
 
-  /** The network is back: do not sit out the back-off. */
-  readonly #hurry = () => {
-    if (this.#socket || this.#stopped) return;
+  /**
+   * The page is looked at again, or the network is back: do not sit out the back-off. A phone that slept or changed its network
+   * believes its socket to be open: ask, and look again soon.
+   */
+  readonly #lookUp = () => {
+    if (document.hidden || this.#stopped) return;
+    if (this.#socket) {
+      this.#probe(this.#socket);
+      return;
+    }
     clearTimeout(this.#timer);
     void this.#connect();
   };
 
-  /** A phone that slept believes its socket is open: ask, and look again soon. */
-  readonly #lookUp = () => {
-    if (document.hidden) return;
-    if (!this.#socket) {
-      this.#hurry();
-      return;
-    }
+  #probe(socket: WebSocket): void {
     const asked = Date.now();
-    this.send({ type: 'ping', nonce: asked % 2 ** 31 });
-    const socket = this.#socket;
+    if (!this.send({ type: 'ping', nonce: asked % 2 ** 31 })) return;
     setTimeout(() => {
-      if (this.#heard < asked && this.#welcomed) this.#lost(socket, 1006);
-    }, 3_000);
-  };
+      if (this.#heard < asked) this.#lost(socket, 1006);
+    }, PROBE_MS);
+  }
+}
+
+/** What a text weighs on the wire. */
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

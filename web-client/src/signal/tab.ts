@@ -1,6 +1,8 @@
 import { uuidv7 } from './ids.ts';
 
 const KEY = 'qism.session';
+/** A page that is being reloaded lets its lock go within this time; a duplicated tab's original never does. */
+const RELOAD_MS = 400;
 
 /**
  * The session of this tab: kept over reloads, so that a reload is the same person coming back and not a second one. A
@@ -18,9 +20,11 @@ export async function tabSession(): Promise<string> {
 function claim(session: string): Promise<boolean> {
   if (!('locks' in navigator)) return Promise.resolve(true);
   return new Promise((claimed) => {
-    void navigator.locks.request(`${KEY}.${session}`, { ifAvailable: true }, (lock) => {
-      claimed(lock !== null);
-      return lock === null ? undefined : new Promise<void>(() => undefined);
-    });
+    const held = () => {
+      claimed(true);
+      return new Promise<void>(() => undefined);
+    };
+    const options = { signal: AbortSignal.timeout(RELOAD_MS) };
+    navigator.locks.request(`${KEY}.${session}`, options, held).catch(() => claimed(false));
   });
 }

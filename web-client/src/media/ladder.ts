@@ -1,0 +1,66 @@
+/** One sending encoding of a camera. */
+export interface Rung {
+  rid: 'l' | 'm' | 'h';
+  scaleResolutionDownBy: number;
+  /** Bits per second. */
+  maxBitrate: number;
+  active: boolean;
+}
+
+/** What the captured picture measures, as far as it is known. */
+export interface CaptureSize {
+  width?: number | undefined;
+  height?: number | undefined;
+}
+
+interface Step {
+  /** From this longer side on, in pixels: a smaller capture sends the top encoding not at all, without a word. */
+  from: number;
+  /** Smallest first: scale and bits per second. */
+  rungs: readonly (readonly [scale: number, bitrate: number])[];
+}
+
+const K = 1_000;
+const RIDS = ['l', 'm', 'h'] as const;
+const STEPS: readonly [Step, ...Step[]] = [
+  {
+    from: 960,
+    rungs: [
+      [4, 120 * K],
+      [2, 400 * K],
+      [1, 1_200 * K],
+    ],
+  }, // prettier-ignore
+  {
+    from: 480,
+    rungs: [
+      [2, 120 * K],
+      [1, 350 * K],
+    ],
+  },
+  { from: 0, rungs: [[1, 150 * K]] },
+];
+
+/**
+ * The camera's encodings, smallest first. There are always three, because their number is fixed when the leg opens, possibly
+ * before the camera; those that the capture cannot fill, and those that nobody receives, rest.
+ */
+export function ladder(size: CaptureSize, wanted?: readonly boolean[]): Rung[] {
+  const side = Math.max(size.width ?? 1280, size.height ?? 0);
+  const { rungs } = STEPS.find(({ from }) => side >= from) ?? STEPS[0];
+  return RIDS.map((rid, i) => {
+    const [scaleResolutionDownBy, maxBitrate] = rungs[i] ?? [1, 1_200 * K];
+    return { rid, scaleResolutionDownBy, maxBitrate, active: i < rungs.length && (wanted?.[i] ?? true) };
+  });
+}
+
+/** Brings a sender's encodings in line with what it sends now. */
+export async function fit(sender: RTCRtpSender, size: CaptureSize, wanted?: readonly boolean[]): Promise<void> {
+  const parameters = sender.getParameters();
+  const rungs = ladder(size, wanted);
+  parameters.encodings.forEach((encoding, i) => {
+    const rung = rungs[i];
+    if (rung) Object.assign(encoding, rung);
+  });
+  await sender.setParameters(parameters).catch(() => undefined);
+}

@@ -1,0 +1,70 @@
+/**
+ * The service worker: the app's shell from its cache, so that a reload in a tunnel still shows the app and its words. Never
+ * between the app and the server's answers: /api and /ws pass by.
+ */
+
+/** What the browser gives a worker; its own type library does not go together with the page's. */
+interface Worker {
+  addEventListener(type: 'install' | 'activate', listener: (event: Lasting) => void): void;
+  addEventListener(type: 'fetch', listener: (event: Fetched) => void): void;
+  skipWaiting(): Promise<void>;
+  clients: { claim(): Promise<void> };
+}
+interface Lasting {
+  waitUntil(work: Promise<unknown>): void;
+}
+interface Fetched {
+  readonly request: Request;
+  respondWith(answer: Promise<Response>): void;
+}
+
+/** Written in by tools/shell.mjs: what every page needs, and a name that changes with it. */
+declare const __SHELL__: { name: string; files: string[] };
+
+const SHELL = __SHELL__;
+const PAGE = '/';
+/** A page that the server has not sent by then comes from the cache. */
+const PAGE_MS = 4_000;
+const worker = self as unknown as Worker;
+
+worker.addEventListener('install', (event) => event.waitUntil(install()));
+worker.addEventListener('activate', (event) => event.waitUntil(activate()));
+worker.addEventListener('fetch', (event) => {
+  const { method, mode, url } = event.request;
+  const { origin, pathname } = new URL(url);
+  if (method !== 'GET' || origin !== location.origin) return;
+  if (pathname.startsWith('/assets/')) event.respondWith(asset(event.request));
+  else if (mode === 'navigate' && !pathname.startsWith('/api/')) event.respondWith(page(event.request));
+});
+
+async function install(): Promise<void> {
+  const cache = await caches.open(SHELL.name);
+  await cache.addAll([PAGE, ...SHELL.files]);
+  await worker.skipWaiting();
+}
+
+async function activate(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name !== SHELL.name).map((name) => caches.delete(name)));
+  await worker.clients.claim();
+}
+
+/** Named by what is in it: the cached one is the right one. Languages are kept when they are first asked for. */
+async function asset(request: Request): Promise<Response> {
+  const known = await caches.match(request);
+  if (known) return known;
+  const response = await fetch(request);
+  if (response.ok) await (await caches.open(SHELL.name)).put(request, response.clone());
+  return response;
+}
+
+/** Every address of the app is the same page. */
+async function page(request: Request): Promise<Response> {
+  try {
+    return await fetch(request, { signal: AbortSignal.timeout(PAGE_MS) });
+  } catch (error) {
+    const known = await caches.match(PAGE);
+    if (known) return known;
+    throw error;
+  }
+}
