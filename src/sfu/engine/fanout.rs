@@ -7,7 +7,7 @@ use qism_signaling::protocol::LessonId;
 use super::{
     counters::add,
     legs::{LegState, Legs, Role},
-    room::{Room, TrackIndex},
+    room::{Room, TrackIndex, outgoing::Destination},
     rtcp,
     worker::Worker,
 };
@@ -48,7 +48,8 @@ impl Worker {
             };
             let Some(path) = transport.ice.live_path(now) else { continue };
             let Some(srtp) = &mut transport.srtp else { continue };
-            downlink.send(slot, track.fresh(), srtp, path, &mut self.batch);
+            let mut to = Destination { srtp, path, batch: &mut self.batch, now };
+            downlink.send(slot, track.fresh(), &mut to);
             if self.batch.is_full() {
                 let flushed = self.batch.flush(&self.sockets);
                 add(&self.counters.packets_out, flushed.packets);

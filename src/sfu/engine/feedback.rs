@@ -9,14 +9,14 @@ use rtc::rtcp::{
         full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
     },
     sender_report::SenderReport,
-    transport_feedbacks::transport_layer_nack::TransportLayerNack,
+    transport_feedbacks::{transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack},
 };
 
 use super::{
     counters::add,
     legs::{LegState, Role},
     ntp,
-    room::{LegIndex, layer::SenderClock},
+    room::{LegIndex, layer::SenderClock, outgoing::Destination},
     worker::Worker,
 };
 use crate::sfu::sdp::offer;
@@ -43,6 +43,10 @@ impl Worker {
             for entry in &request.fir {
                 self.handle_picture_loss(index, entry.ssrc, now);
             }
+        } else if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
+            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) {
+                downlink.link.handle_feedback(feedback, now);
+            }
         } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
             self.handle_sender_report(index, report, now);
         }
@@ -60,11 +64,12 @@ impl Worker {
         let Some(path) = transport.ice.live_path(now) else { return };
         let Some(srtp) = &mut transport.srtp else { return };
         let track = &room.tracks[track];
+        let mut to = Destination { srtp, path, batch: &mut self.batch, now };
         let asked = nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(ASKED);
         for wrapped in asked {
             add(&self.counters.nacks_in, 1);
             let find = |layer: usize, sequence| track.layers.get(layer)?.ring.get(sequence);
-            if downlink.resend(slot, wrapped, find, srtp, path, &mut self.batch) {
+            if downlink.resend(slot, wrapped, find, &mut to) {
                 add(&self.counters.retransmissions, 1);
             }
         }

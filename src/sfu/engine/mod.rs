@@ -1,6 +1,7 @@
 //! The engine: plain OS threads, each with its own UDP port, legs and rooms. A lesson lives on one thread, so there is
 //! no lock on the packet path.
 
+mod bandwidth;
 pub mod counters;
 mod datagrams;
 mod fanout;

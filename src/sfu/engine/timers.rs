@@ -65,6 +65,7 @@ impl Worker {
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
+            self.share_links(now);
             self.review_rooms(now);
         }
     }

@@ -100,6 +100,11 @@ impl Forwarder {
         self.wanted_temporal = temporal;
     }
 
+    /// The highest temporal layer that flows.
+    pub fn temporal(&self) -> u8 {
+        self.temporal
+    }
+
     /// The layer that flows.
     pub fn current(&self) -> Option<usize> {
         self.current.map(|(layer, _)| layer)

@@ -16,21 +16,18 @@ pub struct LayerFacts {
 pub struct Wish {
     pub width: u16,
     pub height: u16,
-    /// Bits per second the receiver's link has for this slot.
-    pub bitrate: u32,
 }
 
 /// A picture this much larger than its place (in tenths) is still sent: a slightly large picture costs less to the
 /// eye than one of half the size.
 const TOLERANCE: u32 = 14;
 
-/// The layer to send: the largest that fits the wish; the smallest when none fits its size; `None` when nothing is
-/// alive or even the smallest exceeds the bit rate.
+/// The layer to send: the largest that fits the wish; the smallest when none fits; `None` when nothing is alive.
 pub fn choose(layers: &[LayerFacts], wish: Wish) -> Option<usize> {
     let mut known: Vec<usize> = (0..layers.len()).filter(|&layer| is_usable(&layers[layer])).collect();
     known.sort_by_key(|&layer| area(&layers[layer]));
-    let affordable = || known.iter().copied().filter(|&layer| layers[layer].bitrate <= wish.bitrate);
-    affordable().rfind(|&layer| fits(&layers[layer], wish)).or_else(|| affordable().next())
+    let fitting = known.iter().rfind(|&&layer| fits(&layers[layer], wish));
+    fitting.or(known.first()).copied()
 }
 
 fn is_usable(layer: &LayerFacts) -> bool {
@@ -55,7 +52,7 @@ mod tests {
     }
 
     fn wish(width: u16, height: u16) -> Wish {
-        Wish { width, height, bitrate: u32::MAX }
+        Wish { width, height }
     }
 
     /// Largest first, as Firefox may order them.
@@ -69,14 +66,6 @@ mod tests {
         assert_eq!(choose(&layers(), wish(640, 360)), Some(2));
         assert_eq!(choose(&layers(), wish(320, 180)), Some(1));
         assert_eq!(choose(&layers(), wish(100, 60)), Some(1), "the smallest is better than nothing");
-    }
-
-    #[test]
-    fn the_link_limits_and_can_stop_the_picture() {
-        let narrow = |bitrate| Wish { bitrate, ..wish(u16::MAX, u16::MAX) };
-        assert_eq!(choose(&layers(), narrow(500_000)), Some(2));
-        assert_eq!(choose(&layers(), narrow(150_000)), Some(1));
-        assert_eq!(choose(&layers(), narrow(50_000)), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Pure packet logic: parse a header, remember packets, choose a layer, rewrite numbers. No sockets, no clock, no
 //! keys: time is an argument, so a test replays an hour of losses in a millisecond.
 
+pub mod allocator;
 pub mod arrivals;
 pub mod extensions;
 pub mod forwarder;

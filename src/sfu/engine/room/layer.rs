@@ -48,6 +48,8 @@ pub struct LayerIn {
     window: (Option<Instant>, usize),
     bitrate: u32,
     reception: Reception,
+    /// Some frames carry a temporal layer above the base.
+    pub has_temporal_layers: bool,
     /// Zero of the transit times.
     since: Option<Instant>,
 }
@@ -66,6 +68,7 @@ impl LayerIn {
             window: (None, 0),
             bitrate: 0,
             reception: Reception::default(),
+            has_temporal_layers: false,
             since: None,
         }
     }
@@ -122,6 +125,8 @@ impl LayerIn {
         if let Some(size) = descriptor.and_then(|descriptor| descriptor.size) {
             self.size = Some(size);
         }
+        self.has_temporal_layers |=
+            descriptor.and_then(|descriptor| descriptor.temporal).is_some_and(|(layer, _)| layer > 0);
         // An unreadable payload still is video: it must not pass for an entry.
         descriptor.or(Some(Descriptor::default()))
     }

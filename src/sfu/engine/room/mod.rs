@@ -2,6 +2,8 @@
 
 pub mod downlink;
 pub mod layer;
+mod link;
+pub mod outgoing;
 pub mod track;
 pub mod uplink;
 pub mod wanted;

@@ -157,6 +157,11 @@ impl TrackIn {
         self.fresh.clear();
     }
 
+    /// Frames can be left out without hurting the others.
+    pub fn has_temporal_layers(&self) -> bool {
+        self.layers.iter().any(|layer| layer.has_temporal_layers)
+    }
+
     /// What is known of each layer.
     pub fn facts(&self, now: Instant) -> Vec<LayerFacts> {
         let is_lone = self.layers.len() == 1;

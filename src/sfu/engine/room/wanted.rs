@@ -2,7 +2,7 @@
 
 use qism_signaling::protocol::Publication;
 
-use super::{Room, track::TrackIn};
+use super::{Room, downlink::Limit, track::TrackIn};
 use crate::sfu::{
     engine::legs::{LegState, Legs, Role},
     forward::layers::{LayerFacts, choose},
@@ -21,7 +21,7 @@ pub fn changes(room: &mut Room, legs: &mut Legs) -> Vec<(Publication, Vec<bool>)
     changes
 }
 
-/// `None` until the size of every layer is known: a stopped layer would never tell it.
+/// Smallest first. `None` until the size of every layer is known: a stopped layer would never tell it.
 fn wanted(track: &TrackIn, legs: &mut Legs) -> Option<Vec<bool>> {
     let facts: Vec<LayerFacts> = track.layers.iter().map(super::layer::LayerIn::potential).collect();
     let mut order: Vec<usize> = (0..facts.len()).collect();
@@ -29,12 +29,19 @@ fn wanted(track: &TrackIn, legs: &mut Legs) -> Option<Vec<bool>> {
     if facts.iter().any(|facts| facts.size.is_none()) {
         return None;
     }
-    let mut wanted = vec![false; facts.len()];
+    let mut wanted = vec![false; order.len()];
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
-        if let Some(layer) = downlink.slot(slot).and_then(|out| choose(&facts, out.wish())) {
-            wanted[layer] = true;
+        let Some(out) = downlink.slot(slot) else { continue };
+        let place = choose(&facts, out.wish()).and_then(|layer| order.iter().position(|it| *it == layer));
+        if let Some(place) = place {
+            // The smallest is always there to fall back to; a narrow link climbs through all up to what it wants.
+            wanted[0] = true;
+            wanted[place] = true;
+            if out.limit != Limit::None {
+                wanted[..place].fill(true);
+            }
         }
     }
-    Some(order.into_iter().map(|layer| wanted[layer]).collect())
+    Some(wanted)
 }

@@ -1,0 +1,83 @@
+//! Fits what each subscriber gets into what its link bears.
+
+use std::time::Instant;
+
+use qism_signaling::protocol::SlotKind;
+
+use super::{
+    legs::{LegState, Role},
+    room::{
+        LegIndex, Room,
+        downlink::{Downlink, Limit, TrackOut},
+    },
+    worker::Worker,
+};
+use crate::sfu::forward::{
+    allocator::{Budget, Demand, allocate, steps},
+    layers::choose,
+};
+
+/// Kept free for each voice that flows: Opus, its headers and the retransmissions of pictures.
+const VOICE: u32 = 50_000;
+
+impl Worker {
+    /// Reviews every subscriber whose link is measured.
+    pub(super) fn share_links(&mut self, now: Instant) {
+        for index in self.legs.indices() {
+            self.share_link(index, now);
+        }
+    }
+
+    fn share_link(&mut self, index: LegIndex, now: Instant) {
+        let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        let (Some(room), Some(estimate)) = (self.rooms.get(&name.lesson), downlink.link.estimate()) else {
+            return;
+        };
+        let (slots, demands) = demands(downlink, room, now);
+        let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
+        let budget = Budget {
+            bitrate: estimate.saturating_sub(VOICE * voices as u32),
+            may_rise: downlink.link.may_rise(now),
+        };
+        for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(allocate(budget, &demands)) {
+            if step.map_or(0, |step| step.bitrate) < demand.flowing {
+                downlink.link.note_fall(now);
+            }
+            let out = &mut downlink.slots[slot];
+            let is_whole = step.is_some() && step == demand.steps.last().copied();
+            out.limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
+        }
+    }
+}
+
+/// The pictures of a subscriber: places of their slots, and what each would take.
+fn demands(downlink: &Downlink, room: &Room, now: Instant) -> (Vec<usize>, Vec<Demand>) {
+    let demand = |(place, out): (usize, &TrackOut)| Some((place, demand(out, room, now)?));
+    downlink.slots.iter().enumerate().filter_map(demand).unzip()
+}
+
+fn demand(out: &TrackOut, room: &Room, now: Instant) -> Option<Demand> {
+    if out.is_audio() {
+        return None;
+    }
+    let track = room.tracks.get(out.track?)?;
+    let facts = track.facts(now);
+    let steps = steps(&facts, choose(&facts, out.wish())?, track.has_temporal_layers());
+    let flowing = out.forwarder.current().and_then(|layer| {
+        let temporal = out.forwarder.temporal();
+        steps.iter().rfind(|step| step.layer == layer && step.temporal <= temporal)
+    });
+    let flowing = flowing.map_or(0, |step| step.bitrate);
+    Some(Demand { priority: priority(out), steps, flowing })
+}
+
+/// The screen is sharp at few frames; the first camera slot is the teacher's.
+fn priority(out: &TrackOut) -> u8 {
+    match out.slot.kind() {
+        SlotKind::Screen => 0,
+        SlotKind::Camera => out.slot.0,
+        _ => u8::MAX,
+    }
+}

@@ -1,0 +1,100 @@
+//! Writing one packet for one subscriber: header, payload with its own numbers, seal; all in place in the batch.
+
+use std::time::Instant;
+
+use qism_signaling::protocol::Slot;
+
+use super::link::Link;
+use crate::sfu::{
+    engine::{
+        leg::{
+            Path,
+            srtp::{Place, Srtp},
+        },
+        net::batch::Batch,
+    },
+    forward::{forwarder::Rewritten, packet::Packet},
+    sdp::offer,
+};
+
+/// Where the packets of one subscriber go.
+pub struct Destination<'a> {
+    pub srtp: &'a mut Srtp,
+    pub path: Path,
+    pub batch: &'a mut Batch,
+    pub now: Instant,
+}
+
+/// One packet on its way into the batch.
+pub struct Outgoing<'a> {
+    pub slot: Slot,
+    pub packet: &'a Packet,
+    pub rewritten: Rewritten,
+    /// Number in the retransmission stream, for a packet that is sent again.
+    pub repair: Option<u64>,
+}
+
+impl Outgoing<'_> {
+    /// Appends the sealed packet to the batch; false when it could not be sealed.
+    pub fn write(&self, link: &mut Link, to: &mut Destination<'_>) -> bool {
+        let (place, is_audio) = (self.place(), offer::is_audio(self.slot));
+        let mut size = 0;
+        let Destination { srtp, path, batch, now } = to;
+        let written = batch.push_with(*path, |buffer, start| {
+            self.write_fixed_header(place, !is_audio, buffer);
+            if !is_audio {
+                write_transport_extension(link.next_number(), buffer);
+            }
+            let header = buffer.len() - start;
+            self.write_payload(buffer);
+            let sealed = srtp.seal_rtp(place, buffer, start, header);
+            size = buffer.len() - start;
+            sealed
+        });
+        if written && !is_audio {
+            link.sent(size, *now);
+        }
+        written
+    }
+
+    fn place(&self) -> Place {
+        match self.repair {
+            Some(sequence) => Place { ssrc: offer::retransmission_ssrc(self.slot), sequence },
+            None => Place { ssrc: offer::ssrc(self.slot), sequence: self.rewritten.sequence },
+        }
+    }
+
+    fn write_fixed_header(&self, place: Place, has_extension: bool, buffer: &mut Vec<u8>) {
+        let payload_type = match (offer::is_audio(self.slot), self.repair) {
+            (true, _) => offer::OPUS,
+            (false, None) => offer::VP8,
+            (false, Some(_)) => offer::RTX,
+        };
+        let marker = u8::from(self.packet.marker) << 7;
+        buffer.push(0x80 | u8::from(has_extension) << 4);
+        buffer.push(payload_type | marker);
+        buffer.extend((place.sequence as u16).to_be_bytes());
+        buffer.extend(self.rewritten.timestamp.to_be_bytes());
+        buffer.extend(place.ssrc.to_be_bytes());
+    }
+
+    fn write_payload(&self, buffer: &mut Vec<u8>) {
+        if self.repair.is_some() {
+            buffer.extend((self.rewritten.sequence as u16).to_be_bytes());
+        }
+        let payload = &self.packet.payload;
+        match self.packet.vp8.filter(|vp8| vp8.length > 0) {
+            Some(vp8) => {
+                vp8.write(payload, self.rewritten.numbers, buffer);
+                buffer.extend_from_slice(&payload[vp8.length..]);
+            }
+            None => buffer.extend_from_slice(payload),
+        }
+    }
+}
+
+/// The only extension we send, one element of two bytes: constant length keeps runs of equal datagrams.
+fn write_transport_extension(sequence: u16, buffer: &mut Vec<u8>) {
+    let [high, low] = sequence.to_be_bytes();
+    buffer.extend([0xbe, 0xde, 0, 1, offer::TRANSPORT_EXTENSION << 4 | 1, high, low, 0]);
+}

@@ -1,0 +1,169 @@
+//! Who gets the bits of a receiver's link when there are too few: voice is never touched, then every picture gets its
+//! smallest form in order of priority, then the first in line grow. Going down is immediate, going up needs headroom.
+
+use super::{forwarder::EVERY_FRAME, layers::LayerFacts};
+
+/// One form of a publication: a layer, with all or some of its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub layer: usize,
+    /// Highest temporal layer sent.
+    pub temporal: u8,
+    /// Bits per second.
+    pub bitrate: u32,
+}
+
+/// What one slot would take, and what it gets now.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// Lower is served first.
+    pub priority: u8,
+    /// Smallest first; the last is what the slot's size asks for.
+    pub steps: Vec<Step>,
+    /// Bits per second of the step that flows.
+    pub flowing: u32,
+}
+
+/// What the link bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Bits per second for pictures.
+    pub bitrate: u32,
+    /// Long enough since the last fall to try more.
+    pub may_rise: bool,
+}
+
+/// A picture is stopped only when the link is clearly too narrow for its smallest form: estimates are rough.
+const GRACE: u32 = 100_000;
+/// Share of the estimate (in hundredths) that may be filled by going up.
+const HEADROOM: u64 = 85;
+
+/// The step of each demand, in their order; `None` stops the picture.
+pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Option<Step>> {
+    let mut order: Vec<usize> = (0..demands.len()).collect();
+    order.sort_by_key(|&index| demands[index].priority);
+    let mut given = vec![None; demands.len()];
+    let mut spent = 0u32;
+    for &index in &order {
+        let Some(&smallest) = demands[index].steps.first() else { continue };
+        let sum = spent.saturating_add(smallest.bitrate);
+        if sum <= budget.bitrate.saturating_add(GRACE) {
+            given[index] = Some(0);
+            spent = sum;
+        }
+    }
+    for &index in &order {
+        if let Some(start) = given[index] {
+            let reached = grow(&demands[index], start, budget, &mut spent);
+            given[index] = Some(reached);
+        }
+    }
+    given.iter().zip(demands).map(|(step, demand)| step.map(|step| demand.steps[step])).collect()
+}
+
+/// Raises one demand as far as the budget goes.
+fn grow(demand: &Demand, mut step: usize, budget: Budget, spent: &mut u32) -> usize {
+    while let Some(next) = demand.steps.get(step + 1) {
+        let sum = (*spent - demand.steps[step].bitrate).saturating_add(next.bitrate);
+        let allowed = match next.bitrate <= demand.flowing {
+            true => budget.bitrate,
+            false if budget.may_rise => (u64::from(budget.bitrate) * HEADROOM / 100) as u32,
+            false => 0,
+        };
+        if sum > allowed {
+            break;
+        }
+        *spent = sum;
+        step += 1;
+    }
+    step
+}
+
+/// The forms of a publication up to `wanted`: its smaller layers; or, of a lone encoding with temporal layers, fewer
+/// of its frames.
+pub fn steps(layers: &[LayerFacts], wanted: usize, has_temporal_layers: bool) -> Vec<Step> {
+    let Some(facts) = layers.get(wanted) else { return Vec::new() };
+    if layers.len() == 1 && has_temporal_layers {
+        let part = |temporal, tenths: u64| Step {
+            layer: wanted,
+            temporal,
+            bitrate: (u64::from(facts.bitrate) * tenths / 10) as u32,
+        };
+        return vec![part(0, 5), part(1, 7), part(EVERY_FRAME, 10)];
+    }
+    let mut steps: Vec<Step> = layers
+        .iter()
+        .enumerate()
+        .filter(|(_, layer)| layer.alive && layer.size.is_some() && layer.size <= facts.size)
+        .map(|(layer, facts)| Step { layer, temporal: EVERY_FRAME, bitrate: facts.bitrate })
+        .collect();
+    steps.sort_by_key(|step| layers[step.layer].size);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn demand(priority: u8, bitrates: &[u32], flowing: u32) -> Demand {
+        let steps = bitrates.iter().enumerate().map(|(layer, &bitrate)| Step {
+            layer,
+            temporal: EVERY_FRAME,
+            bitrate,
+        });
+        Demand { priority, steps: steps.collect(), flowing }
+    }
+
+    fn layers(budget: u32, may_rise: bool, demands: &[Demand]) -> Vec<Option<usize>> {
+        let given = allocate(Budget { bitrate: budget, may_rise }, demands);
+        given.iter().map(|step| step.map(|step| step.layer)).collect()
+    }
+
+    const CAMERA: [u32; 3] = [120_000, 400_000, 1_200_000];
+
+    #[test]
+    fn everybody_gets_a_small_picture_before_the_first_grows() {
+        let demands = [demand(1, &CAMERA, 0), demand(2, &CAMERA, 0)];
+        assert_eq!(layers(10_000_000, true, &demands), [Some(2), Some(2)]);
+        assert_eq!(layers(1_000_000, true, &demands), [Some(1), Some(1)]);
+        assert_eq!(layers(700_000, true, &demands), [Some(1), Some(0)]);
+        assert_eq!(layers(140_000, true, &demands), [Some(0), Some(0)]);
+        assert_eq!(layers(50_000, true, &demands), [Some(0), None]);
+        assert_eq!(layers(0, true, &demands), [None, None]);
+    }
+
+    #[test]
+    fn what_flows_stays_on_a_tight_link_but_nothing_rises_on_it() {
+        assert_eq!(layers(420_000, true, &[demand(1, &CAMERA, 400_000)]), [Some(1)]);
+        assert_eq!(layers(420_000, true, &[demand(1, &CAMERA, 120_000)]), [Some(0)], "no headroom");
+        assert_eq!(layers(900_000, false, &[demand(1, &CAMERA, 120_000)]), [Some(0)], "fell just now");
+    }
+
+    #[test]
+    fn a_lone_encoding_loses_frames_before_it_stops() {
+        let facts = [LayerFacts { size: Some((1280, 720)), alive: true, bitrate: 1_000_000 }];
+        let temporal: Vec<(u8, u32)> =
+            steps(&facts, 0, true).iter().map(|step| (step.temporal, step.bitrate)).collect();
+        assert_eq!(temporal, [(0, 500_000), (1, 700_000), (EVERY_FRAME, 1_000_000)]);
+        assert_eq!(steps(&facts, 0, false).len(), 1);
+    }
+
+    proptest! {
+        /// The sum never exceeds the budget by more than the grace.
+        #[test]
+        fn the_budget_holds(
+            budget in 0u32..3_000_000,
+            rates in proptest::collection::vec((1u32..2_000_000, 1u32..2_000_000), 0..6),
+        ) {
+            let demands: Vec<Demand> = rates
+                .iter()
+                .map(|&(one, two)| demand(1, &[one.min(two), one.max(two)], two))
+                .collect();
+            let given = allocate(Budget { bitrate: budget, may_rise: true }, &demands);
+            let sum: u64 = given.iter().flatten().map(|step| u64::from(step.bitrate)).sum();
+            prop_assert!(sum <= u64::from(budget) + u64::from(GRACE));
+        }
+    }
+}
