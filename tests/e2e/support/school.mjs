@@ -26,7 +26,7 @@ export async function openSchool({ env = {} } = {}) {
   const output = [];
   const start = () =>
     new Promise((ready, failed) => {
-      child = spawn(BINARY, ['demo', '--listen', `127.0.0.1:${port}`, '--data', data], { env: { ...process.env, ...env } });
+      child = spawn(BINARY, ['demo', '--listen', `127.0.0.1:${port}`, '--data', data, '--web-dir', join(REPOSITORY, 'web-client', 'dist')], { env: { ...process.env, ...env } });
       const late = setTimeout(() => failed(new Error(`the server did not get ready:\n${output.join('')}`)), 30_000);
       child.stdout.on('data', (text) => {
         output.push(String(text));

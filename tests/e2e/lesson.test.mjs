@@ -1,0 +1,154 @@
+// A whole lesson in Arabic: one teacher and three students in real browsers over the real server. What counts is what a person
+// sees (pixels of the sender's color) and hears (the sender's tone), not that something is "connected".
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, LAPTOP, PHONE, SHARED_TAB } from './support/browser.mjs';
+import { eventually, hears, never, sees } from './support/identity.mjs';
+import { openSchool } from './support/school.mjs';
+import { Person } from './support/person.mjs';
+
+const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
+const STUDENTS = [
+  { login: 'student1', name: 'سلمى العلوي', hue: 120, hz: 700, device: PHONE },
+  { login: 'student2', name: 'ياسين بنعلي', hue: 240, hz: 1000 },
+  { login: 'student3', hue: 300, hz: 1300 },
+];
+
+describe('a lesson in Arabic', { concurrency: false }, () => {
+  let school, browser, teacher, students;
+
+  before(async () => {
+    school = await openSchool();
+    browser = await launch();
+    teacher = await Person.open(browser, school, TEACHER);
+    students = [];
+    for (const student of STUDENTS) students.push(await Person.open(browser, school, student));
+  });
+
+  after(async () => {
+    await browser?.close();
+    await school?.close();
+  });
+
+  test('a student who is early waits for the teacher', async () => {
+    await students[0].signIn();
+    await students[0].enterLesson();
+    await students[0].page.getByText(students[0].t('lesson.waitingTitle')).waitFor();
+  });
+
+  test('the teacher starts the lesson of now and everybody is in', async () => {
+    await teacher.signIn();
+    await teacher.enterLesson();
+    for (const student of students.slice(1)) {
+      await student.signIn();
+      await student.enterLesson();
+    }
+    await students[0].page.getByText(students[0].t('lesson.waitingTitle')).waitFor({ state: 'hidden' });
+  });
+
+  test('every student hears the teacher', async () => {
+    for (const student of students) await eventually(`${student.login} hears the teacher`, () => hears(student.page, TEACHER.hz));
+  });
+
+  test('every student sees the teacher', async () => {
+    const camera = teacher.button('bar.cameraOn');
+    if (await camera.isVisible()) await camera.click();
+    for (const student of students) await eventually(`${student.login} sees the teacher`, () => sees(student.page, TEACHER.hue));
+  });
+
+  test('chat lines reach all, in order, whatever script they are in', async () => {
+    const lines = ['السلام عليكم', 'Bonjour à tous', 'الحل هو x² + 3x = 10 إذن x = 2', 'https://example.org/تمرين'];
+    await teacher.say(lines[0]);
+    await students[1].say(lines[1]);
+    await students[2].say(lines[2]);
+    await students[0].say(lines[3]);
+    for (const person of [teacher, ...students]) {
+      await person.openChat();
+      for (const line of lines) await eventually(`${person.login} reads ${line}`, async () => (await person.page.getByRole('log').innerText()).includes(line));
+    }
+    const order = await teacher.page.getByRole('log').innerText();
+    assert.deepEqual([...lines].sort((a, b) => order.indexOf(a) - order.indexOf(b)), lines);
+  });
+
+  test('markup in a line stays text', async () => {
+    await students[1].say('<img src=x onerror=alert(1)><b>غليظ</b>');
+    await eventually('the markup is text', async () => (await teacher.page.getByRole('log').innerText()).includes('<b>غليظ</b>'));
+    assert.equal(await teacher.page.getByRole('log').locator('img').count(), 0);
+  });
+
+  test('without the floor the microphone says what to do instead', async () => {
+    const microphone = students[1].button('bar.microphoneNeedsFloor');
+    assert.equal(await microphone.getAttribute('aria-disabled'), 'true');
+    await never('a student without the floor is heard', () => hears(teacher.page, STUDENTS[1].hz), 1500);
+  });
+
+  test('hand, floor, and the student is heard by all within a second of the tap', async () => {
+    await students[1].button('bar.hand').click();
+    await students[2].button('bar.hand').click();
+    await students[2].page.getByRole('button', { name: new RegExp(students[2].t('bar.handPlace', { place: '2' })) }).waitFor();
+    await teacher.button('floor.giveTo').click();
+    const microphone = students[1].button('bar.microphoneOn');
+    await microphone.waitFor();
+    await microphone.click();
+    for (const person of [teacher, students[0], students[2]]) await eventually(`${person.login} hears ${students[1].login}`, () => hears(person.page, STUDENTS[1].hz));
+  });
+
+  test('the floor is taken back and the packets stop', async () => {
+    await teacher.act(STUDENTS[1].name, 'floor.take');
+    await eventually('silence', async () => !(await hears(students[0].page, STUDENTS[1].hz)), 5000);
+    await never('heard without the floor', () => hears(students[2].page, STUDENTS[1].hz), 2000);
+  });
+
+  test('a shared screen is large on the students’ stage', async () => {
+    const slides = await teacher.context.newPage();
+    await slides.setViewportSize({ width: 1280, height: 720 });
+    await slides.setContent(`<title>${SHARED_TAB}</title><body style="margin:0;background:hsl(180 100% 50%)"><p id="t" style="font:40px monospace;margin:0;position:absolute;bottom:0"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`);
+    await teacher.page.bringToFront();
+    await teacher.button('bar.screenOn').click();
+    for (const student of students) await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
+    const stage = await students[1].page.getByRole('region', { name: students[1].t('lesson.stage') }).boundingBox();
+    assert.ok(stage.width > LAPTOP.viewport.width * 0.5, 'the stage takes more than half of the screen');
+    await teacher.button('bar.screenOff').click();
+    await slides.close();
+  });
+
+  test('a reload is back in the lesson, with sound, without a tap, and nothing missed', async () => {
+    await students[2].page.reload();
+    await students[2].controls().waitFor();
+    await teacher.say('بعد إعادة التحميل');
+    await students[2].openChat();
+    await students[2].line('بعد إعادة التحميل').waitFor();
+    await students[2].line('السلام عليكم').waitFor();
+    await eventually('the voice is back', () => hears(students[2].page, TEACHER.hz));
+  });
+
+  test('a server that dies and comes back loses no line', async () => {
+    await school.restart('SIGKILL');
+    await students[0].say('بعد العودة');
+    await eventually('everybody is back', async () => (await teacher.openChat()) && (await teacher.line('بعد العودة').isVisible()), 30_000);
+    await teacher.line('السلام عليكم').waitFor();
+    await eventually('the voice is back', () => hears(students[1].page, TEACHER.hz), 30_000);
+  });
+
+  test('a removed student reads why, and may come back calmly', async () => {
+    await teacher.act(STUDENTS[0].name, 'act.remove');
+    await teacher.page.getByRole('dialog').getByRole('button', { name: teacher.t('remove.confirm'), exact: true }).click();
+    await students[0].page.getByText(students[0].t('over.removedTitle')).waitFor();
+    await students[0].button('home.resume').click();
+    await students[0].controls().waitFor();
+  });
+
+  test('the teacher ends the lesson for all', async () => {
+    await teacher.controls().getByRole('button', { name: teacher.t('bar.end'), exact: true }).click();
+    await teacher.button('end.confirm').click();
+    for (const student of students) await student.page.getByText(student.t('over.endedTitle')).waitFor();
+  });
+
+  test('nobody asked any other host, and no page had an error', () => {
+    for (const person of [teacher, ...students]) {
+      const foreign = person.requests.filter((url) => !url.startsWith(school.url) && !url.startsWith(school.url.replace('http', 'ws')) && !/^(data|blob|about):/.test(url));
+      assert.deepEqual(foreign, []);
+      assert.deepEqual(person.problems.filter((text) => !/WebSocket|ERR_CONNECTION|Failed to load resource|fetch/.test(text)), []);
+    }
+  });
+});
