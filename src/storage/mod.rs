@@ -43,6 +43,10 @@ pub enum StorageError {
     )]
     InUse { path: String },
     #[error(
+        "cannot open {path}: {problem}\n  check that it is a file of this program and that this user may write it"
+    )]
+    Open { path: String, problem: sqlx::Error },
+    #[error(
         "{part} was written by a newer version (schema {found}, this one knows {known})\n  use that version again"
     )]
     Newer { part: &'static str, found: i64, known: i64 },

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AnyPool, Executor as _, any::AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};
 
 use super::StorageError;
 
@@ -62,6 +62,8 @@ impl Pools {
         let path = file(url, part);
         let lock = lock(&path)?;
         let url = format!("sqlite://{}?mode=rwc", path.display());
+        let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
+        try_once(&url).await.map_err(told)?;
         let write = pool(1, true).connect(&url).await?;
         let read = pool(READERS, true).connect(&url).await?;
         Ok(Self { read, write, sqlite: true, _lock: Some(Arc::new(lock)) })
@@ -71,6 +73,13 @@ impl Pools {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// A pool tries for seconds and forgets why it could not; one connection says it at once.
+async fn try_once(url: &str) -> Result<(), sqlx::Error> {
+    let mut connection = AnyConnection::connect(url).await?;
+    connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await?;
+    connection.close().await
 }
 
 fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {

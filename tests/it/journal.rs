@@ -1,0 +1,163 @@
+//! The log on a real SQLite file: the primary key is the lock, commands are known, erased text is gone.
+
+use std::sync::Arc;
+
+use qism::storage::Store;
+use qism_signaling::{
+    hub::ports::{AppendError, Batch, Journal},
+    protocol::{Chain, CommandId, Event, LessonId, Logged, Position, Recipients, UserId},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+async fn open() -> (Arc<dyn Journal>, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("qism.db").display());
+    (Store::open(&url).await.expect("opened").journal(), folder)
+}
+
+fn lesson() -> LessonId {
+    LessonId(Uuid::now_v7())
+}
+
+fn said(number: u64, sender: UserId, text: &str) -> Logged {
+    Logged {
+        number,
+        chain: Chain(u64::MAX - number),
+        at: 1_000 + number,
+        sender: Some(sender),
+        command: CommandId(Uuid::now_v7()),
+        event: Event::Said { user: sender, to: Recipients::Everyone, text: Some(text.into()) },
+    }
+}
+
+fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
+    let number = events.first().map_or(0, |event| event.number - 1);
+    Batch { lesson, head: Position { number, chain: Chain(0) }, events, erase: Vec::new() }
+}
+
+#[tokio::test]
+async fn what_was_appended_is_read_back_bit_by_bit() {
+    let (journal, _folder) = open().await;
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    let events = vec![said(1, user, "السلام"), said(2, user, "<b>&\0")];
+    journal.append(batch(lesson, events.clone())).await.expect("appended");
+    assert_eq!(journal.read(lesson, 0, 10).await.expect("read"), events);
+    assert_eq!(journal.read(lesson, 1, 10).await.expect("read"), events[1..]);
+    let head = Position { number: 2, chain: events[1].chain };
+    assert_eq!(journal.heads(&[lesson, self::lesson()]).await.expect("heads"), [(lesson, head)]);
+    assert_eq!(journal.origin(lesson).await, journal.origin(lesson).await);
+}
+
+#[tokio::test]
+async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind() {
+    let (journal, _folder) = open().await;
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    journal.append(batch(lesson, vec![said(1, user, "a"), said(2, user, "b")])).await.expect("appended");
+    let late = batch(lesson, vec![said(2, user, "c"), said(3, user, "d")]);
+    assert_eq!(journal.append(late).await, Err(AppendError::Conflict));
+    assert_eq!(journal.read(lesson, 0, 10).await.expect("read").len(), 2);
+}
+
+#[tokio::test]
+async fn a_known_command_tells_its_last_number() {
+    let (journal, _folder) = open().await;
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    let first = said(1, user, "a");
+    let second = Logged { number: 2, chain: Chain(9), ..first.clone() };
+    let command = first.command;
+    journal.append(batch(lesson, vec![first.clone(), second])).await.expect("appended");
+    let again = Logged { number: 3, ..first };
+    let refused = journal.append(batch(lesson, vec![again])).await;
+    assert_eq!(refused, Err(AppendError::Known { sender: user, command, number: 2 }));
+}
+
+#[tokio::test]
+async fn an_erased_text_is_in_neither_the_log_nor_the_file() {
+    let (journal, folder) = open().await;
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    let secret = "a-word-to-be-erased";
+    journal.append(batch(lesson, vec![said(1, user, secret)])).await.expect("appended");
+    let erased = Logged { event: Event::LineDeleted { number: 1, by: user }, ..said(2, user, "") };
+    let deletion = Batch { erase: vec![1], ..batch(lesson, vec![erased]) };
+    journal.append(deletion).await.expect("appended");
+    let first = journal.read(lesson, 0, 1).await.expect("read").remove(0);
+    assert!(matches!(first.event, Event::Said { text: None, .. }));
+    let chat = journal.chat(lesson, None, 10).await.expect("chat");
+    assert!(matches!(chat[0].event, Event::Said { text: None, .. }));
+    let database = std::fs::read(folder.path().join("qism-log.db")).expect("the file");
+    assert!(!database.windows(secret.len()).any(|window| window == secret.as_bytes()));
+}
+
+#[tokio::test]
+async fn chat_comes_in_pages_newest_first_and_each_oldest_first() {
+    let (journal, _folder) = open().await;
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    let hand = Logged { event: Event::HandRaised { user }, ..said(4, user, "") };
+    let events = vec![said(1, user, "1"), said(2, user, "2"), said(3, user, "3"), hand, said(5, user, "5")];
+    journal.append(batch(lesson, events)).await.expect("appended");
+    let numbers = async |before| -> Vec<u64> {
+        journal.chat(lesson, before, 2).await.expect("chat").iter().map(|line| line.number).collect()
+    };
+    assert_eq!(numbers(None).await, [3, 5]);
+    assert_eq!(numbers(Some(3)).await, [1, 2]);
+    assert_eq!(numbers(Some(1)).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps() {
+    let (journal, _folder) = open().await;
+    let lessons: Vec<LessonId> = (0..20).map(|_| lesson()).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for rival in 0..3 {
+        for lesson in lessons.clone() {
+            let (journal, user) = (journal.clone(), UserId(Uuid::from_u128(rival)));
+            tasks.spawn(async move {
+                let mut number = 1;
+                let mut written = 0;
+                while written < 5 {
+                    match journal.append(batch(lesson, vec![said(number, user, "x")])).await {
+                        Ok(()) => written += 1,
+                        Err(AppendError::Conflict) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                    number += 1;
+                }
+            });
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no panic");
+    }
+    for lesson in lessons {
+        let numbers: Vec<u64> =
+            journal.read(lesson, 0, 100).await.expect("read").iter().map(|l| l.number).collect();
+        assert_eq!(numbers, (1..=15).collect::<Vec<u64>>());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "not a folder").expect("written");
+    let inside = format!("sqlite://{}", file.join("qism.db").display());
+    let error = Store::open(&inside).await.err().expect("refused").to_string();
+    assert!(error.contains("cannot use"), "{error}");
+    let no_database = format!("sqlite://{}", file.display());
+    let error = Store::open(&no_database).await.err().expect("refused").to_string();
+    assert!(error.contains("not a database"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("qism.db");
+    let url = format!("sqlite://{}", path.display());
+    Store::open(&url).await.expect("made").close().await;
+    let pool = sqlx::AnyPool::connect(&url).await.expect("opened");
+    sqlx::query("UPDATE schema_step SET step = 99").execute(&pool).await.expect("changed");
+    pool.close().await;
+    let error = Store::open(&url).await.err().expect("refused").to_string();
+    assert!(error.contains("newer version"), "{error}");
+}
