@@ -15,18 +15,25 @@ import { HomePage } from '../screens/home/HomePage.tsx';
 import { StudentHome } from '../screens/home/StudentHome.tsx';
 import { TeacherHome } from '../screens/home/TeacherHome.tsx';
 import { useTitle } from '../shell/useTitle.ts';
+import { loadLessonPart } from './lessonPart.ts';
 import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
 
-const minuteMs = 10_000;
+const refreshMs = 10_000;
+/** After the home page is drawn and its lessons are asked for. */
+const idleMs = 1_500;
 
 /** Home over today's lessons, drawn by role; somebody with two roles gets both. */
 export function HomeRoute({ me }: { me: Me }) {
   useTitle();
   const overseesSchool = holds(me, 'director', 'supervisor', 'inspector', 'administrator');
   const { today, failed, clockOffsetMs } = day.value;
-  const now = useNow(minuteMs, clockOffsetMs);
+  const now = useNow(refreshMs, clockOffsetMs);
   const [settings, setSettings] = useState(false);
   useEffect(() => followDay(holds(me, 'director')), [me]);
+  useEffect(() => {
+    const soon = setTimeout(() => void loadLessonPart(), idleMs);
+    return () => clearTimeout(soon);
+  }, []);
 
   const signOut = () => {
     forgetDay();

@@ -20,7 +20,7 @@ import { overReason } from './overReason.ts';
 import { Unread } from './unread.ts';
 import { useLessonSayings } from './useLessonSayings.ts';
 
-interface Props {
+export interface InLessonProps {
   lesson: string;
   wish: Wish;
   /** Enters anew after being out. */
@@ -28,7 +28,7 @@ interface Props {
 }
 
 /** Enters, stays, and shows why when it is over. */
-export function InLesson({ lesson, wish, onAgain }: Props) {
+export function InLesson({ lesson, wish, onAgain }: InLessonProps) {
   const [session, setSession] = useState<LessonSession>();
   useEffect(() => {
     let gone = false;

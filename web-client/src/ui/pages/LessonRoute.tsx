@@ -11,7 +11,7 @@ import { localized } from '../kit/names.ts';
 import { useTitle } from '../shell/useTitle.ts';
 import { Spinner } from '../kit/Spinner.tsx';
 import { CheckRoute } from './CheckRoute.tsx';
-import { InLesson } from './InLesson.tsx';
+import { lessonPart, loadLessonPart } from './lessonPart.ts';
 import { rememberedWish, rememberWish } from '../../app/wish.ts';
 
 interface Props {
@@ -30,6 +30,7 @@ export function LessonRoute({ me, lesson }: Props) {
   const visits = !teacher && !holds(me, 'student');
 
   useEffect(() => {
+    void loadLessonPart();
     if (!day.value.today) void refreshDay();
     if (visits) setWish({ microphone: false, camera: false });
     else if (isInside(lesson)) setWish(rememberedWish(teacher));
@@ -40,8 +41,9 @@ export function LessonRoute({ me, lesson }: Props) {
     rememberWish(chosen);
     setWish(chosen);
   };
-  if (wish) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
-  if (check) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
+  const InLesson = lessonPart.value;
+  if (wish && InLesson) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
+  if (check && !wish) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
   return (
     <main>
       <Spinner label={t('lesson.entering')} />
