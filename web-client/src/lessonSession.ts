@@ -5,6 +5,7 @@ import { PublisherLeg } from './media/publisher.ts';
 import { SubscriberLeg } from './media/subscriber.ts';
 import { Traffic } from './media/traffic.ts';
 import { OwnMedia } from './ownMedia.ts';
+import { forgetSending, keepSending, sentBefore } from './reload.ts';
 import type {
   Command,
   ErrorCode,
@@ -70,6 +71,8 @@ export class LessonSession {
   readonly #meter: ReturnType<typeof setInterval>;
   #cameras: readonly WantedVideo[] = [];
   #pulls = 0;
+  /** What the page before this one sent has been looked at. */
+  #settled = false;
   #letSleep: (() => void) | undefined;
 
   constructor(lesson: string, session: string, receiveMode: ReceiveMode, cameraSlots: number) {
@@ -105,6 +108,7 @@ export class LessonSession {
       onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
     });
     this.#meter = setInterval(() => void this.#measure(), METER_MS);
+    addEventListener('pagehide', this.#keepSending);
   }
 
   /** Enters. Call from within a tap where there is one: it also allows sound. */
@@ -126,7 +130,9 @@ export class LessonSession {
 
   #connectionChanged(state: SocketState): void {
     this.connection.value = state;
-    if (state.kind === 'stopped') this.#release();
+    if (state.kind !== 'stopped') return;
+    forgetSending();
+    this.#release();
   }
 
   #frame(frame: ServerFrame): void {
@@ -210,8 +216,14 @@ export class LessonSession {
       this.#subscriber.revive();
       void this.#publisher.revive().catch(() => undefined);
     }
-    void this.own.reconcile((source) => this.#mayPublish(source)).catch(() => undefined);
+    this.#settled = true;
+    const before = first ? sentBefore(this.#lesson) : {};
+    void this.own.reconcile((source) => this.#mayPublish(source), before).catch(() => undefined);
   }
+
+  readonly #keepSending = () => {
+    if (this.#settled) keepSending(this.#lesson, this.own.sending());
+  };
 
   /** The first welcome of this page. */
   #begin(): void {
@@ -364,6 +376,7 @@ export class LessonSession {
   }
 
   async #measure(): Promise<void> {
+    this.#keepSending();
     this.#traffic.add('subscriber', await this.#subscriber.stats());
     this.#traffic.add('publisher', await this.#publisher.stats());
     this.bytes.value = this.#traffic.bytes + this.#socket.bytes;
@@ -383,6 +396,7 @@ export class LessonSession {
 
   #release(): void {
     clearInterval(this.#meter);
+    removeEventListener('pagehide', this.#keepSending);
     this.#letSleep?.();
     this.#publisher.close();
     this.#subscriber.close();

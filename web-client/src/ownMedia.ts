@@ -13,6 +13,12 @@ export interface OwnMediaPorts {
   onProblem(source: Source, error: DeviceError): void;
 }
 
+/** What a page sends by itself again after a reload. */
+export interface Sending {
+  microphone?: { muted: boolean };
+  camera?: { muted: boolean };
+}
+
 /** The devices somebody chose; '' = the default one. */
 export interface ChosenDevices {
   camera: string;
@@ -88,10 +94,21 @@ export class OwnMedia {
     this.captured.value += 1;
   }
 
-  /** After a welcome: makes this page and the log agree. */
-  async reconcile(mayPublish: (source: Source) => boolean): Promise<void> {
+  /** What this page sends now. */
+  sending(): Sending {
+    const microphone = this.#ports.publisher.track('microphone');
+    const camera = this.#ports.publisher.track('camera');
+    return {
+      ...(microphone && { microphone: { muted: !microphone.enabled } }),
+      ...(camera && { camera: { muted: false } }),
+    };
+  }
+
+  /** After a welcome: makes this page and the log agree. `before` is what the page before a slow reload sent. */
+  async reconcile(mayPublish: (source: Source) => boolean, before: Sending = {}): Promise<void> {
     for (const source of ['microphone', 'camera', 'screen', 'screen_audio'] as const) {
-      const published = this.#published(source);
+      const remembered = source === 'microphone' || source === 'camera' ? before[source] : undefined;
+      const published = this.#published(source) ?? (mayPublish(source) ? remembered : undefined);
       const track = this.#ports.publisher.track(source);
       if (published && !track) await this.#recover(source, published.muted);
       if (!published && track)

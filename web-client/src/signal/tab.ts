@@ -1,8 +1,10 @@
 import { uuidv7 } from './ids.ts';
 
 const KEY = 'qism.session';
-/** A page that is being reloaded lets its lock go within this time; a duplicated tab's original never does. */
-const RELOAD_MS = 400;
+/** The page before a reload lets its lock go within this time, even on a slow phone; a duplicated tab's original never does. */
+const RELOAD_MS = 5_000;
+/** A tab that was not reloaded finds the lock free or held by its original. */
+const OPEN_MS = 400;
 
 /**
  * The session of this tab: kept over reloads, so that a reload is the same person coming back and not a second one. A
@@ -24,7 +26,12 @@ function claim(session: string): Promise<boolean> {
       claimed(true);
       return new Promise<void>(() => undefined);
     };
-    const options = { signal: AbortSignal.timeout(RELOAD_MS) };
+    const options = { signal: AbortSignal.timeout(wasReloaded() ? RELOAD_MS : OPEN_MS) };
     navigator.locks.request(`${KEY}.${session}`, options, held).catch(() => claimed(false));
   });
+}
+
+function wasReloaded(): boolean {
+  const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  return navigation?.type === 'reload';
 }
