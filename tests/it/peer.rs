@@ -172,7 +172,11 @@ pub struct Publisher {
 impl Publisher {
     /// Makes the leg; nothing is sent before [`Self::send`].
     pub async fn join(plane: &Plane) -> Self {
-        let leg = plane.leg(LegKind::Publisher);
+        Self::join_as(plane, plane.leg(LegKind::Publisher)).await
+    }
+
+    /// Makes this leg, or replaces it as a reloaded page does.
+    pub async fn join_as(plane: &Plane, leg: Leg) -> Self {
         let connection = connection(Arc::new(Quiet)).await;
         let mut tracks = Vec::new();
         for (kind, ssrc) in [(RtpCodecKind::Audio, 1001), (RtpCodecKind::Video, 1002)] {

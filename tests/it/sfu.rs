@@ -99,6 +99,29 @@ async fn a_slot_that_is_emptied_gets_nothing_more_and_takes_only_its_kind() {
     plane.sfu.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_who_reloads_the_page_goes_on_in_the_same_stream() {
+    let mut plane = Plane::start();
+    let publisher = Publisher::join(&plane).await;
+    let leg = publisher.leg;
+    plane.permit(leg.user, &EVERYTHING);
+    is_up(&mut plane, LegKind::Publisher).await;
+    let subscriber = Subscriber::join(&plane).await;
+    plane.assign(subscriber.leg, Slot::FIRST_CAMERA, leg.user, Source::Camera);
+    is_up(&mut plane, LegKind::Subscriber).await;
+    publisher.send();
+    let (received, camera) = (subscriber.received.clone(), ssrc(Slot::FIRST_CAMERA));
+    eventually("pictures flow", || received.count(camera) > 30).await;
+    let reloaded = Publisher::join_as(&plane, leg).await;
+    publisher.leave().await;
+    is_up(&mut plane, LegKind::Publisher).await;
+    let then = received.count(camera);
+    reloaded.send();
+    eventually("pictures flow again", || received.count(camera) > then + 30).await;
+    let sequences = received.sequences(camera);
+    assert!(sequences.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{sequences:?}");
+}
+
 #[tokio::test]
 async fn garbage_and_forgeries_from_strangers_change_nothing() {
     let plane = Plane::start();

@@ -1,5 +1,9 @@
 //! What comes from the network. A datagram belongs to a leg by its authenticated address, except for STUN, which
 //! says by its user fragment whom it is for.
+//!
+//! There is no rate limit per address, since a whole school shares one. What a stranger can make us do is a parse and
+//! a look-up: a check is verified only for whoever knows the 64 random bits of a user fragment, a handshake only for
+//! an address that passed a check.
 
 use std::time::Instant;
 

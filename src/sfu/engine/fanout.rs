@@ -28,6 +28,9 @@ impl Worker {
         if !room.tracks[track].has_fresh() {
             return;
         }
+        if std::mem::take(&mut room.tracks[track].is_restarted) {
+            restart_slots(room, track, &mut self.legs);
+        }
         if std::mem::take(&mut room.tracks[track].is_changed) {
             self.choose_layers(lesson, track, now);
             self.ask_key_frame(lesson, track, now);
@@ -76,6 +79,17 @@ impl Worker {
         let request = ssrc.and_then(rtcp::picture_loss);
         if request.is_some_and(|request| self.send_rtcp(publisher, &request, now)) {
             add(&self.counters.plis_out, 1);
+        }
+    }
+}
+
+/// Every slot that a track flows in starts anew: no number of the old streams means anything in the new ones.
+pub(super) fn restart_slots(room: &Room, track: TrackIndex, legs: &mut Legs) {
+    for &(leg, slot) in &room.tracks[track].subscribers {
+        if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg)
+            && let Some(out) = downlink.slot(slot)
+        {
+            out.forwarder.restart();
         }
     }
 }

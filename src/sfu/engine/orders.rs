@@ -9,6 +9,7 @@ use qism_signaling::{
 
 use super::{
     counters::add,
+    fanout::restart_slots,
     leg::{Transport, ice::IceLite},
     legs::{LegState, Role, credentials},
     room::{LegIndex, downlink::Downlink, uplink::Uplink},
@@ -176,13 +177,7 @@ impl Worker {
     fn permit(&mut self, lesson: LessonId, user: UserId, sources: Vec<Source>) {
         let room = self.rooms.entry(lesson).or_insert_with(|| super::room::Room::new(lesson));
         for track in room.permit(user, sources) {
-            for &(leg, slot) in &room.tracks[track].subscribers {
-                if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(leg)
-                    && let Some(out) = downlink.slot(slot)
-                {
-                    out.forwarder.restart();
-                }
-            }
+            restart_slots(room, track, &mut self.legs);
         }
     }
 

@@ -40,6 +40,13 @@ const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 #[error("DTLS: {0}")]
 pub struct DtlsError(#[from] pub Error);
 
+impl DtlsError {
+    /// The peer closed the connection properly.
+    pub fn is_goodbye(&self) -> bool {
+        self.0 == Error::ErrConnClosed
+    }
+}
+
 /// SHA-256 of the certificate that the peer announced, `AA:BB:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerFingerprint(String);

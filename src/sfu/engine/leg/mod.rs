@@ -60,12 +60,22 @@ impl Transport {
         known.is_some() && known == PeerFingerprint::of(peer).as_ref()
     }
 
-    /// Takes a DTLS datagram; true when the connection came up by it.
+    /// Takes a DTLS datagram; true when the connection came up by it. On a connection that stands, only an authentic
+    /// goodbye ends it: whoever can forge a source address must not be able to.
     pub fn handle_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<bool, DtlsError> {
         let Some(dtls) = &mut self.dtls else { return Ok(false) };
-        let Some(keys) = dtls.read(datagram, now)? else { return Ok(false) };
-        self.srtp = Some(Srtp::new(&keys, &self.identity)?);
-        Ok(true)
+        if self.srtp.is_some() && is_plain_alert(datagram) {
+            return Ok(false);
+        }
+        match dtls.read(datagram, now) {
+            Ok(Some(keys)) => {
+                self.srtp = Some(Srtp::new(&keys, &self.identity)?);
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) if self.srtp.is_none() || error.is_goodbye() => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Starts the handshake where we are the client and the path is known; repeats lost flights.
@@ -87,4 +97,9 @@ impl Transport {
             dtls.close(now);
         }
     }
+}
+
+/// An alert of epoch 0, before encryption: content type, version, epoch.
+fn is_plain_alert(datagram: &[u8]) -> bool {
+    matches!(datagram, [21, _, _, 0, 0, ..])
 }

@@ -73,11 +73,14 @@ impl LayerIn {
         }
     }
 
-    /// The stream has another SSRC now (a new connection, or the browser restarted it).
-    pub fn start(&mut self, ssrc: u32) {
-        if self.ssrc != Some(ssrc) {
-            *self = Self { ssrc: Some(ssrc), ..Self::new(self.is_video) };
+    /// Notes the SSRC; true when it replaced another (the browser restarted the stream) and all was forgotten.
+    pub fn start(&mut self, ssrc: u32) -> bool {
+        if self.ssrc == Some(ssrc) {
+            return false;
         }
+        let is_restart = self.ssrc.is_some();
+        *self = Self { ssrc: Some(ssrc), ..Self::new(self.is_video) };
+        is_restart
     }
 
     /// Takes a packet of the stream itself; its number when it is new.

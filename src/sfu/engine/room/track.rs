@@ -31,6 +31,8 @@ pub struct TrackIn {
     pub clock_offset: Option<i64>,
     /// Which layers anybody receives, as last told to the hub.
     pub told_wanted: Option<Vec<bool>>,
+    /// The streams are other ones now: every slot starts anew at a key frame.
+    pub is_restarted: bool,
     /// A layer came up or changed its size: subscribers choose anew before the next fan-out.
     pub is_changed: bool,
 }
@@ -51,6 +53,7 @@ impl TrackIn {
             fresh: Vec::new(),
             clock_offset: None,
             told_wanted: None,
+            is_restarted: false,
             is_changed: false,
         }
     }
@@ -94,6 +97,7 @@ impl TrackIn {
     pub fn publish(&mut self, publisher: LegIndex, layers: usize) {
         let is_video = !self.is_audio();
         self.publisher = Some(publisher);
+        self.is_restarted = true;
         self.clock_offset = None;
         self.told_wanted = None;
         self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
@@ -129,7 +133,7 @@ impl TrackIn {
         let kept = match is_repair {
             true => incoming.receive_repair(header, payload, now),
             false => {
-                incoming.start(header.ssrc);
+                self.is_restarted |= incoming.start(header.ssrc);
                 incoming.receive(header, payload, now)
             }
         };
