@@ -18,26 +18,41 @@ export class DeviceCheck {
   readonly problem = signal<DeviceProblem | undefined>(undefined);
   readonly bell = signal(false);
   readonly network = signal<'idle' | 'running' | NetworkResult>('idle');
+  /** What is on, or on its way: somebody who joins before a slow camera answers still wants it. */
+  readonly #wanted: Wish = { microphone: false, camera: false };
   #microphone: MediaStreamTrack | undefined;
+  #closed = false;
   #stopLevel: (() => void) | undefined;
 
   async setCamera(on: boolean): Promise<void> {
     this.#stopCamera();
+    this.#wanted.camera = on;
     if (!on) return;
-    await this.#try(async () => {
-      this.camera.value = new MediaStream([await captureCamera(chosenDevices.value.camera)]);
+    await this.#try('camera', async () => {
+      const track = await captureCamera(chosenDevices.value.camera);
+      this.#stopCamera();
+      if (this.#wanted.camera && !this.#closed) this.camera.value = new MediaStream([track]);
+      else track.stop();
     });
   }
 
   async setMicrophone(on: boolean): Promise<void> {
     this.#stopMicrophone();
+    this.#wanted.microphone = on;
     if (!on) return;
-    await this.#try(async () => {
-      this.#microphone = await captureMicrophone(chosenDevices.value.microphone);
-      this.microphoneOn.value = true;
-      this.#stopLevel = followLevel(this.#microphone, (level) => {
-        this.level.value = level;
-      });
+    await this.#try('microphone', async () => {
+      const track = await captureMicrophone(chosenDevices.value.microphone);
+      this.#stopMicrophone();
+      if (this.#wanted.microphone && !this.#closed) this.#follow(track);
+      else track.stop();
+    });
+  }
+
+  #follow(track: MediaStreamTrack): void {
+    this.#microphone = track;
+    this.microphoneOn.value = true;
+    this.#stopLevel = followLevel(track, (level) => {
+      this.level.value = level;
     });
   }
 
@@ -59,13 +74,14 @@ export class DeviceCheck {
     this.network.value = await measureNetwork();
   }
 
-  /** What is on now is what the lesson starts with. */
+  /** What is on, or coming on, is what the lesson starts with. */
   wish(): Wish {
-    return { microphone: this.microphoneOn.value, camera: this.camera.value !== undefined };
+    return { ...this.#wanted };
   }
 
   /** Gives the devices back; the lesson opens its own. */
   close(): void {
+    this.#closed = true;
     this.#stopCamera();
     this.#stopMicrophone();
   }
@@ -84,12 +100,13 @@ export class DeviceCheck {
     this.level.value = 0;
   }
 
-  async #try(open: () => Promise<void>): Promise<void> {
+  async #try(kind: keyof Wish, open: () => Promise<void>): Promise<void> {
     try {
       await open();
       this.problem.value = undefined;
       await rereadDevices();
     } catch (error) {
+      this.#wanted[kind] = false;
       this.problem.value = error instanceof DeviceError ? error.problem : 'failed';
     }
   }

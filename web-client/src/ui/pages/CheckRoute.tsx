@@ -20,7 +20,8 @@ export function CheckRoute({ teacher, lesson, onEnter, onBack }: Props) {
   const check = useMemo(() => new DeviceCheck(), []);
   useEffect(() => {
     const unfollow = followDevices();
-    void check.setMicrophone(true).then(() => check.setCamera(teacher));
+    void check.setMicrophone(true);
+    void check.setCamera(teacher);
     return () => {
       unfollow();
       check.close();
