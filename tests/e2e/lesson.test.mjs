@@ -14,6 +14,10 @@ const STUDENTS = [
   { login: 'student3', hue: 300, hz: 1300 },
 ];
 
+const SLIDE = `<title>${SHARED_TAB}</title><html lang="ar" dir="rtl"><body style="margin:0;background:hsl(180 100% 50%);font:44px sans-serif">
+  <div style="position:absolute;inset-block-start:55%;inset-inline:40px"><b>معادلة من الدرجة الأولى بمجهول واحد</b><p dir="ltr">3x + 5 = 20 &nbsp; ⇒ &nbsp; x = 5</p></div>
+  <p id="t" style="font:24px monospace;margin:8px;position:absolute;inset-block-end:0"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`;
+
 describe('a lesson in Arabic', { concurrency: false }, () => {
   let school, browser, teacher, students;
 
@@ -102,11 +106,14 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   test('a shared screen is large on the students’ stage', async () => {
     const slides = await teacher.context.newPage();
     await slides.setViewportSize({ width: 1280, height: 720 });
-    await slides.setContent(`<title>${SHARED_TAB}</title><body style="margin:0;background:hsl(180 100% 50%)"><p id="t" style="font:40px monospace;margin:0;position:absolute;bottom:0"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`);
+    await slides.setContent(SLIDE);
     await teacher.page.bringToFront();
     await teacher.button('bar.screenOn').click();
     for (const student of students) await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
     const stage = await students[1].page.getByRole('region', { name: students[1].t('lesson.stage') }).boundingBox();
+    if (process.env.QISM_PICTURES) {
+      for (const [name, person] of Object.entries({ teacher, 'student-laptop': students[1], 'student-phone': students[0] })) await person.page.screenshot({ path: `${process.env.QISM_PICTURES}/screen-${name}.png` });
+    }
     assert.ok(stage.width > LAPTOP.viewport.width * 0.5, 'the stage takes more than half of the screen');
     await teacher.button('bar.screenOff').click();
     await slides.close();

@@ -94,7 +94,7 @@ export async function hears(page, hz) {
 }
 
 /** Repeats a check until it holds; fails with `what` after `ms`. */
-export async function eventually(what, check, ms = 15_000) {
+export async function eventually(what, check, ms = 30_000) {
   const end = Date.now() + ms;
   let last;
   do {

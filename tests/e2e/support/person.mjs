@@ -4,7 +4,7 @@ import { impersonate } from './identity.mjs';
 import { label, pattern } from './labels.mjs';
 
 /** No action of a user may take longer, on a machine that runs four browsers and the server. */
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 30_000;
 
 export const PASSWORD = 'qism-demo';
 

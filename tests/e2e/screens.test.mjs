@@ -1,0 +1,112 @@
+// Every screen in three languages, phone and laptop: nothing broken, nothing outside, nothing too small, axe clean; the language
+// switches live and keeps what was typed and captured.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { audit } from './support/audit.mjs';
+import { launch, LAPTOP, PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
+import { eventually, hears } from './support/identity.mjs';
+import { openSchool } from './support/school.mjs';
+import { Person } from './support/person.mjs';
+
+const PICTURES = process.env.QISM_PICTURES;
+const DEVICES = { phone: PHONE, landscape: PHONE_LANDSCAPE, laptop: LAPTOP };
+
+async function look(person, name) {
+  if (PICTURES) {
+    mkdirSync(PICTURES, { recursive: true });
+    await person.page.screenshot({ path: `${PICTURES}/${name}.png` });
+  }
+  return (await audit(person.page)).map((problem) => `${name}: ${problem}`);
+}
+
+describe('screens', { concurrency: false }, () => {
+  let school, browser;
+  before(async () => {
+    school = await openSchool();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await school?.close();
+  });
+
+  for (const [deviceName, device] of Object.entries(DEVICES)) {
+    for (const language of ['ar', 'fr']) {
+      test(`sign in, home, lesson: ${language} on ${deviceName}`, async () => {
+        const problems = [];
+        for (const login of ['teacher2', 'student31']) {
+          const person = await Person.open(browser, school, { login, device, language, bypassCSP: true });
+          await person.page.goto(school.url);
+          await person.speak(language);
+          if (login === 'teacher2') problems.push(...(await look(person, `sign-in-${language}-${deviceName}`)));
+          await person.signIn();
+          await person.page.getByLabel(person.t('signIn.password'), { exact: true }).waitFor({ state: 'detached' });
+          await person.page.getByRole('button', { name: person.t('home.signOut') }).waitFor();
+          problems.push(...(await look(person, `home-${login}-${language}-${deviceName}`)));
+          await person.enterLesson();
+          await person.page.waitForTimeout(500);
+          problems.push(...(await look(person, `lesson-${login}-${language}-${deviceName}`)));
+          await person.close();
+        }
+        assert.deepEqual(problems, []);
+      });
+    }
+  }
+
+  test('the director sees the lessons of now and visits, announced', async () => {
+    const teacher = await Person.open(browser, school, { login: 'teacher1' });
+    await teacher.signIn();
+    await teacher.enterLesson();
+    const director = await Person.open(browser, school, { login: 'director', bypassCSP: true });
+    await director.signIn();
+    await director.button('home.visit').waitFor();
+    const problems = await look(director, 'home-director-ar-laptop');
+    await director.button('home.visit').click();
+    await director.controls().waitFor();
+    await teacher.page.getByText(/زيارة/).first().waitFor();
+    assert.deepEqual(problems, []);
+    await director.close();
+    await teacher.close();
+  });
+
+  test('ar → fr → ar during a lesson keeps the draft and the voice', async () => {
+    const teacher = await Person.open(browser, school, { login: 'teacher3', hz: 500 });
+    const student = await Person.open(browser, school, { login: 'student61', hz: 900 });
+    for (const person of [teacher, student]) {
+      await person.signIn();
+      await person.enterLesson();
+    }
+    await eventually('the voice is there', () => hears(student.page, 500));
+    const input = await student.openChat();
+    await input.fill('سؤال لم يُرسَل بعد');
+    for (const language of ['fr', 'ar']) {
+      await student.button('home.settings').click();
+      await student.speak(language);
+      await student.page.keyboard.press('Escape');
+      assert.equal(await student.page.locator('html').getAttribute('dir'), language === 'ar' ? 'rtl' : 'ltr');
+      assert.equal(await (await student.openChat()).inputValue(), 'سؤال لم يُرسَل بعد');
+      assert.ok(await hears(student.page, 500), `the voice goes on in ${language}`);
+    }
+  });
+
+  test('a wrong password is answered in the language of the page', async () => {
+    const person = await Person.open(browser, school, { login: 'student5', language: 'fr' });
+    await person.page.goto(school.url);
+    await person.speak('fr');
+    await person.page.getByLabel(person.t('signIn.login'), { exact: true }).fill('student5');
+    await person.page.getByLabel(person.t('signIn.password'), { exact: true }).fill('not this one');
+    await person.page.getByRole('button', { name: person.t('signIn.submit'), exact: true }).click();
+    await person.page.getByText(person.t('signIn.wrong')).first().waitFor();
+  });
+
+  test('without a permission the lesson can still be heard', async () => {
+    const teacher = await Person.open(browser, school, { login: 'teacher1', hz: 600 });
+    await teacher.signIn();
+    await teacher.enterLesson();
+    const student = await Person.open(browser, school, { login: 'student9', permissions: [] });
+    await student.signIn();
+    await student.enterLesson({ listenOnly: true });
+    await eventually('the voice is there', () => hears(student.page, 600));
+  });
+});
