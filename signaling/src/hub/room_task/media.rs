@@ -156,6 +156,7 @@ impl RoomTask {
             outbox.send(&match answered.await.unwrap_or(Err(MediaError::NoLeg)) {
                 Ok(sdp) if kind == LegKind::Publisher => ServerFrame::PublisherAnswer { sdp },
                 Ok(sdp) => ServerFrame::SubscriberOffer { sdp },
+                Err(MediaError::NoLeg) => ServerFrame::LegLost { leg: kind },
                 Err(error) => {
                     tracing::debug!(%error, ?kind, "media order refused");
                     ServerFrame::Error { error: error.code() }
