@@ -97,6 +97,14 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
     for (const person of [teacher, students[0], students[2]]) await eventually(`${person.login} hears ${students[1].login}`, () => hears(person.page, STUDENTS[1].hz));
   });
 
+  test('the teacher reloads while a student has the floor, and is heard and seen again', async () => {
+    await teacher.page.reload();
+    await teacher.controls().waitFor();
+    for (const student of students) await eventually(`${student.login} hears the teacher again`, () => hears(student.page, TEACHER.hz));
+    await eventually('the picture is back', () => sees(students[0].page, TEACHER.hue));
+    await eventually('the student is still heard', () => hears(teacher.page, STUDENTS[1].hz));
+  });
+
   test('the floor is taken back and the packets stop', async () => {
     await teacher.act(STUDENTS[1].name, 'floor.take');
     await eventually('silence', async () => !(await hears(students[0].page, STUDENTS[1].hz)), 5000);
