@@ -60,7 +60,7 @@ pub async fn serve(options: Serve) -> anyhow::Result<()> {
 pub async fn demo(options: Demo) -> anyhow::Result<()> {
     let config = demo_config(&options)?;
     telemetry::start_logging(&config.log)?;
-    let running = Running::start_demo(config).await?;
+    let running = Running::compose(config, Some(options.students_per_class)).await?;
     print_demo(&running);
     until_signal().await?;
     running.stop().await;
@@ -122,15 +122,15 @@ pub struct Running {
 impl Running {
     /// Binds, opens and starts everything, or says what is in the way.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        Self::compose(config, false).await
+        Self::compose(config, None).await
     }
 
     /// The same with the demonstration school in it.
     pub async fn start_demo(config: Config) -> anyhow::Result<Self> {
-        Self::compose(config, true).await
+        Self::compose(config, Some(school::demo::STUDENTS_PER_CLASS)).await
     }
 
-    async fn compose(config: Config, demo: bool) -> anyhow::Result<Self> {
+    async fn compose(config: Config, demo: Option<usize>) -> anyhow::Result<Self> {
         let listen = config.server.listen;
         let listener = Listener::bind(listen).map_err(|error| cannot_listen(listen, &error))?;
         let certificate = config.server.tls().map(Certificate::load).transpose().context("HTTPS")?;
@@ -140,8 +140,8 @@ impl Running {
             .with_context(|| format!("storage {}", config.storage.shown()))?;
         let clock = Arc::new(SystemClock::default());
         let school = Arc::new(School::new(store.clone(), clock.clone())?);
-        if demo {
-            school.prepare_demo().await?;
+        if let Some(students_per_class) = demo {
+            school.prepare_demo(students_per_class).await?;
         }
         let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
         let sfu = Sfu::start(sfu_config(&config.media), events).context("media")?;

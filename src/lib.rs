@@ -8,6 +8,7 @@ pub mod auth;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod probe;
 pub mod school;
 pub mod sfu;
 pub mod storage;

@@ -10,6 +10,7 @@ use qism::{
         Config, ConfigError,
         cli::{Cli, Command},
     },
+    probe,
 };
 
 /// The command line or the configuration is wrong; clap uses the same.
@@ -17,7 +18,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("qism: {error:#}");
             if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
@@ -25,19 +26,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(options) => block_on(app::serve(options)),
-        Command::Demo(options) => block_on(app::demo(options)),
+        Command::Serve(options) => block_on(app::serve(options))?,
+        Command::Demo(options) => block_on(app::demo(options))?,
+        Command::Probe(options) => {
+            let is_well = block_on(async { Ok(probe::run(options).await?) })?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::CheckConfig(options) => {
             Config::load(&options.config)?;
             println!("{} can be used", options.config.display());
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

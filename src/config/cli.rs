@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::probe::{Address, LessonChoice};
 
 /// A live classroom server for schools.
 #[derive(Debug, Parser)]
@@ -26,6 +28,8 @@ pub enum Command {
     Demo(Demo),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
+    /// Join a lesson of a running server as a real peer; tell what arrives and how fast. Exit code 1: something does not.
+    Probe(Probe),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +53,9 @@ pub struct Demo {
     /// HTTPS with a self-made certificate; browsers warn once. Needed for microphones of other devices.
     #[arg(long)]
     pub https: bool,
+    /// A larger school, to load the server (only when the data folder is new).
+    #[arg(long, value_name = "N", default_value_t = crate::school::demo::STUDENTS_PER_CLASS, hide = true)]
+    pub students_per_class: usize,
     /// Serve the browser app from this folder instead of the one inside the program.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
@@ -59,6 +66,67 @@ pub struct CheckConfig {
     /// Configuration, TOML.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Probe {
+    /// The server, e.g. http://127.0.0.1:7880 or https://school.example
+    #[arg(value_name = "URL")]
+    pub address: Address,
+    #[arg(long, value_name = "LOGIN")]
+    pub login: String,
+    #[command(flatten)]
+    pub password: PasswordSource,
+    /// `current` (the lesson that is going on for this person) or the id of a lesson.
+    #[arg(long, value_name = "LESSON", default_value = "current")]
+    pub lesson: LessonChoice,
+    /// How long to listen.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub seconds: u16,
+    /// Send a tone as the microphone, a color as the camera or the screen; needs a teacher, or the floor.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub publish: Vec<Published>,
+    /// The report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Believe any certificate (a self-made one on your own network).
+    #[arg(long, conflicts_with = "ca_file")]
+    pub insecure: bool,
+    /// Believe the certificates in this PEM file instead of the system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Exactly one. The command line of a process is visible to everybody on the machine: prefer the file.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct PasswordSource {
+    #[arg(long, value_name = "PASSWORD")]
+    pub password: Option<String>,
+    /// The first line of this file.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The first line of the standard input.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// What the probe can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Published {
+    /// 440 Hz as the microphone.
+    Tone,
+    /// Green as the camera.
+    Color,
+    /// Green as the shared screen.
+    Screen,
+}
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the password.
+        f.debug_struct("Probe").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

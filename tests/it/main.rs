@@ -3,6 +3,7 @@
 mod config_cli;
 mod journal;
 mod lesson;
+mod lesson_media;
 mod peer;
 mod school;
 mod server;

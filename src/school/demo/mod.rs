@@ -17,7 +17,8 @@ pub const PASSWORD: &str = "qism-demo";
 const CODE: &str = "01234A";
 
 const CLASSES: [&str; 3] = ["1APIC-1", "2APIC-1", "3APIC-2"];
-const STUDENTS_PER_CLASS: usize = 30;
+/// What a demonstration has unless more are asked for (to load it).
+pub const STUDENTS_PER_CLASS: usize = 30;
 const TEACHERS: usize = 4;
 
 const MINUTE: u64 = 60_000;
@@ -49,9 +50,9 @@ pub const SIGN_INS: [SignIn; 6] = [
 
 impl School {
     /// Makes the demonstration school if it is not there, and lessons that are now if there are none.
-    pub async fn prepare_demo(&self) -> Result<(), Broken> {
+    pub async fn prepare_demo(&self, students_per_class: usize) -> Result<(), Broken> {
         if self.store.school_by_code(CODE).await?.is_none() {
-            self.store.add_school(&demo_school()?).await?;
+            self.store.add_school(&demo_school(students_per_class)?).await?;
         }
         let subjects = subjects();
         let planned = CLASSES.iter().zip(&subjects).enumerate();
@@ -105,7 +106,7 @@ fn student_login(index: usize) -> String {
     format!("student{}", index + 1)
 }
 
-fn demo_school() -> Result<NewSchool, Broken> {
+fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
     // One hash for all: a hundred of them would take seconds, and the password is printed anyway.
     let password = hash_now(PASSWORD)?;
     let person = |login: String, name: Name, role: SchoolRole| NewPerson {
@@ -123,7 +124,7 @@ fn demo_school() -> Result<NewSchool, Broken> {
             .enumerate()
             .map(|(index, name)| person(teacher_login(index), name, SchoolRole::Teacher)),
     );
-    let students = CLASSES.len() * STUDENTS_PER_CLASS;
+    let students = CLASSES.len() * students_per_class;
     people.extend(
         (0..students).map(|index| person(student_login(index), names::student(index), SchoolRole::Student)),
     );
@@ -137,7 +138,7 @@ fn demo_school() -> Result<NewSchool, Broken> {
         ),
         subjects: subjects(),
         people,
-        groups: groups(),
+        groups: groups(students_per_class),
         teachings: teachings(),
     })
 }
@@ -151,12 +152,12 @@ fn teachers() -> [Name; TEACHERS] {
     ]
 }
 
-fn groups() -> Vec<NewGroup> {
+fn groups(students_per_class: usize) -> Vec<NewGroup> {
     let group = |(index, class): (usize, &&str)| NewGroup {
         id: group_id(class),
         name: (*class).to_owned(),
-        students: (0..STUDENTS_PER_CLASS)
-            .map(|n| person_id(&student_login(index * STUDENTS_PER_CLASS + n)))
+        students: (0..students_per_class)
+            .map(|n| person_id(&student_login(index * students_per_class + n)))
             .collect(),
     };
     CLASSES.iter().enumerate().map(group).collect()
