@@ -1,0 +1,262 @@
+//! A thousand people in one room: lines that are kept before they are delivered, to everybody.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use qism_signaling::protocol::{ClientFrame, Command, LessonId, Recipients, limits};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    figures::{Figures, quantile},
+    person::{Person, Socket, command, message},
+    process::{seconds_between, tell_threads},
+    server::Server,
+};
+
+/// Sign-ins at once; the server hashes passwords two at a time.
+const ENTERING: usize = 8;
+/// Lines per second where latency is measured: a very lively class.
+const LIVELY: u64 = 20;
+/// Lines per second where the fan-out is measured.
+const BUSY: u64 = 100;
+/// Lines per second of one person, under the limit of 5.
+const OF_ONE: u64 = 4;
+/// Of so many readers the delay of each line is measured; the rest count.
+const MEASURING: usize = 20;
+
+/// What the readers count together.
+struct Counts {
+    start: Instant,
+    lines: AtomicU64,
+    accepted: AtomicU64,
+    delays_ms: Mutex<Vec<f64>>,
+}
+
+/// What goes to a socket's task; bounded: a writer waits for a server that reads slowly.
+type Writer = mpsc::Sender<Message>;
+
+pub async fn run(program: &Path, sockets: usize, seconds: u64, figures: &mut Figures) -> anyhow::Result<()> {
+    println!("chat: {sockets} sockets in one room");
+    let server = Server::start(program, sockets)?;
+    let counts = Arc::new(Counts {
+        start: Instant::now(),
+        lines: AtomicU64::new(0),
+        accepted: AtomicU64::new(0),
+        delays_ms: Mutex::default(),
+    });
+    let people = sign_in(&server, sockets).await?;
+    let lesson = people[0].lesson().await?;
+    let memory = server.process().memory();
+    let mut writers = enter(&people, lesson, &counts).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle = server.process().memory().saturating_sub(memory);
+    figures.put("chat.idle_socket_bytes", idle as f64 / sockets as f64);
+    let during = Duration::from_secs(seconds);
+    latency(&mut writers, &counts, during, figures).await?;
+    fan_out(&server, &mut writers, &counts, during, figures).await?;
+    system_calls(&server, &mut writers, &counts, figures).await?;
+    drop(writers);
+    appends(&server, sockets, during, figures).await
+}
+
+/// The teacher and all the students but one.
+async fn sign_in(server: &Server, sockets: usize) -> anyhow::Result<Vec<Person>> {
+    let logins = std::iter::once("teacher1".to_owned()).chain((1..sockets).map(|n| format!("student{n}")));
+    sign_in_all(server, logins.collect()).await
+}
+
+async fn sign_in_all(server: &Server, logins: Vec<String>) -> anyhow::Result<Vec<Person>> {
+    let url = server.url.clone();
+    let signing = futures_util::stream::iter(logins).map(move |login| {
+        let url = url.clone();
+        async move { Person::sign_in(&url, &login).await }
+    });
+    signing.buffered(ENTERING).collect::<Vec<_>>().await.into_iter().collect()
+}
+
+/// Everybody enters; each has a reader task. The writers, teacher first.
+async fn enter(people: &[Person], lesson: LessonId, counts: &Arc<Counts>) -> anyhow::Result<Vec<Writer>> {
+    let mut writers = Vec::new();
+    for (index, person) in people.iter().enumerate() {
+        let (socket, _) = person.enter(lesson).await?;
+        let (writer, outgoing) = mpsc::channel(64);
+        tokio::spawn(converse(socket, outgoing, counts.clone(), index < MEASURING));
+        writers.push(writer);
+    }
+    Ok(writers)
+}
+
+/// Reads, writes and pings until either side ends it.
+async fn converse(
+    mut socket: Socket,
+    mut outgoing: mpsc::Receiver<Message>,
+    counts: Arc<Counts>,
+    measures: bool,
+) {
+    let mut pings = tokio::time::interval(limits::PING_INTERVAL);
+    loop {
+        let written = tokio::select! {
+            incoming = socket.next() => match incoming {
+                Some(Ok(Message::Text(text))) => { counts.take(&text, measures); Ok(()) }
+                Some(Ok(_)) => Ok(()),
+                Some(Err(_)) | None => return,
+            },
+            line = outgoing.recv() => match line {
+                Some(line) => socket.send(line).await,
+                None => return,
+            },
+            _ = pings.tick() => socket.send(message(&ClientFrame::Ping { nonce: 0 })).await,
+        };
+        if written.is_err() {
+            return;
+        }
+    }
+}
+
+impl Counts {
+    fn take(&self, text: &str, measures: bool) {
+        if text.contains("\"type\":\"said\"") {
+            self.lines.fetch_add(1, Ordering::Relaxed);
+            if measures && let Some(sent) = sent_at(text) {
+                let delay = self.start.elapsed().saturating_sub(sent).as_secs_f64() * 1_000.0;
+                self.delays_ms.lock().unwrap_or_else(PoisonError::into_inner).push(delay);
+            }
+        } else if text.starts_with("{\"type\":\"accepted\"") {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The time in the text of a line: `at <nanoseconds> …`.
+fn sent_at(text: &str) -> Option<Duration> {
+    let (_, rest) = text.split_once("\"at ")?;
+    rest.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
+fn line(counts: &Counts) -> Message {
+    let text = format!("at {} هل يمكن إعادة الشرح من فضلك؟ (question 12)", counts.start.elapsed().as_nanos());
+    command(Command::Say { text, to: Recipients::Everyone })
+}
+
+/// Writers take turns so that together they say `rate` lines a second.
+async fn talk(writers: &mut [Writer], counts: &Counts, rate: u64, during: Duration) -> anyhow::Result<u64> {
+    let speakers = (rate.div_ceil(OF_ONE) as usize).clamp(1, writers.len());
+    let mut timer = tokio::time::interval(Duration::from_secs(1) / rate as u32);
+    let (until, mut said) = (Instant::now() + during, 0);
+    while Instant::now() < until {
+        timer.tick().await;
+        writers[said % speakers].send(line(counts)).await?;
+        said += 1;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(said as u64)
+}
+
+async fn latency(
+    writers: &mut [Writer],
+    counts: &Counts,
+    during: Duration,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    counts.delays_ms.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    talk(writers, counts, LIVELY, during).await?;
+    let mut delays = std::mem::take(&mut *counts.delays_ms.lock().unwrap_or_else(PoisonError::into_inner));
+    delays.sort_by(f64::total_cmp);
+    figures.put("chat.p50_ms", quantile(&delays, 0.5));
+    figures.put("chat.p99_ms", quantile(&delays, 0.99));
+    Ok(())
+}
+
+async fn fan_out(
+    server: &Server,
+    writers: &mut [Writer],
+    counts: &Counts,
+    during: Duration,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let (cpu, lines) = (server.process().cpu(), counts.lines.load(Ordering::Relaxed));
+    let said = talk(writers, counts, BUSY, during).await?;
+    let after = server.process().cpu();
+    let delivered = counts.lines.load(Ordering::Relaxed) - lines;
+    let seconds = seconds_between(&cpu, &after);
+    tell_threads(&cpu, &after);
+    figures.put("chat.deliveries_per_cpu_s", delivered as f64 / seconds);
+    figures.put("chat.delivered_share", delivered as f64 / (said * writers.len() as u64) as f64);
+    Ok(())
+}
+
+async fn system_calls(
+    server: &Server,
+    writers: &mut [Writer],
+    counts: &Counts,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let during = Duration::from_secs(4);
+    let process = server.process();
+    let counting = tokio::spawn(async move { process.system_calls(during).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let lines = counts.lines.load(Ordering::Relaxed);
+    talk(writers, counts, LIVELY, Duration::from_secs(2)).await?;
+    let delivered = counts.lines.load(Ordering::Relaxed) - lines;
+    match counting.await? {
+        Some(calls) if delivered > 0 => {
+            figures.put("chat.syscalls_per_delivery", calls as f64 / delivered as f64)
+        }
+        _ => println!("  chat.syscalls_per_delivery: strace is missing or not allowed"),
+    }
+    Ok(())
+}
+
+/// Twenty people of another class, each at the limit: how many lines a second are kept and acknowledged.
+async fn appends(
+    server: &Server,
+    per_class: usize,
+    during: Duration,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let talkers = per_class.min(200);
+    let logins = std::iter::once("teacher2".to_owned());
+    let logins = logins.chain((1..talkers).map(|n| format!("student{}", per_class + n)));
+    let people = sign_in_all(server, logins.collect()).await?;
+    let lesson = people[0].lesson().await?;
+    let counts = Arc::new(Counts {
+        start: Instant::now(),
+        lines: AtomicU64::new(0),
+        accepted: AtomicU64::new(0),
+        delays_ms: Mutex::default(),
+    });
+    let writers = enter(&people, lesson, &counts).await?;
+    let (before, began) = (counts.accepted.load(Ordering::Relaxed), Instant::now());
+    let mut talking = JoinSet::new();
+    for mut writer in writers {
+        let counts = counts.clone();
+        talking.spawn(async move { talk(std::slice::from_mut(&mut writer), &counts, OF_ONE, during).await });
+    }
+    while let Some(talked) = talking.join_next().await {
+        talked??;
+    }
+    let accepted = counts.accepted.load(Ordering::Relaxed) - before;
+    let seconds = began.elapsed().as_secs_f64() - 1.0;
+    figures.put("chat.appends_per_s", accepted as f64 / seconds);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_line_is_read_back() {
+        let text = r#"{"type":"event","event":{"type":"said","text":"at 1500 هل"}}"#;
+        assert_eq!(sent_at(text), Some(Duration::from_nanos(1_500)));
+        assert_eq!(sent_at("{}"), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! The figures of a run: by key, in order, as JSON and as a table.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use anyhow::Context as _;
+
+#[derive(Debug, Default)]
+pub struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    pub fn put(&mut self, key: impl Into<String>, value: f64) {
+        let key = key.into();
+        println!("  {key} = {}", shown(value));
+        self.0.insert(key, value);
+    }
+
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = folder.join("summary.json");
+        let text = serde_json::to_string_pretty(&self.0)? + "\n";
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn shown(value: f64) -> String {
+    match value.abs() {
+        1_000.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(key, value)| writeln!(f, "{key:<32}{:>14}", shown(*value)))
+    }
+}
+
+/// The value that `share` of the sorted ones do not exceed.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len() as f64 * share) as usize;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_few_and_none() {
+        assert!(quantile(&[], 0.5).is_nan());
+        assert_eq!(quantile(&[1.0], 0.99), 1.0);
+        assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0], 0.5), 3.0);
+    }
+}

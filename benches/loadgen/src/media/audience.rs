@@ -1,0 +1,213 @@
+//! The subscribers: one thread reads for all. The first ten open every packet and measure its delay; the others count
+//! sequence numbers, so that the load client stays far cheaper than the server.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+
+use super::{
+    publisher::sent_at,
+    sdp::{Remote, answer},
+    transport::{Identity, Transport},
+    wire::{Batch, Wire, address_of, index_of},
+};
+
+/// Subscribers that decrypt.
+const OPENING: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often timers are looked at.
+const TURN: Duration = Duration::from_millis(10);
+
+struct Subscriber {
+    transport: Transport,
+    /// By SSRC: packets and the range of extended sequence numbers.
+    streams: HashMap<u32, Stream>,
+}
+
+#[derive(Clone, Copy)]
+struct Stream {
+    packets: u64,
+    first: u64,
+    highest: u64,
+}
+
+/// What all of them heard since [`Audience::restart`].
+#[derive(Default)]
+pub struct Heard {
+    pub packets: u64,
+    pub lost: u64,
+    /// Sorted.
+    pub delays_ms: Vec<f64>,
+}
+
+struct Hall {
+    wire: Wire,
+    identity: Arc<Identity>,
+    subscribers: Mutex<Vec<Option<Subscriber>>>,
+    delays_ms: Mutex<Vec<f64>>,
+    start: Instant,
+    stopped: AtomicBool,
+}
+
+/// Reads until dropped.
+pub struct Audience {
+    hall: Arc<Hall>,
+    reading: Option<JoinHandle<()>>,
+}
+
+impl Audience {
+    pub fn new(places: usize, start: Instant) -> anyhow::Result<Self> {
+        let hall = Arc::new(Hall {
+            wire: Wire::bind()?,
+            identity: Arc::new(Identity::generate()?),
+            subscribers: Mutex::new((0..places).map(|_| None).collect()),
+            delays_ms: Mutex::default(),
+            start,
+            stopped: AtomicBool::new(false),
+        });
+        let for_thread = hall.clone();
+        let reading = std::thread::Builder::new().name("audience".into()).spawn(move || for_thread.read())?;
+        Ok(Self { hall, reading: Some(reading) })
+    }
+
+    /// Takes an offer; the answer to send.
+    pub fn join(&self, index: usize, offer: &str) -> anyhow::Result<String> {
+        let local = Transport::local(&self.hall.identity);
+        let answer = answer(offer, &local);
+        let remote = Remote::of(offer)?;
+        let transport = Transport::new(self.hall.identity.clone(), local, remote, Instant::now());
+        let streams = HashMap::new();
+        self.hall.subscribers()[index] = Some(Subscriber { transport, streams });
+        Ok(answer)
+    }
+
+    /// Waits until ICE and DTLS are done.
+    pub async fn is_up(&self, index: usize) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let up = self.hall.subscribers()[index].as_ref().is_some_and(|one| one.transport.is_up());
+            if up {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bail!("subscriber {index} did not come up")
+    }
+
+    /// Forgets what was heard.
+    pub fn restart(&self) {
+        self.hall.subscribers().iter_mut().flatten().for_each(|one| one.streams.clear());
+        self.hall.delays_ms().clear();
+    }
+
+    pub fn heard(&self) -> Heard {
+        let mut heard = Heard::default();
+        for subscriber in self.hall.subscribers().iter().flatten() {
+            for stream in subscriber.streams.values() {
+                heard.packets += stream.packets;
+                heard.lost += (stream.highest - stream.first + 1).saturating_sub(stream.packets);
+            }
+        }
+        heard.delays_ms = self.hall.delays_ms().clone();
+        heard.delays_ms.sort_by(f64::total_cmp);
+        heard
+    }
+}
+
+impl Drop for Audience {
+    fn drop(&mut self) {
+        self.hall.stopped.store(true, Ordering::Relaxed);
+        if let Some(reading) = self.reading.take() {
+            let _ = reading.join();
+        }
+    }
+}
+
+impl Hall {
+    fn subscribers(&self) -> MutexGuard<'_, Vec<Option<Subscriber>>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn delays_ms(&self) -> MutexGuard<'_, Vec<f64>> {
+        self.delays_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) {
+        let (mut batch, mut turn, mut inbox) = (Batch::default(), Instant::now(), Vec::new());
+        while !self.stopped.load(Ordering::Relaxed) {
+            let received =
+                self.wire.receive(&mut batch, |to, bytes| inbox.push((index_of(to), bytes.to_vec())));
+            if let Err(error) = received {
+                eprintln!("audience: {error}");
+                return;
+            }
+            let now = Instant::now();
+            let mut subscribers = self.subscribers();
+            for (index, datagram) in inbox.drain(..) {
+                if let Some(Some(subscriber)) = subscribers.get_mut(index) {
+                    self.take(index, subscriber, &datagram, now);
+                }
+            }
+            if now >= turn {
+                turn = now + TURN;
+                for (index, subscriber) in subscribers.iter_mut().enumerate() {
+                    subscriber.iter_mut().for_each(|one| self.drive(index, one, now));
+                }
+            }
+        }
+    }
+
+    fn drive(&self, index: usize, subscriber: &mut Subscriber, now: Instant) {
+        let to = subscriber.transport.remote().address;
+        for datagram in subscriber.transport.poll(now) {
+            if let Err(error) = self.wire.send(address_of(index), to, &datagram) {
+                eprintln!("audience: {error}");
+            }
+        }
+    }
+
+    fn take(&self, index: usize, subscriber: &mut Subscriber, datagram: &[u8], now: Instant) {
+        match datagram {
+            [128..=191, 192..=223, ..] => {}
+            [128..=191, _, high, low, _, _, _, _, ssrc @ ..] if ssrc.len() >= 4 => {
+                let ssrc = u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]);
+                subscriber.count(ssrc, u16::from_be_bytes([*high, *low]));
+                if index < OPENING {
+                    self.measure(subscriber, datagram, now);
+                }
+            }
+            _ => {
+                if let Err(error) = subscriber.transport.receive(datagram, now) {
+                    eprintln!("subscriber {index}: {error}");
+                }
+                self.drive(index, subscriber, now);
+            }
+        }
+    }
+
+    fn measure(&self, subscriber: &mut Subscriber, datagram: &[u8], now: Instant) {
+        let Some(packet) = subscriber.transport.open(datagram) else { return };
+        if let Some(sent) = sent_at(&packet) {
+            let delay = now.saturating_duration_since(self.start).saturating_sub(sent);
+            self.delays_ms().push(delay.as_secs_f64() * 1_000.0);
+        }
+    }
+}
+
+impl Subscriber {
+    fn count(&mut self, ssrc: u32, sequence: u16) {
+        let start = (1 << 16) + u64::from(sequence);
+        let stream = self.streams.entry(ssrc).or_insert(Stream { packets: 0, first: start, highest: start });
+        let ahead = sequence.wrapping_sub(stream.highest as u16) as i16;
+        stream.highest = stream.highest.max(stream.highest.saturating_add_signed(i64::from(ahead)));
+        stream.packets += 1;
+    }
+}

@@ -1,0 +1,104 @@
+//! What the kernel counts about a process: CPU time by thread, memory, system calls.
+
+use std::{collections::BTreeMap, fs, io, process::Command, time::Duration};
+
+/// Nanoseconds on a CPU since the thread's start, by thread name.
+pub type CpuByThread = BTreeMap<String, u64>;
+
+/// A process to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(pub u32);
+
+impl Process {
+    /// CPU nanoseconds of all threads, summed by thread name. `schedstat` counts in nanoseconds, `stat` only in ticks
+    /// of 10 ms.
+    pub fn cpu(self) -> CpuByThread {
+        let mut sums = CpuByThread::new();
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.0)) else { return sums };
+        for task in tasks.flatten() {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            let on_cpu = times.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+            *sums.entry(name.trim().to_owned()).or_default() += on_cpu;
+        }
+        sums
+    }
+
+    /// Resident bytes that are the process's own.
+    pub fn memory(self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes =
+            line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) * 1_024
+    }
+
+    /// System calls within `during`, counted by `strace -c`, which slows the process: for ratios only. `None` where
+    /// strace is missing or not allowed.
+    pub async fn system_calls(self, during: Duration) -> Option<u64> {
+        let pid = self.0.to_string();
+        let seconds = during.as_secs().to_string();
+        let counted = tokio::task::spawn_blocking(move || {
+            Command::new("timeout")
+                .args(["--signal=INT", &seconds, "strace", "-f", "-c", "-p", &pid])
+                .output()
+        });
+        let output = counted.await.ok()?.ok()?;
+        total_calls(&String::from_utf8_lossy(&output.stderr))
+    }
+}
+
+/// The `total` line of strace: its column `calls` is the fourth.
+fn total_calls(table: &str) -> Option<u64> {
+    let line = table.lines().rev().find(|line| line.trim_end().ends_with(" total"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Seconds of CPU between two readings.
+pub fn seconds_between(before: &CpuByThread, after: &CpuByThread) -> f64 {
+    let sum = |cpu: &CpuByThread| cpu.values().sum::<u64>();
+    sum(after).saturating_sub(sum(before)) as f64 / 1e9
+}
+
+/// Which threads it went to.
+pub fn tell_threads(before: &CpuByThread, after: &CpuByThread) {
+    for (name, time) in after {
+        let spent = time.saturating_sub(before.get(name).copied().unwrap_or(0));
+        if spent > 1_000_000 {
+            println!("    {name:<20}{:>10.1} ms", spent as f64 / 1e6);
+        }
+    }
+}
+
+/// A thousand sockets need more than the usual 1,024 files.
+pub fn raise_file_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain calls on a local struct.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max.min(65_536);
+            if libc::setrlimit(libc::RLIMIT_NOFILE, &limit) != 0 {
+                eprintln!("file limit: {}", io::Error::last_os_error());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_of_strace_are_in_the_total() {
+        let table = "% time seconds usecs/call calls errors syscall\n 60.00 0.1 10 5 write\n\
+                     100.00    0.201    12     1234        56 total\n";
+        assert_eq!(total_calls(table), Some(1234));
+        assert_eq!(total_calls("strace: not permitted"), None);
+    }
+
+    #[test]
+    fn this_very_process_has_memory_and_time() {
+        let me = Process(std::process::id());
+        assert!(me.memory() > 0 && me.cpu().values().sum::<u64>() > 0);
+    }
+}
