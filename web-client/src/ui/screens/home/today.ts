@@ -1,24 +1,6 @@
-import type { Localized, Person, Phase } from '../../../protocol/generated.ts';
+import type { OwnGroup, TodayLesson } from '../../../school/api.ts';
 
-/** A lesson of today as the home page shows it: the answer of `GET /api/lessons`. */
-export interface TodayLesson {
-  lesson: string;
-  subject: Localized;
-  group: string;
-  teacher: Person;
-  starts_at: number;
-  ends_at: number;
-  phase: Phase;
-  students_present: number;
-  students_expected: number;
-}
-
-/** A group that a teacher may start a lesson with at once. */
-export interface OwnGroup {
-  group: string;
-  name: string;
-  subjects: { subject: string; name: Localized }[];
-}
+export type { OwnGroup, TodayLesson };
 
 /** Students may enter this long before the start. */
 export const doorOpensMs = 15 * 60_000;
