@@ -75,6 +75,11 @@ impl Section {
             "rid" => self.read_rid(value),
             "ssrc" => self.read_ssrc(value),
             "ssrc-group" => self.read_group(value),
+            // RFC 9143: port 0 with this means *only inside the bundle*, not *rejected*. Firefox offers so.
+            "bundle-only" => {
+                self.rejected = false;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -54,6 +54,22 @@ fn what_is_not_ours_is_rejected_without_breaking_the_bundle() {
 }
 
 #[test]
+fn a_section_offered_inside_the_bundle_only_is_accepted() {
+    let microphone = "m=audio 9 UDP/TLS/RTP/SAVPF 109\r\na=mid:0\r\na=rtpmap:109 opus/48000/2\r\n";
+    let camera = CAMERA.replace("m=video 9", "m=video 0");
+    let tracks = [track("0", Source::Microphone), track("1", Source::Camera)];
+    let bundled = camera.replace("a=mid:1", "a=bundle-only\r\na=mid:1");
+    let (text, terms) =
+        answer(&offer(&format!("{microphone}{bundled}")), &tracks, &local()).expect("acceptable");
+    assert!(text.contains("a=group:BUNDLE 0 1\r\n"));
+    assert_eq!(terms.upstreams.len(), 2);
+    let (text, terms) =
+        answer(&offer(&format!("{microphone}{camera}")), &tracks, &local()).expect("acceptable");
+    assert!(text.contains("a=group:BUNDLE 0\r\n"), "without the word, port 0 stays a refusal");
+    assert_eq!(terms.upstreams.len(), 1);
+}
+
+#[test]
 fn a_microphone_on_a_video_section_is_an_error_that_names_it() {
     let refused = answer(&offer(CAMERA), &[track("1", Source::Microphone)], &local());
     let expected = SdpError::Section { mid: "1".into(), reason: "its kind does not fit its source" };
