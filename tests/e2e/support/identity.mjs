@@ -1,8 +1,9 @@
 // Who is seen and who is heard: each participant sends its own color and its own tone; a receiver reads the color from
 // pixels of the <video> elements on its page and the tones from what its playing <audio> elements decode.
 
-/** Runs in a page before any script: getUserMedia yields a picture of one hue and one steady tone. */
+/** Runs in a page before any script: getUserMedia yields a picture of one hue and one steady tone, or with `hz` null the device's own sound. */
 export function impersonate({ hue, hz }) {
+  if (!navigator.mediaDevices) return; // an empty page before the first one
   const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted = {}) => {
     const real = await original(wanted); // a denied permission stays denied
@@ -25,7 +26,8 @@ export function impersonate({ hue, hz }) {
       track.stop = () => { clearInterval(timer); stop(); };
       out.addTrack(track);
     }
-    if (wanted.audio) {
+    if (wanted.audio && hz === null) for (const track of real.getAudioTracks()) out.addTrack(track);
+    else if (wanted.audio) {
       const context = new AudioContext({ sampleRate: 48000 });
       const tone = context.createOscillator();
       const volume = context.createGain();
@@ -36,7 +38,7 @@ export function impersonate({ hue, hz }) {
       tone.start();
       out.addTrack(sink.stream.getAudioTracks()[0]);
     }
-    for (const track of real.getTracks()) track.stop();
+    for (const track of real.getTracks()) if (!out.getTracks().includes(track)) track.stop();
     return out;
   };
 }
