@@ -106,6 +106,7 @@ export class LessonSession {
       command: (command) => this.command(command),
       me: () => this.#me(),
       onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
+      onCapture: () => this.#subscriber.playOn(),
     });
     this.#meter = setInterval(() => void this.#measure(), METER_MS);
     addEventListener('pagehide', this.#keepSending);
@@ -227,14 +228,13 @@ export class LessonSession {
 
   /** The first welcome of this page. */
   #begin(): void {
-    const self = this.self.value;
     for (const { id, command, done } of this.#pending.restore()) {
       if (command.type === 'say') this.#showPending(id, command.text, command.to);
       this.#watchLine(id, done);
     }
     this.#subscriber.open();
     this.#reloadChat();
-    if (self) this.#letSleep = stayAwake(self.lesson.subject.ar, self.lesson.group);
+    this.#letSleep = stayAwake();
   }
 
   #meet(people: readonly Person[]): void {

@@ -11,6 +11,8 @@ export interface OwnMediaPorts {
   /** How the log sees me; `undefined` before the welcome. */
   me(): Participant | undefined;
   onProblem(source: Source, error: DeviceError): void;
+  /** A device has started: browsers let a page that captures play sound. */
+  onCapture(): void;
 }
 
 /** What a page sends by itself again after a reload. */
@@ -151,6 +153,7 @@ export class OwnMedia {
     }
     const track = source === 'camera' ? await this.#camera() : await captureMicrophone(this.chosen.microphone);
     track.enabled = !muted;
+    this.#ports.onCapture();
     await publisher.put(source, track);
     this.captured.value += 1;
     return [source];

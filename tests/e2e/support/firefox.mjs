@@ -2,7 +2,7 @@
 // Person, with the same words for the same actions.
 import puppeteer from 'puppeteer-core';
 import { PASSWORD } from './person.mjs';
-import { eventually, impersonate } from './identity.mjs';
+import { eventually, hearsRecorded, impersonate } from './identity.mjs';
 import { label, pattern } from './labels.mjs';
 
 export const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
@@ -50,34 +50,6 @@ function find(selector, source, flags) {
   const wanted = new RegExp(source, flags);
   const words = (element) => element.getAttribute('aria-label') ?? (element.labels?.[0]?.textContent || element.textContent).trim();
   return [...document.querySelectorAll(selector)].find((element) => element.checkVisibility({ visibilityProperty: true }) && wanted.test(words(element))) ?? null;
-}
-
-/** Runs in the page: loudness (dB) at a frequency over everything that its audio elements play, recorded for 0.7 s and decoded. */
-async function loudness(hz) {
-  const played = [...document.querySelectorAll('audio, video')].filter((element) => element.srcObject?.getAudioTracks().some((track) => !track.muted) && !element.paused && !element.muted);
-  const powers = await Promise.all(
-    played.map(async (element) => {
-      const pieces = [];
-      const recorder = new MediaRecorder(new MediaStream(element.srcObject.getAudioTracks()));
-      recorder.ondataavailable = ({ data }) => pieces.push(data);
-      const stopped = new Promise((done) => { recorder.onstop = done; });
-      const from = element.currentTime;
-      recorder.start();
-      await new Promise((done) => setTimeout(done, 700));
-      recorder.stop();
-      await stopped;
-      if (element.currentTime === from) return 0;
-      const sound = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(await new Blob(pieces).arrayBuffer());
-      const samples = sound.getChannelData(0);
-      let [sine, cosine] = [0, 0];
-      samples.forEach((sample, i) => {
-        sine += sample * Math.sin((2 * Math.PI * hz * i) / sound.sampleRate);
-        cosine += sample * Math.cos((2 * Math.PI * hz * i) / sound.sampleRate);
-      });
-      return (4 * (sine * sine + cosine * cosine)) / (samples.length * samples.length);
-    }),
-  );
-  return 10 * Math.log10(Math.max(1e-12, ...powers));
 }
 
 /** Somebody in a Firefox window of their own. `hue` is what their camera carries. */
@@ -150,7 +122,7 @@ export class FirefoxPerson {
   }
 
   /** True when the tone stands out of the silence in what the page plays. */
-  async hears(hz) { return (await this.page.evaluate(loudness, hz)) > -50; }
+  async hears(hz) { return hearsRecorded(this.page, hz); }
 
   async reads(text) {
     return this.page.evaluate((text) => document.querySelector('[role=log]')?.innerText.includes(text) ?? false, text);

@@ -95,6 +95,39 @@ export async function hears(page, hz) {
   return (await loudnessAt(page, hz)) > -50;
 }
 
+/** Runs in the page: as `loudnessAt`, recorded and decoded, for pages whose AudioContext may not run. */
+async function recordedLoudness(hz) {
+  const played = [...document.querySelectorAll('audio, video')].filter((element) => element.srcObject?.getAudioTracks().some((track) => !track.muted) && !element.paused && !element.muted);
+  const powers = await Promise.all(
+    played.map(async (element) => {
+      const pieces = [];
+      const recorder = new MediaRecorder(new MediaStream(element.srcObject.getAudioTracks()));
+      recorder.ondataavailable = ({ data }) => pieces.push(data);
+      const stopped = new Promise((done) => { recorder.onstop = done; });
+      const from = element.currentTime;
+      recorder.start();
+      await new Promise((done) => setTimeout(done, 700));
+      recorder.stop();
+      await stopped;
+      if (element.currentTime === from) return 0;
+      const sound = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(await new Blob(pieces).arrayBuffer());
+      const samples = sound.getChannelData(0);
+      let [sine, cosine] = [0, 0];
+      samples.forEach((sample, i) => {
+        sine += sample * Math.sin((2 * Math.PI * hz * i) / sound.sampleRate);
+        cosine += sample * Math.cos((2 * Math.PI * hz * i) / sound.sampleRate);
+      });
+      return (4 * (sine * sine + cosine * cosine)) / (samples.length * samples.length);
+    }),
+  );
+  return 10 * Math.log10(Math.max(1e-12, ...powers));
+}
+
+/** True when the tone stands out of the silence, without an AudioContext in the page. */
+export async function hearsRecorded(page, hz) {
+  return (await page.evaluate(recordedLoudness, hz)) > -50;
+}
+
 /** Repeats a check until it holds; fails with `what` after `ms`. */
 export async function eventually(what, check, ms = 30_000) {
   const end = Date.now() + ms;

@@ -38,7 +38,7 @@ export class SubscriberLeg {
   constructor(events: SubscriberEvents, cameras: number) {
     this.#events = events;
     this.#cameras = cameras;
-    document.addEventListener('visibilitychange', this.#playOn);
+    document.addEventListener('visibilitychange', this.playOn);
   }
 
   /** Asks for the offer: on entry, and again when the leg was lost. */
@@ -114,8 +114,8 @@ export class SubscriberLeg {
     );
   }
 
-  /** After a call or a lock screen that paused the voices. */
-  readonly #playOn = () => {
+  /** After a call or a lock screen that paused the voices, and where a capture has just allowed what was refused. */
+  readonly playOn = (): void => {
     if (document.hidden) return;
     for (const player of this.#players.values()) if (player.paused) this.#start(player);
   };
@@ -183,7 +183,7 @@ export class SubscriberLeg {
   }
 
   close(): void {
-    document.removeEventListener('visibilitychange', this.#playOn);
+    document.removeEventListener('visibilitychange', this.playOn);
     this.#end();
     for (const player of this.#players.values()) player.remove();
     this.#players.clear();
