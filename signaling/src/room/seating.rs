@@ -99,6 +99,10 @@ fn cameras(room: &Room, demand: &Demand, now: Vec<Seat>) -> Vec<Seat> {
         ReceiveMode::LowVideo | ReceiveMode::Everything => demand
             .cameras
             .iter()
+            .enumerate()
+            // A client may name somebody twice; the first wish counts.
+            .filter(|(at, camera)| !demand.cameras[..*at].iter().any(|other| other.user == camera.user))
+            .map(|(_, camera)| camera)
             .filter(|camera| may_see(room, demand, camera.user))
             .take(now.len().min(limits::WANTED_VIDEOS))
             .map(|camera| Seat {
