@@ -70,6 +70,16 @@ pub(crate) struct Decided {
     pub events: Vec<Logged>,
 }
 
+impl Decided {
+    /// False for what is only read: it changes no gate, no slot and nobody's presence.
+    pub(crate) fn changes_the_room(&self) -> bool {
+        let read = |event: &Event| {
+            matches!(event, Event::Said { .. } | Event::LineDeleted { .. } | Event::Reported { .. })
+        };
+        self.events.is_empty() || self.events.iter().any(|logged| !read(&logged.event))
+    }
+}
+
 /// A batch ready to be written.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -124,7 +134,7 @@ impl Lanes {
 
 impl Intent {
     /// Withdrawals and the end of things are served before chat.
-    fn is_safety(&self) -> bool {
+    pub(crate) fn is_safety(&self) -> bool {
         use Command as C;
         match &self.wish {
             Wish::Command { command, .. } => matches!(

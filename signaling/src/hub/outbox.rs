@@ -56,8 +56,15 @@ pub(crate) fn outbox() -> (Outbox, OutboxReader) {
 }
 
 impl Outbox {
-    /// Queues a rendered frame; beyond [`limits::OUTBOX_BYTES`] the connection is closed as too slow.
+    /// Queues a rendered frame and wakes the writer.
     pub(crate) fn push(&self, frame: Bytes) {
+        self.put(frame);
+        self.wake();
+    }
+
+    /// Queues a rendered frame for the next [`Outbox::wake`]; beyond [`limits::OUTBOX_BYTES`] the connection is closed as
+    /// too slow.
+    pub(crate) fn put(&self, frame: Bytes) {
         let mut queue = self.0.lock();
         if queue.ended {
             return;
@@ -69,7 +76,10 @@ impl Outbox {
         } else {
             queue.frames.push_back(frame);
         }
-        drop(queue);
+    }
+
+    /// Has the writer write what was put.
+    pub(crate) fn wake(&self) {
         self.0.filled.notify_one();
     }
 
@@ -80,7 +90,7 @@ impl Outbox {
     /// What is queued is still written, then the connection is closed.
     pub(crate) fn close(&self, code: CloseCode) {
         self.0.lock().end(code);
-        self.0.filled.notify_one();
+        self.wake();
     }
 }
 
@@ -141,7 +151,7 @@ mod tests {
         let (outbox, mut reader) = outbox();
         let frame = Bytes::from(vec![b'x'; 64 * 1024]);
         for _ in 0..4 {
-            outbox.push(frame.clone());
+            outbox.put(frame.clone());
         }
         assert_eq!(reader.try_next(), Some(Outgoing::Frame(frame.clone())));
         outbox.push(frame.clone());

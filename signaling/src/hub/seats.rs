@@ -113,19 +113,28 @@ impl Seats {
         self.seats.iter().map(|(id, seat)| (*id, seat))
     }
 
-    /// One rendering to everybody.
+    /// One rendering to everybody, written when the seats are woken.
     pub(crate) fn broadcast(&self, frame: &Bytes) {
         for seat in self.seats.values() {
-            seat.outbox.push(frame.clone());
+            seat.outbox.put(frame.clone());
         }
     }
 
-    /// One rendering to the readers, another to the others.
+    /// One rendering to the readers, another to the others, written when the seats are woken.
     pub(crate) fn split(&self, readers: Readers, frame: &Bytes, others: &Bytes) {
         for seat in self.seats.values() {
             let frame = if readers.include(seat.user, seat.role) { frame } else { others };
-            seat.outbox.push(frame.clone());
+            seat.outbox.put(frame.clone());
         }
+    }
+
+    /// Has everybody's frames written.
+    pub(crate) fn wake_all(&self) {
+        self.seats.values().for_each(|seat| seat.outbox.wake());
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
     }
 
     pub(crate) fn close_all(&mut self, code: CloseCode) {

@@ -18,6 +18,9 @@ pub const NOTE_CHARS: usize = 500;
 pub const SLOW_MODE_MAX_S: u16 = 300;
 /// Bytes waiting for one reader before it is closed with `SlowReader`.
 pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Time between two writes to everybody in a busy lesson: so much per connection, and never more than the second.
+pub const FAN_OUT_GAP_PER_SEAT: Duration = Duration::from_micros(25);
+pub const FAN_OUT_GAP: Duration = Duration::from_millis(50);
 /// Largest page of pulled history.
 pub const PAGE_BYTES: usize = 64 * 1024;
 /// Lines of one chat page.

@@ -20,14 +20,17 @@ impl RoomTask {
         while self.flight.is_none() && !self.lanes.is_empty() {
             let now_ms = self.hub.ports.clock.now_ms();
             let plan = appender::plan(&self.room, self.lanes.take(), now_ms);
+            // A gate that was closed early for one of them opens again.
+            let gates = plan.refused.iter().any(|(intent, _)| intent.is_safety());
             for (intent, refusal) in plan.refused {
                 self.refuse(intent, refusal);
             }
+            if gates {
+                self.after_change();
+            }
             let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
             if events.is_empty() {
-                for decided in plan.decided {
-                    self.committed(decided);
-                }
+                self.each_committed(plan.decided);
                 continue;
             }
             let erase = appender::erased(&events);
@@ -61,10 +64,19 @@ impl RoomTask {
 
     async fn all_committed(&mut self, decided: Vec<Decided>) {
         let events: Vec<Logged> = decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
+        self.each_committed(decided);
+        self.hub.ports.bus.publish(self.lesson, &events).await;
+    }
+
+    fn each_committed(&mut self, decided: Vec<Decided>) {
+        let mut changed = false;
         for decided in decided {
+            changed |= decided.changes_the_room();
             self.committed(decided);
         }
-        self.hub.ports.bus.publish(self.lesson, &events).await;
+        if changed {
+            self.after_change();
+        }
     }
 
     /// Somebody wrote first: see what, then decide again on the new head.
@@ -108,7 +120,6 @@ impl RoomTask {
         for logged in &events {
             self.consequences(&logged.event);
         }
-        self.after_change();
     }
 
     /// What an event means for connections.

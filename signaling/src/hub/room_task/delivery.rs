@@ -1,5 +1,7 @@
 //! Telling: every event to everybody exactly once, rendered once per audience.
 
+use bytes::Bytes;
+
 use crate::{
     protocol::{Event, Logged, Position, Role, ServerFrame, UserId},
     room::audience::Audience,
@@ -24,7 +26,7 @@ impl RoomTask {
         self.ring.push_back((logged.clone(), audience));
     }
 
-    fn tell(&self, logged: &Logged, audience: &Audience) {
+    fn tell(&mut self, logged: &Logged, audience: &Audience) {
         if self.seats.is_empty() {
             return;
         }
@@ -32,6 +34,20 @@ impl RoomTask {
         match &audience.others {
             None => self.seats.broadcast(&frame),
             Some(others) => self.seats.split(audience.readers, &frame, &render::instead(logged, others)),
+        }
+        self.rhythm.told();
+    }
+
+    /// A frame that is no event, to everybody.
+    pub(super) fn broadcast(&mut self, frame: &Bytes) {
+        self.seats.broadcast(frame);
+        self.rhythm.told();
+    }
+
+    /// Has what was told written, at the rhythm of a class of this size.
+    pub(super) fn write_out(&mut self) {
+        if self.rhythm.strikes(self.seats.len()) {
+            self.seats.wake_all();
         }
     }
 
@@ -55,7 +71,8 @@ impl RoomTask {
             return;
         }
         if let Some(person) = self.people.get(&user) {
-            self.seats.broadcast(&render::frame(&ServerFrame::People { people: vec![person.clone()] }));
+            let people = vec![person.clone()];
+            self.broadcast(&render::frame(&ServerFrame::People { people }));
         }
     }
 

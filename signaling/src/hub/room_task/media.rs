@@ -186,7 +186,7 @@ impl RoomTask {
         if users == self.speakers {
             return;
         }
-        self.seats.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
+        self.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
         self.speakers = users;
         self.reseat_all();
     }

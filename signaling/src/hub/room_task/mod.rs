@@ -2,7 +2,7 @@
 //!
 //! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
 //! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
-//! [`commands`], [`commits`], [`delivery`], [`media`], [`clock`].
+//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`clock`].
 
 mod arrivals;
 mod clock;
@@ -10,6 +10,7 @@ mod commands;
 mod commits;
 mod delivery;
 mod media;
+mod rhythm;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -95,6 +96,7 @@ pub(crate) struct RoomTask {
     ring: VecDeque<(Logged, Audience)>,
     /// Cut lines whose grace runs.
     cuts: Vec<Cut>,
+    rhythm: rhythm::Rhythm,
     speakers: Vec<UserId>,
     /// What the SFU was last ordered to let pass.
     permitted: HashMap<UserId, Vec<Source>>,
@@ -180,6 +182,7 @@ impl RoomTask {
             flight: None,
             ring: VecDeque::new(),
             cuts: Vec::new(),
+            rhythm: rhythm::Rhythm::default(),
             speakers: Vec::new(),
             permitted: HashMap::new(),
             no_adult_since: None,
@@ -206,8 +209,10 @@ impl RoomTask {
                     None => return,
                 },
                 _ = tick.tick() => self.tick().await,
+                () = self.rhythm.next() => {}
             }
             self.take_off();
+            self.write_out();
         }
         self.hub.ports.media.order(super::ports::MediaOrder::CloseLesson { lesson: self.lesson });
     }
