@@ -25,8 +25,12 @@ use crate::{
 const ENTERING: usize = 8;
 /// Lines per second where latency is measured: a very lively class.
 const LIVELY: u64 = 20;
-/// Lines per second where the fan-out is measured.
+/// Lines per second, evenly spaced, where the steady fan-out is measured.
 const BUSY: u64 = 100;
+/// Lines at once where the fan-out of bursts is measured: a class that answers a question.
+const BURST: usize = 50;
+/// Time from burst to burst.
+const BURST_EVERY: Duration = Duration::from_millis(500);
 /// Lines per second of one person, under the limit of 5.
 const OF_ONE: u64 = 4;
 /// Of so many readers the delay of each line is measured; the rest count.
@@ -61,8 +65,10 @@ pub async fn run(program: &Path, sockets: usize, seconds: u64, figures: &mut Fig
     figures.put("chat.idle_socket_bytes", idle as f64 / sockets as f64);
     let during = Duration::from_secs(seconds);
     latency(&mut writers, &counts, during, figures).await?;
-    fan_out(&server, &mut writers, &counts, during, figures).await?;
-    system_calls(&server, &mut writers, &counts, figures).await?;
+    for pattern in [Pattern::Bursts, Pattern::Steady] {
+        fan_out(&server, &mut writers, &counts, (pattern, during), figures).await?;
+        system_calls(&server, &mut writers, &counts, pattern, figures).await?;
+    }
     drop(writers);
     appends(&server, sockets, during, figures).await
 }
@@ -175,21 +181,62 @@ async fn latency(
     Ok(())
 }
 
+/// How the lines of a measurement come.
+#[derive(Clone, Copy)]
+enum Pattern {
+    /// [`BURST`] at once, every [`BURST_EVERY`].
+    Bursts,
+    /// [`BUSY`] a second, one by one.
+    Steady,
+}
+
+impl Pattern {
+    async fn talk(self, writers: &mut [Writer], counts: &Counts, during: Duration) -> anyhow::Result<u64> {
+        match self {
+            Self::Bursts => talk_in_bursts(writers, counts, during).await,
+            Self::Steady => talk(writers, counts, BUSY, during).await,
+        }
+    }
+
+    fn key(self, name: &str) -> String {
+        match self {
+            Self::Bursts => format!("chat.{name}"),
+            Self::Steady => format!("chat.steady_{name}"),
+        }
+    }
+}
+
+/// [`BURST`] people write in the same moment, others in the next.
+async fn talk_in_bursts(writers: &mut [Writer], counts: &Counts, during: Duration) -> anyhow::Result<u64> {
+    let mut timer = tokio::time::interval(BURST_EVERY);
+    let (until, mut said) = (Instant::now() + during, 0);
+    while Instant::now() < until {
+        timer.tick().await;
+        for _ in 0..BURST {
+            writers[said % writers.len()].send(line(counts)).await?;
+            said += 1;
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(said as u64)
+}
+
+/// CPU of the whole server, receiving, keeping and acknowledging included, by deliveries.
 async fn fan_out(
     server: &Server,
     writers: &mut [Writer],
     counts: &Counts,
-    during: Duration,
+    (pattern, during): (Pattern, Duration),
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let (cpu, lines) = (server.process().cpu(), counts.lines.load(Ordering::Relaxed));
-    let said = talk(writers, counts, BUSY, during).await?;
+    let said = pattern.talk(writers, counts, during).await?;
     let after = server.process().cpu();
     let delivered = counts.lines.load(Ordering::Relaxed) - lines;
     let seconds = seconds_between(&cpu, &after);
     tell_threads(&cpu, &after);
-    figures.put("chat.deliveries_per_cpu_s", delivered as f64 / seconds);
-    figures.put("chat.delivered_share", delivered as f64 / (said * writers.len() as u64) as f64);
+    figures.put(pattern.key("deliveries_per_cpu_s"), delivered as f64 / seconds);
+    figures.put(pattern.key("delivered_share"), delivered as f64 / (said * writers.len() as u64) as f64);
     Ok(())
 }
 
@@ -197,6 +244,7 @@ async fn system_calls(
     server: &Server,
     writers: &mut [Writer],
     counts: &Counts,
+    pattern: Pattern,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let during = Duration::from_secs(4);
@@ -204,13 +252,13 @@ async fn system_calls(
     let counting = tokio::spawn(async move { process.system_calls(during).await });
     tokio::time::sleep(Duration::from_secs(1)).await;
     let lines = counts.lines.load(Ordering::Relaxed);
-    talk(writers, counts, LIVELY, Duration::from_secs(2)).await?;
+    pattern.talk(writers, counts, Duration::from_secs(2)).await?;
     let delivered = counts.lines.load(Ordering::Relaxed) - lines;
     match counting.await? {
         Some(calls) if delivered > 0 => {
-            figures.put("chat.syscalls_per_delivery", calls as f64 / delivered as f64)
+            figures.put(pattern.key("syscalls_per_delivery"), calls as f64 / delivered as f64)
         }
-        _ => println!("  chat.syscalls_per_delivery: strace is missing or not allowed"),
+        _ => println!("  {}: strace is missing or not allowed", pattern.key("syscalls_per_delivery")),
     }
     Ok(())
 }

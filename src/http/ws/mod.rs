@@ -1,71 +1,98 @@
 //! The WebSocket of a lesson: one task per socket moves frames between it and the hub.
 //!
-//! Cheap by thousands: small buffers, one timer, writes coalesced (fed until the outbox is empty, then one flush). Not
-//! here: what a frame means, rate limits, who is in the lesson; that is `qism_signaling::hub`.
+//! Cheap by thousands: small buffers, one timer, writes coalesced (what is in the outbox leaves in one system call, see
+//! [`texts`]). Not here: what a frame means, rate limits, who is in the lesson; that is `qism_signaling::hub`.
 
-use std::{sync::Arc, time::Duration};
+mod texts;
+
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
-    },
-    http::HeaderMap,
-    response::Response,
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
-use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use qism_signaling::{
     hub::{Attached, OutboxReader, Outgoing},
     protocol::{self, ClientFrame, CloseCode, limits},
 };
 use tokio::time::{Instant, sleep, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message, Utf8Bytes,
+        handshake::server::create_response_with_body,
+        protocol::{CloseFrame, Role, WebSocketConfig},
+    },
+};
 
 use super::{AppState, connections::Permit, headers::bad_origin};
+use texts::Texts;
 
-/// The default of 128 KiB would be the cost of an idle socket.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// One write to the kernel carries up to this much.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// The default of 128 KiB would be the cost of an idle socket. Most messages are shorter than this.
+const READ_BUFFER_BYTES: usize = 1024;
 /// Up to here a message that is too large is read and answered; a larger one is cut off unread.
 const READABLE_BYTES: usize = 4 * limits::CLIENT_MESSAGE_BYTES;
-/// The outbox holds the queue; here waits only what the kernel does not take.
-const MAX_WRITE_BUFFER_BYTES: usize = WRITE_BUFFER_BYTES + limits::OUTBOX_BYTES;
+/// Written to the kernel before the socket is read again.
+const WRITE_BYTES: usize = 32 * 1024;
+/// Pongs and a close: all that goes through the socket's own write buffer.
+const CONTROL_BYTES: usize = 4 * 1024;
 /// Nothing heard for this long, not even a ping.
 const SILENCE: Duration = Duration::from_secs(limits::PING_INTERVAL.as_secs() * 3);
 /// How long a closed socket may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
 pub fn routes() -> Router<AppState> {
     Router::new().route("/ws", get(upgrade))
 }
 
+/// The handshake (RFC 6455, section 4.2), behind a check of the Origin.
 async fn upgrade(
     State(state): State<AppState>,
     Extension(permit): Extension<Arc<Permit>>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    mut request: Request,
 ) -> Response {
-    if !state.site.origins.allows(&headers) {
-        return bad_origin(&headers);
+    if !state.site.origins.allows(request.headers()) {
+        return bad_origin(request.headers());
     }
-    upgrade
+    let accepted = match create_response_with_body(&request, Body::empty) {
+        Ok(accepted) => accepted,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return StatusCode::UPGRADE_REQUIRED.into_response();
+    };
+    tokio::spawn(async move {
+        match upgrading.await {
+            Ok(transport) => Box::pin(converse(transport, state)).await,
+            Err(error) => tracing::trace!(%error, "gone before the handshake was over"),
+        }
+        drop(permit);
+    });
+    accepted
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(READABLE_BYTES)
-        .max_frame_size(READABLE_BYTES)
-        .on_upgrade(async move |socket| {
-            Box::pin(converse(socket, state)).await;
-            drop(permit);
-        })
+        .write_buffer_size(0)
+        .max_write_buffer_size(CONTROL_BYTES)
+        .max_message_size(Some(READABLE_BYTES))
+        .max_frame_size(Some(READABLE_BYTES))
 }
 
 /// A socket from its first frame to its last.
-async fn converse(mut socket: WebSocket, state: AppState) {
+async fn converse(transport: Upgraded, state: AppState) {
+    let transport = TokioIo::new(transport);
+    let mut socket = WebSocketStream::from_raw_socket(transport, Role::Server, Some(config())).await;
     let mut line = match enter(&mut socket, &state).await {
         Ok(line) => line,
         Err(End::Close(code)) => return say_goodbye(socket, code).await,
@@ -93,7 +120,7 @@ impl From<CloseCode> for End {
 }
 
 /// Waits for `hello`, checks the ticket, attaches to the hub.
-async fn enter(socket: &mut WebSocket, state: &AppState) -> Result<Line, End> {
+async fn enter(socket: &mut Socket, state: &AppState) -> Result<Line, End> {
     let text = timeout(limits::HELLO, next_text(socket)).await.map_err(|_| CloseCode::Malformed)??;
     let Ok(ClientFrame::Hello { version, ticket, position }) = serde_json::from_str(&text) else {
         return Err(CloseCode::Malformed.into());
@@ -107,12 +134,12 @@ async fn enter(socket: &mut WebSocket, state: &AppState) -> Result<Line, End> {
 }
 
 /// The next text. Anything else but pings makes no sense here.
-async fn next_text(socket: &mut WebSocket) -> Result<Utf8Bytes, End> {
+async fn next_text(socket: &mut Socket) -> Result<Utf8Bytes, End> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) if text.len() <= limits::CLIENT_MESSAGE_BYTES => return Ok(text),
             Some(Ok(Message::Text(_) | Message::Binary(_))) => return Err(CloseCode::Malformed.into()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
             Some(Err(error)) => return Err(broken(error)),
         }
@@ -120,11 +147,10 @@ async fn next_text(socket: &mut WebSocket) -> Result<Utf8Bytes, End> {
 }
 
 /// A frame that breaks the WebSocket protocol or its limits is told, a lost connection is not.
-fn broken(error: axum::Error) -> End {
-    match error.into_inner().downcast_ref() {
-        Some(
-            tungstenite::Error::Capacity(_) | tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_),
-        ) => End::Close(CloseCode::Malformed),
+fn broken(error: tungstenite::Error) -> End {
+    use tungstenite::Error as E;
+    match error {
+        E::Capacity(_) | E::Protocol(_) | E::Utf8(_) => End::Close(CloseCode::Malformed),
         _ => End::Gone,
     }
 }
@@ -138,12 +164,19 @@ struct Line {
 }
 
 impl Line {
-    /// Moves frames both ways until one side ends it.
-    async fn carry(&mut self, socket: &mut WebSocket) -> End {
+    /// Moves frames both ways until one side ends it. The outbox first: reading is looked at when it is empty.
+    async fn carry(&mut self, socket: &mut Socket) -> End {
         let silence = sleep(SILENCE);
         tokio::pin!(silence);
         loop {
             tokio::select! {
+                biased;
+                outgoing = self.outbox.next() => {
+                    let Some(outgoing) = outgoing else { return End::Gone };
+                    if let Err(end) = self.deliver(socket, outgoing).await {
+                        return end;
+                    }
+                }
                 text = next_text(socket) => match text {
                     Ok(text) => {
                         silence.as_mut().reset(Instant::now() + SILENCE);
@@ -151,12 +184,6 @@ impl Line {
                     }
                     Err(end) => return end,
                 },
-                outgoing = self.outbox.next() => {
-                    let Some(outgoing) = outgoing else { return End::Gone };
-                    if let Err(end) = self.deliver(socket, outgoing).await {
-                        return end;
-                    }
-                }
                 () = &mut silence => return End::Close(CloseCode::Idle),
             }
         }
@@ -172,52 +199,49 @@ impl Line {
         }
     }
 
-    /// Writes what waits, up to one buffer, with one flush.
-    async fn deliver(&mut self, socket: &mut WebSocket, first: Outgoing) -> Result<(), End> {
-        let Ok(written) = timeout(self.stall, self.write(socket, first)).await else {
-            tracing::debug!("a socket took nothing for too long");
-            return Err(End::Gone);
+    /// Writes what waits, up to [`WRITE_BYTES`] at once.
+    async fn deliver(&mut self, socket: &mut Socket, first: Outgoing) -> Result<(), End> {
+        let (mut texts, close) = self.collect(first);
+        let written = async {
+            // A pong that is half written goes first.
+            socket.flush().await.map_err(io::Error::other)?;
+            texts.write_to(socket.get_mut()).await
         };
-        match written {
-            Ok(None) => Ok(()),
-            Ok(Some(code)) => Err(End::Close(code)),
-            Err(_) => Err(End::Gone),
+        match timeout(self.stall, written).await {
+            Ok(Ok(())) => close.map_or(Ok(()), |code| Err(End::Close(code))),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => {
+                tracing::debug!("a socket took nothing for too long");
+                Err(End::Gone)
+            }
         }
     }
 
-    /// `Some` when the hub wants this connection closed.
-    async fn write(
-        &mut self,
-        socket: &mut WebSocket,
-        first: Outgoing,
-    ) -> Result<Option<CloseCode>, axum::Error> {
-        let (mut next, mut fed) = (Some(first), 0);
+    /// What waits, and the code when the hub wants this connection closed after it.
+    fn collect(&mut self, first: Outgoing) -> (Texts, Option<CloseCode>) {
+        let (mut texts, mut bytes) = (Texts::default(), 0);
+        let mut next = Some(first);
         while let Some(outgoing) = next {
             match outgoing {
-                Outgoing::Close(code) => return Ok(Some(code)),
-                Outgoing::Frame(bytes) => {
-                    fed += bytes.len();
-                    socket.feed(text(bytes)).await?;
+                Outgoing::Close(code) => return (texts, Some(code)),
+                Outgoing::Frame(text) => {
+                    bytes += text.len();
+                    texts.push(text);
                 }
             }
-            next = if fed < WRITE_BUFFER_BYTES { self.outbox.try_next() } else { None };
+            next = if bytes < WRITE_BYTES { self.outbox.try_next() } else { None };
         }
-        socket.flush().await.map(|()| None)
+        (texts, None)
     }
-}
-
-fn text(bytes: Bytes) -> Message {
-    // Invariant: the hub renders frames with serde_json.
-    Message::Text(Utf8Bytes::try_from(bytes).expect("JSON is UTF-8"))
 }
 
 /// Says why (after everything written before), and waits a little for the other side to agree.
-async fn say_goodbye(mut socket: WebSocket, code: CloseCode) {
-    let frame = CloseFrame { code: code.number(), reason: Utf8Bytes::default() };
+async fn say_goodbye(mut socket: Socket, code: CloseCode) {
+    let frame = CloseFrame { code: code.number().into(), reason: Utf8Bytes::default() };
     let goodbye = async {
         socket.send(Message::Close(Some(frame))).await?;
         while let Some(Ok(_)) = socket.next().await {}
-        Ok::<_, axum::Error>(())
+        Ok::<_, tungstenite::Error>(())
     };
     if !matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(()))) {
         tracing::trace!("left without a goodbye");
