@@ -34,21 +34,28 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// How long this login must still wait here; `None` = go ahead.
-    pub fn wait(&self, address: IpAddr, login: &str, now: u64) -> Option<Duration> {
-        let login = self.by_login.get(&key(address, login)).map(|failures| login_wait(*failures));
-        let login = login.map(|(latest, wait)| left(latest, wait, now));
-        let crowd = self.by_address.get(&address).filter(|failures| failures.count >= ADDRESS_PER_MINUTE);
-        let crowd = crowd.map(|failures| left(failures.latest, MINUTE, now));
-        login.max(crowd).filter(|wait| !wait.is_zero())
+    /// Counts an attempt on a login before its password is checked, so that a thousand guesses at once are not all the
+    /// first; the time to wait instead, if it may not be made now.
+    pub fn begin(&self, address: IpAddr, login: &str, now: u64) -> Result<(), Duration> {
+        self.sweep(now);
+        let mut entry =
+            self.by_login.entry(key(address, login)).or_insert(Failures { count: 0, latest: now });
+        let (latest, wait) = login_wait(*entry);
+        let wait = left(latest, wait, now).max(self.crowd_wait(address, now));
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        *entry = Failures { count: entry.count.saturating_add(1), latest: now };
+        Ok(())
     }
 
-    pub fn failed(&self, address: IpAddr, login: &str, now: u64) {
-        self.sweep(now);
-        let mut login =
-            self.by_login.entry(key(address, login)).or_insert(Failures { count: 0, latest: now });
-        *login = Failures { count: login.count.saturating_add(1), latest: now };
-        drop(login);
+    fn crowd_wait(&self, address: IpAddr, now: u64) -> Duration {
+        let crowd = self.by_address.get(&address).filter(|failures| failures.count >= ADDRESS_PER_MINUTE);
+        crowd.map_or(Duration::ZERO, |failures| left(failures.latest, MINUTE, now))
+    }
+
+    /// The attempt that was begun has failed.
+    pub fn failed(&self, address: IpAddr, now: u64) {
         let mut crowd = self.by_address.entry(address).or_insert(Failures { count: 0, latest: now });
         // `latest` is the start of the minute that is counted.
         if left(crowd.latest, MINUTE, now).is_zero() {
@@ -97,49 +104,67 @@ mod tests {
         IpAddr::from([10, 0, 0, n])
     }
 
+    /// A wrong password, if it may be tried.
+    fn guess(attempts: &Attempts, address: IpAddr, login: &str, now: u64) -> Result<(), Duration> {
+        attempts.begin(address, login, now)?;
+        attempts.failed(address, now);
+        Ok(())
+    }
+
     #[test]
     fn guessing_one_login_takes_longer_and_longer() {
         let attempts = Attempts::default();
         let mut now = 0;
         for _ in 0..FREE {
-            assert_eq!(attempts.wait(address(1), "salma", now), None);
-            attempts.failed(address(1), "salma", now);
+            assert_eq!(guess(&attempts, address(1), "salma", now), Ok(()));
         }
         let mut waits = Vec::new();
         for _ in 0..8 {
-            attempts.failed(address(1), "salma", now);
-            let wait = attempts.wait(address(1), "salma", now).expect("must wait");
+            assert_eq!(guess(&attempts, address(1), "salma", now), Ok(()));
+            let wait = guess(&attempts, address(1), "salma", now).expect_err("must wait");
             waits.push(wait.as_secs());
             now += wait.as_millis() as u64;
-            assert_eq!(attempts.wait(address(1), "salma", now), None);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn guesses_at_the_same_moment_count_before_they_are_checked() {
+        let attempts = Attempts::default();
+        let begun = (0..1_000).filter(|_| attempts.begin(address(1), "salma", 0).is_ok()).count();
+        assert_eq!(begun, FREE as usize + 1);
     }
 
     #[test]
     fn one_pupil_locks_out_neither_the_class_nor_the_same_login_elsewhere() {
         let attempts = Attempts::default();
         for _ in 0..20 {
-            attempts.failed(address(1), "salma", 0);
+            let _ = guess(&attempts, address(1), "salma", 0);
         }
-        assert!(attempts.wait(address(1), "salma", 0).is_some());
-        assert_eq!(attempts.wait(address(1), "omar", 0), None);
-        assert_eq!(attempts.wait(address(2), "salma", 0), None);
+        assert!(attempts.begin(address(1), "salma", 0).is_err());
+        assert_eq!(attempts.begin(address(1), "omar", 0), Ok(()));
+        assert_eq!(attempts.begin(address(2), "salma", 0), Ok(()));
         attempts.succeeded(address(1), "salma");
-        assert_eq!(attempts.wait(address(1), "salma", 0), None);
+        assert_eq!(attempts.begin(address(1), "salma", 0), Ok(()));
+    }
+
+    #[test]
+    fn a_school_that_signs_in_at_once_behind_one_address_does_not_wait() {
+        let attempts = Attempts::default();
+        for n in 0..2_000 {
+            assert_eq!(attempts.begin(address(1), &format!("s{n}"), 0), Ok(()));
+        }
     }
 
     #[test]
     fn a_flood_over_many_logins_slows_its_address_for_a_minute() {
         let attempts = Attempts::default();
         for n in 0..ADDRESS_PER_MINUTE {
-            assert_eq!(attempts.wait(address(1), &format!("s{n}"), 0), None);
-            attempts.failed(address(1), &format!("s{n}"), 0);
+            assert_eq!(guess(&attempts, address(1), &format!("s{n}"), 0), Ok(()));
         }
-        assert!(attempts.wait(address(1), "somebody new", 0).is_some());
-        assert_eq!(attempts.wait(address(2), "somebody new", 0), None);
-        assert_eq!(attempts.wait(address(1), "somebody new", 60_000), None);
-        attempts.failed(address(1), "s", 60_000);
-        assert_eq!(attempts.wait(address(1), "somebody new", 60_001), None);
+        assert!(attempts.begin(address(1), "somebody new", 0).is_err());
+        assert_eq!(attempts.begin(address(2), "somebody new", 0), Ok(()));
+        assert_eq!(guess(&attempts, address(1), "somebody new", 60_000), Ok(()));
+        assert_eq!(attempts.begin(address(1), "somebody new", 60_001), Ok(()));
     }
 }

@@ -65,14 +65,13 @@ impl School {
     ) -> Result<SignedIn, SignInRefusal> {
         // Printed slips are copied by hand: case and space do not matter.
         let login = login.trim().to_lowercase();
-        if let Some(wait) = self.attempts.wait(address, &login, self.now()) {
-            return Err(SignInRefusal::TooManyAttempts { wait });
-        }
+        let tried = self.attempts.begin(address, &login, self.now());
+        tried.map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
         let account = self.store.account_by_login(&login).await.map_err(Broken::from)?;
         let hash = account.as_ref().map(|account| account.password.as_str());
         let fits = self.passwords.fits(password, hash).await.map_err(Broken::from)?;
         let Some(account) = account.filter(|_| fits) else {
-            self.attempts.failed(address, &login, self.now());
+            self.attempts.failed(address, self.now());
             return Err(SignInRefusal::WrongCredentials);
         };
         if account.disabled {
