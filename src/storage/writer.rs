@@ -18,6 +18,8 @@ const QUEUE: usize = 1_024;
 const TOGETHER: usize = 128;
 /// Statements of up to this many rows are kept prepared.
 const KEPT_PREPARED: usize = 16;
+/// So much quiet after an erasure, and the write-ahead log is emptied.
+const LULL: Duration = Duration::from_millis(200);
 /// A writer that is stuck is told after this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -59,7 +61,9 @@ impl Writer {
 
 async fn write_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(TOGETHER);
-    while jobs.recv_many(&mut group, TOGETHER).await > 0 {
+    let mut erased = false;
+    while next_group(&pool, &mut jobs, &mut group, &mut erased).await > 0 {
+        erased |= group.iter().any(|job: &Job| !job.batch.erase.is_empty());
         let outcomes = match tokio::time::timeout(PATIENCE, write_group(&pool, &group)).await {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(error)) => all(&group, &error),
@@ -68,6 +72,35 @@ async fn write_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
         for (job, outcome) in group.drain(..).zip(outcomes) {
             // A room that closed meanwhile does not wait for the answer.
             let _ = job.reply.send(outcome);
+        }
+    }
+}
+
+/// Waits for jobs; when none came for a moment after an erasure, empties the write-ahead log: it still has the text.
+async fn next_group(
+    pool: &AnyPool,
+    jobs: &mut mpsc::Receiver<Job>,
+    group: &mut Vec<Job>,
+    erased: &mut bool,
+) -> usize {
+    while *erased {
+        match tokio::time::timeout(LULL, jobs.recv_many(group, TOGETHER)).await {
+            Ok(count) => return count,
+            Err(_) => *erased = !is_emptied(pool).await,
+        }
+    }
+    jobs.recv_many(group, TOGETHER).await
+}
+
+/// Moves the write-ahead log into the database and truncates it; false while somebody reads from it.
+async fn is_emptied(pool: &AnyPool) -> bool {
+    let answer = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await;
+    // First column: 1 when it was kept from finishing.
+    match answer.and_then(|row| row.try_get::<i64, _>(0)) {
+        Ok(kept) => kept == 0,
+        Err(error) => {
+            tracing::warn!(%error, "the write-ahead log could not be emptied");
+            false
         }
     }
 }
