@@ -24,7 +24,7 @@ use crate::{
     cluster::{MemoryBus, SystemClock},
     config::{
         Config, Limits, Media, Storage,
-        cli::{Demo, Serve},
+        cli::{Demo, Serve, User, UserAction},
     },
     http::{
         AppState, Origins, Site, assets::Assets, connections::Connections, health::Draining,
@@ -64,6 +64,38 @@ pub async fn demo(options: Demo) -> anyhow::Result<()> {
     print_demo(&running);
     until_signal().await?;
     running.stop().await;
+    Ok(())
+}
+
+/// `qism user`: changes an account; a running server notices by itself.
+pub async fn user(options: User) -> anyhow::Result<()> {
+    let storage = match (&options.config, &options.data) {
+        (Some(path), _) => Config::load(path)?.storage,
+        (None, Some(folder)) => Storage::in_folder(folder),
+        (None, None) => Config::defaults().storage,
+    };
+    let told = || format!("storage {}", storage.shown());
+    let store = Store::open_beside(&storage.url).await.with_context(told)?;
+    let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
+    match options.action {
+        UserAction::Disable { login } => {
+            school.disable(&login).await?;
+            println!("{login} is disabled");
+        }
+        UserAction::Enable { login } => {
+            school.enable(&login).await?;
+            println!("{login} is enabled");
+        }
+        UserAction::Password { login } => {
+            let password = school.replace_password(&login).await?;
+            println!("new password of {login}: {}", password.reveal());
+        }
+        UserAction::Move { login, class } => {
+            school.move_to_class(&login, &class).await?;
+            println!("{login} is in {class}");
+        }
+    }
+    store.close().await;
     Ok(())
 }
 
@@ -114,6 +146,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
+    keeping: JoinHandle<()>,
     hub: Arc<Hub>,
     sfu: Arc<Sfu>,
     store: Store,
@@ -154,6 +187,7 @@ impl Running {
             media: sfu.clone(),
         };
         let hub = Hub::start(HubConfig::new(incarnation), ports, media_events);
+        let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
         let state = state(&config, school, hub.clone());
         let (stop, stopped) = watch::channel(false);
         let Limits { connections, connections_per_address, .. } = config.limits;
@@ -168,7 +202,7 @@ impl Running {
         ));
         tracing::info!(%address, %incarnation, storage = config.storage.shown(), "serving");
         let (secure, watching) = (certificate.is_some(), certificate.as_ref().map(Certificate::watch));
-        Ok(Self { address, secure, connections, draining, stop, serving, watching, hub, sfu, store })
+        Ok(Self { address, secure, connections, draining, stop, serving, watching, keeping, hub, sfu, store })
     }
 
     /// The bound address, with the real port.
@@ -204,6 +238,7 @@ impl Running {
         if tokio::time::timeout(DRAIN_LESSONS, self.hub.shutdown()).await.is_err() {
             tracing::warn!("lessons did not end in time");
         }
+        self.keeping.abort();
         self.stop.send_replace(true);
         if self.serving.await.is_err() {
             tracing::error!("the listener panicked");
@@ -219,6 +254,16 @@ impl Running {
         self.store.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// What a server does for its school by itself, until it is aborted.
+async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: bool) {
+    let prolonging = async {
+        if demo {
+            school.prolong_demo().await;
+        }
+    };
+    tokio::join!(school.watch_withdrawals(&hub), prolonging);
 }
 
 fn sfu_config(media: &Media) -> SfuConfig {

@@ -34,6 +34,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let is_well = block_on(async { Ok(probe::run(options).await?) })?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::User(options) => block_on(app::user(options))?,
         Command::CheckConfig(options) => {
             Config::load(&options.config)?;
             println!("{} can be used", options.config.display());

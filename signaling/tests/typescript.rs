@@ -24,30 +24,12 @@ fn generated() -> String {
         LeftReason, PauseReason, EndReason, Event, Logged,
         ErrorCode, CloseCode, Pull, ClientFrame, Welcome, ServerFrame,
     );
-    let closes = ALL_CLOSE_CODES.map(|code| format!("  {}: {},\n", code.number(), name_of(code))).concat();
+    let closes = CloseCode::ALL.map(|code| format!("  {}: {},\n", code.number(), name_of(code))).concat();
     format!(
         "{HEADER}\nexport const VERSION = {VERSION};\n\n/** What each WebSocket close code means. */\n\
          export const CLOSE_CODES: Record<number, CloseCode> = {{\n{closes}}};\n\n{body}"
     )
 }
-
-const ALL_CLOSE_CODES: [CloseCode; 15] = [
-    CloseCode::Malformed,
-    CloseCode::Ticket,
-    CloseCode::NotAdmitted,
-    CloseCode::Removed,
-    CloseCode::KeptOut,
-    CloseCode::Locked,
-    CloseCode::Replaced,
-    CloseCode::Ended,
-    CloseCode::Left,
-    CloseCode::Version,
-    CloseCode::SlowReader,
-    CloseCode::Flood,
-    CloseCode::Draining,
-    CloseCode::Unavailable,
-    CloseCode::Idle,
-];
 
 fn name_of(code: CloseCode) -> String {
     serde_json::to_string(&code).expect("a unit variant serializes")

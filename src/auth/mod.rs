@@ -9,5 +9,5 @@ mod token;
 
 pub use attempts::Attempts;
 pub use password::{PasswordError, Passwords, hash_now};
-pub use tickets::{TicketError, Tickets};
+pub use tickets::{TicketError, Tickets, Verified};
 pub use token::Token;

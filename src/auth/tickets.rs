@@ -39,6 +39,13 @@ struct Claims {
     expires_at: u64,
 }
 
+/// A ticket of ours that is still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub entry: Entry,
+    pub expires_at: u64,
+}
+
 impl Tickets {
     pub fn random() -> Self {
         Self { key: rand::random() }
@@ -61,7 +68,7 @@ impl Tickets {
     }
 
     /// The entry that a ticket stands for.
-    pub fn verify(&self, ticket: &str, now: u64) -> Result<Entry, TicketError> {
+    pub fn verify(&self, ticket: &str, now: u64) -> Result<Verified, TicketError> {
         let (body, signature) = ticket.split_once('.').ok_or(TicketError::Foreign)?;
         let (body, signature) = unhex(body).zip(unhex(signature)).ok_or(TicketError::Foreign)?;
         if signature.len() != SIGNATURE_BYTES {
@@ -72,14 +79,15 @@ impl Tickets {
         if claims.expires_at <= now {
             return Err(TicketError::Expired);
         }
-        Ok(Entry {
+        let entry = Entry {
             user: claims.user,
             role: claims.role,
             visit: claims.visit,
             lesson: claims.lesson,
             session: claims.session,
             ticket: claims.id,
-        })
+        };
+        Ok(Verified { entry, expires_at: claims.expires_at })
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -117,7 +125,7 @@ mod tests {
     fn a_ticket_says_what_was_put_into_it_for_thirty_seconds() {
         let (tickets, entry) = (Tickets::random(), entry());
         let ticket = tickets.issue(entry, 1_000);
-        let back = tickets.verify(&ticket, 30_999).expect("valid");
+        let back = tickets.verify(&ticket, 30_999).expect("valid").entry;
         assert_eq!(Entry { ticket: entry.ticket, ..back }, entry);
         assert_ne!(back.ticket, entry.ticket, "each has an id of its own");
         assert_eq!(tickets.verify(&ticket, 31_000), Err(TicketError::Expired));

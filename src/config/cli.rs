@@ -26,6 +26,8 @@ pub enum Command {
     Serve(Serve),
     /// Serve a demonstration school whose lessons are now, and print its sign-ins.
     Demo(Demo),
+    /// Disable or enable an account, replace its password, move a student: also while the server runs.
+    User(User),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
     /// Join a lesson of a running server as a real peer; tell what arrives and how fast. Exit code 1: something does not.
@@ -59,6 +61,31 @@ pub struct Demo {
     /// Serve the browser app from this folder instead of the one inside the program.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct User {
+    #[command(subcommand)]
+    pub action: UserAction,
+    /// Configuration of the server; without it the defaults hold.
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "data")]
+    pub config: Option<PathBuf>,
+    /// Folder of a demonstration school.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+}
+
+/// What happens to an account.
+#[derive(Debug, Subcommand)]
+pub enum UserAction {
+    /// Sign out everywhere, put out of open lessons, let in nowhere.
+    Disable { login: String },
+    /// Let sign in again.
+    Enable { login: String },
+    /// Make a new password, print it once, sign out everywhere.
+    Password { login: String },
+    /// Put a student into another class.
+    Move { login: String, class: String },
 }
 
 #[derive(Debug, Args)]

@@ -59,24 +59,6 @@ pub enum ProbeError {
 
 /// The name of a close code of ours, in brackets.
 fn close_name(number: u16) -> String {
-    use CloseCode::*;
-    let all = [
-        Malformed,
-        Ticket,
-        NotAdmitted,
-        Removed,
-        KeptOut,
-        Locked,
-        Replaced,
-        Ended,
-        Left,
-        Version,
-        SlowReader,
-        Flood,
-        Draining,
-        Unavailable,
-        Idle,
-    ];
-    let known = all.iter().find(|code| code.number() == number);
+    let known = CloseCode::ALL.into_iter().find(|code| code.number() == number);
     known.map(|code| format!(" ({code:?})")).unwrap_or_default()
 }

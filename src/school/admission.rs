@@ -30,6 +30,16 @@ pub enum EntryRefusal {
     Broken(#[from] Broken),
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum TicketRefusal {
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    #[error("a right was taken back since the ticket was issued")]
+    Withdrawn,
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
 /// What somebody is in a lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Admission {
@@ -66,9 +76,13 @@ impl School {
         Ok(self.tickets.issue(entry, now))
     }
 
-    /// The entry behind a ticket.
-    pub fn verify_ticket(&self, ticket: &str) -> Result<Entry, TicketError> {
-        self.tickets.verify(ticket, self.now())
+    /// The entry behind a ticket, unless a right of its holder was taken back since it was issued.
+    pub async fn verify_ticket(&self, ticket: &str) -> Result<Entry, TicketRefusal> {
+        let verified = self.tickets.verify(ticket, self.now())?;
+        if self.is_void(verified.entry.user, verified.expires_at).await? {
+            return Err(TicketRefusal::Withdrawn);
+        }
+        Ok(verified.entry)
     }
 
     async fn admission(&self, account: &Account, lesson: &LessonRecord) -> Result<Option<Admission>, Broken> {

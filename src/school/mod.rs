@@ -1,7 +1,8 @@
-//! Use cases of the school: signing in, today's lessons, admission to a lesson, reports, the demonstration school.
+//! Use cases of the school: signing in, accounts, today's lessons, admission to a lesson, reports, the demonstration.
 //!
 //! Not here: HTTP, SQL, what happens inside a lesson.
 
+mod accounts;
 mod admission;
 pub mod demo;
 mod reports;
@@ -11,6 +12,7 @@ mod today;
 use std::sync::Arc;
 
 use qism_signaling::hub::ports::Clock;
+use tokio::sync::Mutex;
 
 use crate::{
     auth::{Attempts, PasswordError, Passwords, Tickets},
@@ -18,7 +20,8 @@ use crate::{
 };
 
 pub use crate::storage::{Account, SchoolRole};
-pub use admission::EntryRefusal;
+pub use accounts::AccountError;
+pub use admission::{EntryRefusal, TicketRefusal};
 pub use reports::{ReportKind, ReportView};
 pub use sign_in::{Me, SignInRefusal, SignedIn};
 pub use today::{LessonRow, Roster, StartRefusal, Today};
@@ -33,6 +36,8 @@ pub struct School {
     passwords: Passwords,
     attempts: Attempts,
     tickets: Tickets,
+    /// Two taps on *start now* make one lesson.
+    starting: Mutex<()>,
 }
 
 /// Something broke that is nobody's fault who asks; logged where it is turned into an answer.
@@ -52,6 +57,7 @@ impl School {
             passwords: Passwords::new()?,
             attempts: Attempts::default(),
             tickets: Tickets::random(),
+            starting: Mutex::new(()),
         })
     }
 

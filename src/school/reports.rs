@@ -51,14 +51,35 @@ impl School {
             vec![Person { user: teacher.teacher, role: Role::Teacher, name: teacher.teacher_name.clone() }];
         let students = self.store.students(report.lesson.group).await?;
         people.extend(students.into_iter().map(|(user, name)| Person { user, role: Role::Student, name }));
-        if let Some(by) = by(&report.cause.event)
-            && !people.iter().any(|person| person.user == by)
-            && let Some(account) = self.store.account_by_id(by).await?
-        {
-            people.push(Person { user: by, role: Role::Director, name: account.name });
+        // Visitors, and students who have changed class since.
+        for user in named(&report.cause.event) {
+            if !people.iter().any(|person| person.user == user)
+                && let Some(account) = self.store.account_by_id(user).await?
+            {
+                people.push(Person { user, role: role(&account), name: account.name });
+            }
         }
         Ok(people)
     }
+}
+
+fn named(event: &Event) -> Vec<UserId> {
+    let about = match event {
+        Event::Removed { user, .. } => Some(*user),
+        _ => None,
+    };
+    by(event).into_iter().chain(about).collect()
+}
+
+/// What an account is to somebody who reads a report.
+fn role(account: &Account) -> Role {
+    let roles = [
+        (SchoolRole::Director, Role::Director),
+        (SchoolRole::Supervisor, Role::Supervisor),
+        (SchoolRole::Inspector, Role::Inspector),
+        (SchoolRole::Teacher, Role::Teacher),
+    ];
+    roles.into_iter().find(|(held, _)| account.is(*held)).map_or(Role::Student, |(_, role)| role)
 }
 
 fn by(event: &Event) -> Option<UserId> {

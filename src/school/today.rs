@@ -112,6 +112,7 @@ impl School {
             .iter()
             .find(|known| subject.is_none_or(|subject| known.subject == subject))
             .ok_or(StartRefusal::NotTaught)?;
+        let _alone = self.starting.lock().await;
         if let Some(lesson) = self.on_now(account, group, &subject.name).await? {
             return Ok(lesson);
         }

@@ -12,6 +12,7 @@ mod row;
 mod schema;
 mod seed;
 mod timetable;
+mod withdrawals;
 mod writer;
 
 use std::sync::Arc;
@@ -19,11 +20,12 @@ use std::sync::Arc;
 use qism_signaling::hub::ports::Journal;
 
 use journal::SqlJournal;
-use open::{Part, Pools};
+use open::{Part, Pools, Use};
 
 pub use records::{Account, LessonRecord, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup};
 pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
 pub use timetable::Span;
+pub use withdrawals::Withdrawal;
 
 /// The open stores of one server.
 #[derive(Clone)]
@@ -50,6 +52,10 @@ pub enum StorageError {
         "{part} was written by a newer version (schema {found}, this one knows {known})\n  use that version again"
     )]
     Newer { part: &'static str, found: i64, known: i64 },
+    #[error(
+        "{part} was written by an older version (schema {found}, this one knows {known})\n  start the server once with this version: it upgrades"
+    )]
+    Older { part: &'static str, found: i64, known: i64 },
     #[error("the store does not answer: {0}")]
     Sql(#[from] sqlx::Error),
     /// Something in it that we would never write.
@@ -60,13 +66,29 @@ pub enum StorageError {
 impl Store {
     /// Opens `sqlite://PATH`, `sqlite::memory:` or `postgres://…`, making or upgrading tables.
     pub async fn open(url: &str) -> Result<Self, StorageError> {
-        sqlx::any::install_default_drivers();
-        let school = Pools::open(url, Part::School).await?;
-        let log = Pools::open(url, Part::Log).await?;
+        let (school, log) = Self::parts(url, Use::Server).await?;
         schema::upgrade(&school, Part::School).await?;
         schema::upgrade(&log, Part::Log).await?;
+        Ok(Self::of(school, log))
+    }
+
+    /// For a short command: also while a server uses the store, which must exist in this program's version.
+    pub async fn open_beside(url: &str) -> Result<Self, StorageError> {
+        let (school, log) = Self::parts(url, Use::Command).await?;
+        schema::expect_current(&school, Part::School).await?;
+        schema::expect_current(&log, Part::Log).await?;
+        Ok(Self::of(school, log))
+    }
+
+    async fn parts(url: &str, purpose: Use) -> Result<(Pools, Pools), StorageError> {
+        sqlx::any::install_default_drivers();
+        let school = Pools::open(url, Part::School, purpose).await?;
+        Ok((school, Pools::open(url, Part::Log, purpose).await?))
+    }
+
+    fn of(school: Pools, log: Pools) -> Self {
         let journal = Arc::new(SqlJournal::start(log.clone()));
-        Ok(Self { school, log, journal })
+        Self { school, log, journal }
     }
 
     /// The log of every lesson.

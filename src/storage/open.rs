@@ -48,8 +48,17 @@ pub struct Pools {
     _lock: Option<Arc<File>>,
 }
 
+/// Who else may have the files open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A server: no other one.
+    Server,
+    /// A short command that changes the school beside a server; makes nothing.
+    Command,
+}
+
 impl Pools {
-    pub async fn open(url: &str, part: Part) -> Result<Self, StorageError> {
+    pub async fn open(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
         if !url.starts_with("sqlite:") {
             let pool = pool(POSTGRES_CONNECTIONS, false).connect(url).await?;
             return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
@@ -60,13 +69,16 @@ impl Pools {
             return Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None });
         }
         let path = file(url, part);
-        let lock = lock(&path)?;
-        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let (lock, mode) = match purpose {
+            Use::Server => (Some(Arc::new(lock(&path)?)), "rwc"),
+            Use::Command => (None, "rw"),
+        };
+        let url = format!("sqlite://{}?mode={mode}", path.display());
         let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
         try_once(&url).await.map_err(told)?;
         let write = pool(1, true).connect(&url).await?;
         let read = pool(READERS, true).connect(&url).await?;
-        Ok(Self { read, write, sqlite: true, _lock: Some(Arc::new(lock)) })
+        Ok(Self { read, write, sqlite: true, _lock: lock })
     }
 
     pub async fn close(&self) {

@@ -1,5 +1,7 @@
 //! Making and upgrading tables. Steps are numbered, applied once each, never edited after a release.
 
+use std::cmp::Ordering;
+
 use sqlx::{Any, Row as _, Transaction};
 
 use super::{
@@ -7,7 +9,8 @@ use super::{
     open::{Part, Pools},
 };
 
-const SCHOOL: &[&str] = &[include_str!("migrations/school/001_school.sql")];
+const SCHOOL: &[&str] =
+    &[include_str!("migrations/school/001_school.sql"), include_str!("migrations/school/002_withdrawal.sql")];
 const LOG: &[&str] = &[include_str!("migrations/log/001_log.sql")];
 
 const TABLE: &str =
@@ -15,10 +18,7 @@ const TABLE: &str =
 
 /// Brings one part up to this program's version; refuses one from the future.
 pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
-    let (key, steps) = match part {
-        Part::School => ("school", SCHOOL),
-        Part::Log => ("log", LOG),
-    };
+    let (key, steps) = steps(part);
     let mut transaction = pools.write.begin().await?;
     sqlx::query(TABLE).execute(&mut *transaction).await?;
     let found = found(&mut transaction, key).await?;
@@ -36,6 +36,25 @@ pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)
+}
+
+/// Changes nothing: somebody else may be using the store.
+pub async fn expect_current(pools: &Pools, part: Part) -> Result<(), StorageError> {
+    let (key, steps) = steps(part);
+    let mut transaction = pools.read.begin().await?;
+    let (found, known) = (found(&mut transaction, key).await?, steps.len() as i64);
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(StorageError::Older { part: part.name(), found, known }),
+        Ordering::Greater => Err(StorageError::Newer { part: part.name(), found, known }),
+    }
+}
+
+fn steps(part: Part) -> (&'static str, &'static [&'static str]) {
+    match part {
+        Part::School => ("school", SCHOOL),
+        Part::Log => ("log", LOG),
+    }
 }
 
 async fn found(transaction: &mut Transaction<'_, Any>, key: &str) -> Result<i64, sqlx::Error> {

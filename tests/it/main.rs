@@ -1,5 +1,6 @@
 //! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
+mod accounts;
 mod config_cli;
 mod journal;
 mod lesson;

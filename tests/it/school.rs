@@ -103,6 +103,10 @@ async fn a_teacher_starts_a_lesson_now_and_twice_is_the_same() {
     };
     let lesson = start().await;
     assert_eq!(start().await, lesson);
+    let other = teacher.json("/api/lessons").await["groups"][2]["group"].clone();
+    let tap = async || teacher.post("/api/lessons", &json!({ "group": other })).await.json::<Value>().await;
+    let (first, second) = tokio::join!(tap(), tap());
+    assert_eq!(first.expect("JSON"), second.expect("JSON"), "two taps at once");
     let student = server.sign_in("student31").await;
     assert_eq!(ticket(&student, lesson.parse().expect("an id")).await.status(), 200);
     let elsewhere = teacher.post("/api/lessons", &json!({ "group": Uuid::now_v7() })).await;

@@ -124,6 +124,7 @@ describe('coming back', () => {
   test.each([
     [4404, 'removed'],
     [4405, 'kept_out'],
+    [4407, 'withdrawn'],
     [4406, 'locked'],
     [4409, 'replaced'],
     [4410, 'ended'],

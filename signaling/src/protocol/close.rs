@@ -20,6 +20,8 @@ pub enum CloseCode {
     KeptOut,
     /// 4406: the lesson is locked.
     Locked,
+    /// 4407: the school took the right to be here back (account, class or password). Show the home page again.
+    Withdrawn,
     /// 4409: the same person entered from another place.
     Replaced,
     /// 4410: the lesson is over.
@@ -41,6 +43,25 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    pub const ALL: [Self; 16] = [
+        Self::Malformed,
+        Self::Ticket,
+        Self::NotAdmitted,
+        Self::Removed,
+        Self::KeptOut,
+        Self::Locked,
+        Self::Withdrawn,
+        Self::Replaced,
+        Self::Ended,
+        Self::Left,
+        Self::Version,
+        Self::SlowReader,
+        Self::Flood,
+        Self::Draining,
+        Self::Unavailable,
+        Self::Idle,
+    ];
+
     /// The number in the WebSocket close frame (RFC 6455 section 7.4.2: 4000–4999 are private).
     pub fn number(self) -> u16 {
         match self {
@@ -50,6 +71,7 @@ impl CloseCode {
             Self::Removed => 4404,
             Self::KeptOut => 4405,
             Self::Locked => 4406,
+            Self::Withdrawn => 4407,
             Self::Replaced => 4409,
             Self::Ended => 4410,
             Self::Left => 4411,

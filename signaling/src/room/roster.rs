@@ -226,12 +226,12 @@ impl Room {
         Ok(())
     }
 
-    /// The school withdrew the right to be here: out, and not in again.
+    /// The school withdrew the right to be here: out. Whether the person may come in again, the school says at the door.
     pub fn decide_put_out(&self, user: UserId) -> Vec<Event> {
         match self.roster.member(user) {
             Some(m) if m.presence != Presence::Gone => {
                 let (reason, note) = (RemovalReason::Withdrawn, None);
-                vec![Event::Removed { user, by: user, reason, note, keep_out: true }]
+                vec![Event::Removed { user, by: user, reason, note, keep_out: false }]
             }
             _ => Vec::new(),
         }

@@ -61,8 +61,8 @@ async fn a_right_withdrawn_by_the_school_takes_effect_at_once() {
     let class = Class::of(1);
     let (_teacher, mut students) = class.full().await;
     class.hub.withdraw(class.students[0], None).await;
-    assert_eq!(students[0].closed().await, CloseCode::KeptOut);
-    assert_eq!(class.try_enter(class.students[0], 9, None).await.err(), Some(CloseCode::KeptOut));
+    assert_eq!(students[0].closed().await, CloseCode::Withdrawn);
+    class.enter(class.students[0]).await;
 }
 
 #[tokio::test(start_paused = true)]

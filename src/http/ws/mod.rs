@@ -33,6 +33,7 @@ use tokio_tungstenite::{
 };
 
 use super::{AppState, connections::Permit, headers::bad_origin};
+use crate::school::TicketRefusal;
 use texts::Texts;
 
 /// The default of 128 KiB would be the cost of an idle socket. Most messages are shorter than this.
@@ -128,9 +129,19 @@ async fn enter(socket: &mut Socket, state: &AppState) -> Result<Line, End> {
     if version != protocol::VERSION {
         return Err(CloseCode::Version.into());
     }
-    let entry = state.school.verify_ticket(&ticket).map_err(|_| CloseCode::Ticket)?;
+    let entry = state.school.verify_ticket(&ticket).await.map_err(refused)?;
     let (attached, outbox) = state.hub.attach(entry, position).await?;
     Ok(Line { attached, outbox, stall: state.write_stall })
+}
+
+fn refused(refusal: TicketRefusal) -> CloseCode {
+    match refusal {
+        TicketRefusal::Ticket(_) | TicketRefusal::Withdrawn => CloseCode::Ticket,
+        TicketRefusal::Broken(error) => {
+            tracing::error!(%error, "a ticket could not be checked");
+            CloseCode::Unavailable
+        }
+    }
 }
 
 /// The next text. Anything else but pings makes no sense here.

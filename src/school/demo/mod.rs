@@ -1,15 +1,16 @@
-//! The demonstration school: a collège with a director, four teachers and three classes of thirty, whose lessons are
+//! The demonstration school: a collège with a director, a supervisor, four teachers and three classes of thirty, whose lessons are
 //! now. Made once per data folder; lessons are added whenever the old ones are over.
 
 mod names;
+mod timetable;
 
-use qism_signaling::protocol::{LessonId, Name, UserId, snapshot::Localized};
+use qism_signaling::protocol::{Name, UserId, snapshot::Localized};
 use uuid::Uuid;
 
 use super::{Broken, School, SchoolRole};
 use crate::{
     auth::hash_now,
-    storage::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Span, Teaching},
+    storage::{NewGroup, NewPerson, NewSchool, NewSubject, Teaching},
 };
 
 /// Everybody's password in the demonstration.
@@ -21,13 +22,6 @@ const CLASSES: [&str; 3] = ["1APIC-1", "2APIC-1", "3APIC-2"];
 pub const STUDENTS_PER_CLASS: usize = 30;
 const TEACHERS: usize = 4;
 
-const MINUTE: u64 = 60_000;
-/// The lesson of now began this long ago and lasts this long.
-const BEGAN: u64 = 5 * MINUTE;
-const LASTS: u64 = 120 * MINUTE;
-/// With less than this left, the next lesson of now is made.
-const WORTHWHILE: u64 = 15 * MINUTE;
-
 /// Logins to print, with what each of them is.
 #[derive(Clone, Copy, Debug)]
 pub struct SignIn {
@@ -36,7 +30,7 @@ pub struct SignIn {
 }
 
 /// One of each kind; more are numbered alike.
-pub const SIGN_INS: [SignIn; 6] = [
+pub const SIGN_INS: [SignIn; 7] = [
     SignIn {
         login: "teacher1",
         who: "teacher, mathematics, lesson with 1APIC-1 now (also teacher2, teacher3)",
@@ -46,6 +40,7 @@ pub const SIGN_INS: [SignIn; 6] = [
     SignIn { login: "student31", who: "student of 2APIC-1 (student31 to student60)" },
     SignIn { login: "student61", who: "student of 3APIC-2 (student61 to student90)" },
     SignIn { login: "director", who: "director" },
+    SignIn { login: "supervisor", who: "supervisor" },
 ];
 
 impl School {
@@ -54,31 +49,7 @@ impl School {
         if self.store.school_by_code(CODE).await?.is_none() {
             self.store.add_school(&demo_school(students_per_class)?).await?;
         }
-        let subjects = subjects();
-        let planned = CLASSES.iter().zip(&subjects).enumerate();
-        for (index, (class, subject)) in planned {
-            self.keep_on_now(index, group_id(class), subject.id).await?;
-        }
-        Ok(())
-    }
-
-    /// Teacher `index` has a lesson with that class now, and another one after it.
-    async fn keep_on_now(&self, index: usize, group: Uuid, subject: Uuid) -> Result<(), Broken> {
-        let (now, teacher) = (self.now(), person_id(&teacher_login(index)));
-        let soon = Span { from: now + WORTHWHILE, to: now + WORTHWHILE + 1 };
-        let planned = self.store.lessons_of_teacher(teacher, soon).await?;
-        let ids: Vec<LessonId> = planned.iter().filter(|l| l.starts_at <= now).map(|l| l.lesson).collect();
-        if self.store.ended(&ids).await?.len() < ids.len() {
-            return Ok(());
-        }
-        let starts_at = (now - BEGAN) / (5 * MINUTE) * (5 * MINUTE);
-        for starts_at in [starts_at, starts_at + LASTS + 10 * MINUTE] {
-            let lesson = LessonId(Uuid::now_v7());
-            let ends_at = starts_at + LASTS;
-            let new = NewLesson { lesson, school: id(CODE), group, subject, teacher, starts_at, ends_at };
-            self.store.add_lesson(&new).await?;
-        }
-        Ok(())
+        self.begin_demo_lessons().await
     }
 }
 
@@ -117,7 +88,11 @@ fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
         role,
     };
     let director = names::both(("فاطمة الزهراء", "Fatima Zahra"), ("المرنيسي", "El Mernissi"));
-    let mut people = vec![person("director".into(), director, SchoolRole::Director)];
+    let supervisor = names::both(("عبد الرحيم", "Abderrahim"), ("الحلوي", "El Haloui"));
+    let mut people = vec![
+        person("director".into(), director, SchoolRole::Director),
+        person("supervisor".into(), supervisor, SchoolRole::Supervisor),
+    ];
     people.extend(
         teachers()
             .into_iter()

@@ -11,6 +11,7 @@ export const CLOSE_CODES: Record<number, CloseCode> = {
   4404: "removed",
   4405: "kept_out",
   4406: "locked",
+  4407: "withdrawn",
   4409: "replaced",
   4410: "ended",
   4411: "left",
@@ -117,7 +118,7 @@ sender: UserId | null,
  */
 command: CommandId, event: Event, };
 export type ErrorCode = "malformed" | "invalid" | "not_allowed" | "needs_floor" | "needs_camera_grant" | "no_such_participant" | "no_such_line" | "chat_closed" | "slow_mode" | "paused" | "not_open" | "ended" | "too_fast" | "busy" | "unavailable" | "bad_media" | "superseded";
-export type CloseCode = "malformed" | "ticket" | "not_admitted" | "removed" | "kept_out" | "locked" | "replaced" | "ended" | "left" | "version" | "slow_reader" | "flood" | "draining" | "unavailable" | "idle";
+export type CloseCode = "malformed" | "ticket" | "not_admitted" | "removed" | "kept_out" | "locked" | "withdrawn" | "replaced" | "ended" | "left" | "version" | "slow_reader" | "flood" | "draining" | "unavailable" | "idle";
 export type Pull = { "type": "chat", before: number | null, };
 export type ClientFrame = { "type": "hello", version: number, ticket: string, 
 /**

@@ -1,7 +1,7 @@
 //! The way into the log: take off with a batch, land with its outcome.
 
 use crate::{
-    protocol::{Attach, CloseCode, ErrorCode, Event, LeftReason, Logged, ServerFrame},
+    protocol::{Attach, CloseCode, ErrorCode, Event, LeftReason, Logged, RemovalReason, ServerFrame},
     room::chain,
 };
 
@@ -126,9 +126,7 @@ impl RoomTask {
     pub(super) fn consequences(&mut self, event: &Event) {
         match event {
             Event::Left { user, reason: LeftReason::Chosen, .. } => self.unseat(*user, CloseCode::Left),
-            Event::Removed { user, keep_out, .. } => {
-                self.unseat(*user, if *keep_out { CloseCode::KeptOut } else { CloseCode::Removed });
-            }
+            Event::Removed { user, reason, keep_out, .. } => self.unseat(*user, put_out(*reason, *keep_out)),
             Event::Ended { .. } => self.everybody_out(),
             _ => {}
         }
@@ -205,6 +203,15 @@ impl RoomTask {
         self.reset_all();
         self.after_change();
         Ok(())
+    }
+}
+
+/// How the connection of somebody who was put out is closed.
+fn put_out(reason: RemovalReason, keep_out: bool) -> CloseCode {
+    match (reason, keep_out) {
+        (RemovalReason::Withdrawn, _) => CloseCode::Withdrawn,
+        (_, true) => CloseCode::KeptOut,
+        (_, false) => CloseCode::Removed,
     }
 }
 

@@ -17,6 +17,7 @@ export function overReason(session: LessonSession, now: number): OverReason | 's
     case 'left':
     case 'removed':
     case 'kept_out':
+    case 'withdrawn':
     case 'locked':
     case 'replaced':
     case 'not_admitted':

@@ -36,6 +36,7 @@ const reasons: OverReason[] = [
   'left',
   'removed',
   'kept_out',
+  'withdrawn',
   'locked',
   'replaced',
   'too_early',

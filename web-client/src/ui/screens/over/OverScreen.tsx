@@ -14,6 +14,7 @@ export type OverReason =
   | 'left'
   | 'removed'
   | 'kept_out'
+  | 'withdrawn'
   | 'locked'
   | 'replaced'
   | 'not_admitted'
@@ -46,6 +47,7 @@ const wordsOf: Record<OverReason, () => Words> = {
   left: () => ({ icon: 'leave', title: t('over.leftTitle'), help: t('over.leftHelp'), main: 'return' }),
   removed: () => ({ icon: 'remove', title: t('over.removedTitle'), help: t('over.removedHelp'), main: 'return' }),
   kept_out: () => ({ icon: 'shield', title: t('over.keptOutTitle'), help: t('over.keptOutHelp'), main: 'none' }),
+  withdrawn: () => ({ icon: 'shield', title: t('over.withdrawnTitle'), help: t('over.withdrawnHelp'), main: 'none' }),
   locked: () => ({ icon: 'lock', title: t('over.lockedTitle'), help: t('over.lockedHelp'), main: 'retry' }),
   replaced: () => ({ icon: 'people', title: t('over.replacedTitle'), help: t('over.replacedHelp'), main: 'here' }),
   not_admitted: () => ({

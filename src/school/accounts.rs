@@ -1,0 +1,152 @@
+//! Taking rights back and giving them again: accounts disabled and enabled, passwords replaced, students moved.
+
+use std::{collections::HashMap, time::Duration};
+
+use qism_signaling::{
+    hub::Hub,
+    protocol::{UserId, limits},
+};
+use rand::seq::IndexedRandom as _;
+use uuid::Uuid;
+
+use super::{Account, Broken, School, SchoolRole};
+use crate::{auth::hash_now, storage::Withdrawal, telemetry::Redacted};
+
+/// How often a server looks for withdrawals; a right that was taken back is gone from open lessons within a second.
+const LOOK: Duration = Duration::from_millis(500);
+/// Each is told this often: somebody may be on the way through the door just then.
+const TELLINGS: u8 = 4;
+/// Withdrawals older than this are done with.
+const DONE_MS: u64 = 60_000;
+
+/// Letters and digits that nobody confuses on a printed slip.
+const SLIP_LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+const SLIP_LENGTH: usize = 10;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("nobody has the login {0}")]
+    Unknown(String),
+    #[error("{0} is not a student")]
+    NoStudent(String),
+    #[error("the school has no class {0}")]
+    UnknownClass(String),
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+impl School {
+    /// The account can do nothing any more; open lessons put the person out within a second.
+    pub async fn disable(&self, login: &str) -> Result<(), AccountError> {
+        let account = self.known(login).await?;
+        Ok(self.store.disable_account(account.user, self.now()).await.map_err(Broken::from)?)
+    }
+
+    /// A lesson that put the person out lets them in again when its teacher does.
+    pub async fn enable(&self, login: &str) -> Result<(), AccountError> {
+        let account = self.known(login).await?;
+        Ok(self.store.enable_account(account.user).await.map_err(Broken::from)?)
+    }
+
+    /// A new password at random, for a slip. Whoever is signed in with the old one is signed out.
+    pub async fn replace_password(&self, login: &str) -> Result<Redacted<String>, AccountError> {
+        let account = self.known(login).await?;
+        let password = slip_password();
+        let hash = hash_now(&password).map_err(Broken::from)?;
+        self.store.replace_password(account.user, &hash, self.now()).await.map_err(Broken::from)?;
+        Ok(Redacted::new(password))
+    }
+
+    /// A student changes class: lessons of the old one are over for them, those of the new one are open.
+    pub async fn move_to_class(&self, login: &str, class: &str) -> Result<(), AccountError> {
+        let account = self.known(login).await?;
+        if !account.is(SchoolRole::Student) {
+            return Err(AccountError::NoStudent(login.to_owned()));
+        }
+        let group = self.store.group_by_name(account.school, class.trim()).await.map_err(Broken::from)?;
+        let group = group.ok_or_else(|| AccountError::UnknownClass(class.to_owned()))?;
+        Ok(self.store.move_to_group(account.user, group, self.now()).await.map_err(Broken::from)?)
+    }
+
+    async fn known(&self, login: &str) -> Result<Account, AccountError> {
+        let account =
+            self.store.account_by_login(&login.trim().to_lowercase()).await.map_err(Broken::from)?;
+        account.ok_or_else(|| AccountError::Unknown(login.to_owned()))
+    }
+
+    /// Carries out what any program on the same store withdraws, for ever.
+    pub async fn watch_withdrawals(&self, hub: &Hub) {
+        let mut told = Tellings::default();
+        loop {
+            match self.store.withdrawals_since(self.now().saturating_sub(DONE_MS)).await {
+                Ok(recent) => {
+                    for user in told.due(&recent) {
+                        hub.withdraw(user, None).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "withdrawals cannot be read"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether a ticket issued then has lost its right since.
+    pub(super) async fn is_void(&self, user: UserId, expires_at: u64) -> Result<bool, Broken> {
+        let issued_at = expires_at.saturating_sub(limits::TICKET.as_millis() as u64);
+        Ok(self.store.withdrawn_since(user, issued_at).await?)
+    }
+}
+
+/// How often each recent withdrawal was told.
+#[derive(Debug, Default)]
+struct Tellings(HashMap<Uuid, u8>);
+
+impl Tellings {
+    /// Those to tell now.
+    fn due(&mut self, recent: &[Withdrawal]) -> Vec<UserId> {
+        self.0.retain(|id, _| recent.iter().any(|withdrawal| withdrawal.id == *id));
+        let mut due = Vec::new();
+        for withdrawal in recent {
+            let told = self.0.entry(withdrawal.id).or_default();
+            if *told < TELLINGS {
+                *told += 1;
+                due.push(withdrawal.user);
+            }
+        }
+        due
+    }
+}
+
+fn slip_password() -> String {
+    let mut rng = rand::rng();
+    // Invariant: there are letters to choose from.
+    let letter = |_| char::from(*SLIP_LETTERS.choose(&mut rng).expect("letters"));
+    (0..SLIP_LENGTH).map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_is_told_a_few_times_and_then_no_more() {
+        let one = Withdrawal { id: Uuid::from_u128(1), user: UserId(Uuid::from_u128(11)) };
+        let two = Withdrawal { id: Uuid::from_u128(2), user: UserId(Uuid::from_u128(12)) };
+        let mut told = Tellings::default();
+        assert_eq!(told.due(&[one]), [one.user]);
+        for _ in 1..TELLINGS {
+            assert_eq!(told.due(&[one, two]), [one.user, two.user]);
+        }
+        assert_eq!(told.due(&[one, two]), [two.user]);
+        assert!(told.due(&[one, two]).is_empty());
+        assert!(told.due(&[]).is_empty() && told.0.is_empty());
+    }
+
+    #[test]
+    fn a_slip_password_is_long_and_has_no_letters_that_look_alike() {
+        let password = slip_password();
+        assert_eq!(password.len(), SLIP_LENGTH);
+        assert!(!password.contains(['0', 'o', '1', 'l', 'i']));
+        assert_ne!(password, slip_password());
+    }
+}

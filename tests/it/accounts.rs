@@ -1,0 +1,101 @@
+//! `qism user` beside a running server: rights are gone within a second, everywhere, and come back when given back.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use qism::school::demo;
+use qism_signaling::protocol::{ClientFrame, CloseCode, Command as Wish, Recipients, SessionId, VERSION};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::server::{Person, Server};
+
+/// The program in a process of its own, as an administrator runs it.
+async fn user(data: &Path, words: &'static [&'static str]) -> Output {
+    let data = data.to_owned();
+    let run = move || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_qism"));
+        program.arg("user").args(words).arg("--data").arg(data).output().expect("the program runs")
+    };
+    tokio::task::spawn_blocking(run).await.expect("no panic")
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+async fn sign_in(person: &Person, login: &str, password: &str) -> (u16, Value) {
+    let answer = person.post("/api/session", &json!({ "login": login, "password": password })).await;
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_put_out_of_its_lesson_and_let_in_nowhere() {
+    let server = Server::demo().await;
+    let (_, mut teacher) = server.enter("teacher1").await;
+    let (student, mut line) = server.enter("student1").await;
+    let unused = student.ticket(line.lesson, SessionId(Uuid::now_v7())).await;
+    stdout(&user(server.data(), &["disable", "student1"]).await);
+    assert_eq!(line.socket.closed().await, Some(CloseCode::Withdrawn.number()));
+    assert_eq!(student.get("/api/me").await.status(), 401);
+    let (status, body) = sign_in(&student, "student1", demo::PASSWORD).await;
+    assert_eq!((status, body["error"].as_str()), (403, Some("account_disabled")));
+    let mut late = server.socket().await;
+    late.send(&ClientFrame::Hello { version: VERSION, ticket: unused, position: None }).await;
+    assert_eq!(late.closed().await, Some(CloseCode::Ticket.number()), "an older ticket is void");
+    let id = teacher.command(Wish::Say { text: "نواصل".into(), to: Recipients::Everyone }).await;
+    teacher.accepted(id).await;
+    stdout(&user(server.data(), &["enable", " Student1 "]).await);
+    server.sign_in("student1").await;
+}
+
+#[tokio::test]
+async fn a_new_password_ends_what_the_old_one_opened() {
+    let server = Server::demo().await;
+    let student = server.sign_in("student2").await;
+    let told = stdout(&user(server.data(), &["password", "student2"]).await);
+    let password = told.trim().rsplit(' ').next().expect("a password").to_owned();
+    assert_eq!(student.get("/api/me").await.status(), 401);
+    assert_eq!(sign_in(&student, "student2", demo::PASSWORD).await.0, 401);
+    assert_eq!(sign_in(&student, "student2", &password).await.0, 200);
+    let lesson = student.first_lesson().await;
+    server.enter_lesson(&student, lesson, SessionId(Uuid::now_v7()), None).await;
+}
+
+#[tokio::test]
+async fn a_student_who_changes_class_changes_lessons() {
+    let server = Server::demo().await;
+    let (_, _old) = server.enter("teacher1").await;
+    let (_, new) = server.enter("teacher2").await;
+    let (student, mut line) = server.enter("student3").await;
+    stdout(&user(server.data(), &["move", "student3", "2APIC-1"]).await);
+    assert_eq!(line.socket.closed().await, Some(CloseCode::Withdrawn.number()));
+    assert_eq!(
+        student.first_lesson().await,
+        new.lesson,
+        "still signed in, and another lesson is the one of now"
+    );
+    let ticket = json!({ "session": SessionId(Uuid::now_v7()) });
+    let refused = student.post(&format!("/api/lessons/{}/ticket", line.lesson), &ticket).await;
+    assert_eq!(refused.status(), 403);
+    server.enter_lesson(&student, new.lesson, SessionId(Uuid::now_v7()), None).await;
+    for wrong in [&["move", "student3", "9APIC-9"], &["move", "teacher1", "2APIC-1"]] {
+        assert_eq!(user(server.data(), wrong).await.status.code(), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_login_or_an_empty_folder_is_told_and_changes_nothing() {
+    let server = Server::demo().await;
+    let output = user(server.data(), &["disable", "nobody"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody has the login nobody"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = user(folder.path(), &["disable", "student1"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0, "nothing was made");
+}
