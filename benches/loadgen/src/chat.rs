@@ -18,11 +18,9 @@ use crate::{
     figures::{Figures, quantile},
     person::{Person, Socket, command, message},
     process::{seconds_between, tell_threads},
-    server::Server,
+    server::{SETTLED, Server},
 };
 
-/// Sign-ins at once; the server hashes passwords two at a time.
-const ENTERING: usize = 8;
 /// Lines per second where latency is measured: a very lively class.
 const LIVELY: u64 = 20;
 /// Lines per second, evenly spaced, where the steady fan-out is measured.
@@ -58,11 +56,7 @@ pub async fn run(program: &Path, sockets: usize, seconds: u64, figures: &mut Fig
     });
     let people = sign_in(&server, sockets).await?;
     let lesson = people[0].lesson().await?;
-    let memory = server.process().memory();
-    let mut writers = enter(&people, lesson, &counts).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let idle = server.process().memory().saturating_sub(memory);
-    figures.put("chat.idle_socket_bytes", idle as f64 / sockets as f64);
+    let mut writers = enter_measured(&server, &people, lesson, &counts, figures).await?;
     let during = Duration::from_secs(seconds);
     latency(&mut writers, &counts, during, figures).await?;
     for pattern in [Pattern::Bursts, Pattern::Steady] {
@@ -76,16 +70,26 @@ pub async fn run(program: &Path, sockets: usize, seconds: u64, figures: &mut Fig
 /// The teacher and all the students but one.
 async fn sign_in(server: &Server, sockets: usize) -> anyhow::Result<Vec<Person>> {
     let logins = std::iter::once("teacher1".to_owned()).chain((1..sockets).map(|n| format!("student{n}")));
-    sign_in_all(server, logins.collect()).await
+    Person::sign_in_all(&server.url, logins.collect()).await
 }
 
-async fn sign_in_all(server: &Server, logins: Vec<String>) -> anyhow::Result<Vec<Person>> {
-    let url = server.url.clone();
-    let signing = futures_util::stream::iter(logins).map(move |login| {
-        let url = url.clone();
-        async move { Person::sign_in(&url, &login).await }
-    });
-    signing.buffered(ENTERING).collect::<Vec<_>>().await.into_iter().collect()
+/// Half enter, then the others: what one more socket costs is the slope, without what the lesson itself costs.
+async fn enter_measured(
+    server: &Server,
+    people: &[Person],
+    lesson: LessonId,
+    counts: &Arc<Counts>,
+    figures: &mut Figures,
+) -> anyhow::Result<Vec<Writer>> {
+    let (first, others) = people.split_at(people.len() / 2);
+    let mut writers = enter(first, lesson, counts).await?;
+    tokio::time::sleep(SETTLED).await;
+    let memory = server.process().memory();
+    writers.extend(enter(others, lesson, counts).await?);
+    tokio::time::sleep(SETTLED).await;
+    let more = server.process().memory().saturating_sub(memory);
+    figures.put("chat.idle_socket_bytes", more as f64 / others.len() as f64);
+    Ok(writers)
 }
 
 /// Everybody enters; each has a reader task. The writers, teacher first.
@@ -273,7 +277,7 @@ async fn appends(
     let talkers = per_class.min(200);
     let logins = std::iter::once("teacher2".to_owned());
     let logins = logins.chain((1..talkers).map(|n| format!("student{}", per_class + n)));
-    let people = sign_in_all(server, logins.collect()).await?;
+    let people = Person::sign_in_all(&server.url, logins.collect()).await?;
     let lesson = people[0].lesson().await?;
     let counts = Arc::new(Counts {
         start: Instant::now(),

@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 use crate::server::PASSWORD;
 
+/// Sign-ins at once; the server checks passwords two at a time.
+const SIGNING_IN: usize = 8;
+
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Signed in.
@@ -42,12 +45,20 @@ struct Ticket {
 
 impl Person {
     pub async fn sign_in(url: &str, login: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().cookie_store(true).build()?;
+        // No idle HTTP connections beside the sockets that are measured.
+        let http = reqwest::Client::builder().cookie_store(true).pool_max_idle_per_host(0).build()?;
         let person = Self { http, url: url.to_owned() };
         let body = serde_json::json!({ "login": login, "password": PASSWORD });
         let answer = person.post("/api/session").json(&body).send().await?;
         answer.error_for_status().with_context(|| format!("{login} cannot sign in"))?;
         Ok(person)
+    }
+
+    /// Several, in their order.
+    pub async fn sign_in_all(url: &str, logins: Vec<String>) -> anyhow::Result<Vec<Self>> {
+        let signing =
+            futures_util::stream::iter(logins).map(|login| async move { Self::sign_in(url, &login).await });
+        signing.buffered(SIGNING_IN).collect::<Vec<_>>().await.into_iter().collect()
     }
 
     fn post(&self, path: &str) -> reqwest::RequestBuilder {

@@ -2,26 +2,27 @@
 
 use std::{collections::BTreeMap, fs, io, process::Command, time::Duration};
 
-/// Nanoseconds on a CPU since the thread's start, by thread name.
-pub type CpuByThread = BTreeMap<String, u64>;
+/// Nanoseconds on a CPU since the thread's start, by thread: name and id (threads of a pool come and go).
+pub type CpuByThread = BTreeMap<(String, u64), u64>;
 
 /// A process to look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
 
 impl Process {
-    /// CPU nanoseconds of all threads, summed by thread name. `schedstat` counts in nanoseconds, `stat` only in ticks
+    /// CPU nanoseconds of all threads. `schedstat` counts in nanoseconds, `stat` only in ticks
     /// of 10 ms.
     pub fn cpu(self) -> CpuByThread {
-        let mut sums = CpuByThread::new();
-        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.0)) else { return sums };
+        let mut threads = CpuByThread::new();
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.0)) else { return threads };
         for task in tasks.flatten() {
             let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
             let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
             let on_cpu = times.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
-            *sums.entry(name.trim().to_owned()).or_default() += on_cpu;
+            let id = task.file_name().to_string_lossy().parse().unwrap_or(0);
+            threads.insert((name.trim().to_owned(), id), on_cpu);
         }
-        sums
+        threads
     }
 
     /// Resident bytes that are the process's own.
@@ -54,19 +55,27 @@ fn total_calls(table: &str) -> Option<u64> {
     line.split_whitespace().nth(3)?.parse().ok()
 }
 
+/// What each thread that is still there spent between two readings.
+fn spent<'a>(before: &'a CpuByThread, after: &'a CpuByThread) -> impl Iterator<Item = (&'a str, u64)> {
+    after.iter().map(|(thread, time)| {
+        let earlier = before.get(thread).copied().unwrap_or(0);
+        (thread.0.as_str(), time.saturating_sub(earlier))
+    })
+}
+
 /// Seconds of CPU between two readings.
 pub fn seconds_between(before: &CpuByThread, after: &CpuByThread) -> f64 {
-    let sum = |cpu: &CpuByThread| cpu.values().sum::<u64>();
-    sum(after).saturating_sub(sum(before)) as f64 / 1e9
+    spent(before, after).map(|(_, time)| time).sum::<u64>() as f64 / 1e9
 }
 
 /// Which threads it went to.
 pub fn tell_threads(before: &CpuByThread, after: &CpuByThread) {
-    for (name, time) in after {
-        let spent = time.saturating_sub(before.get(name).copied().unwrap_or(0));
-        if spent > 1_000_000 {
-            println!("    {name:<20}{:>10.1} ms", spent as f64 / 1e6);
-        }
+    let mut by_name = BTreeMap::<&str, u64>::new();
+    for (name, time) in spent(before, after) {
+        *by_name.entry(name).or_default() += time;
+    }
+    for (name, time) in by_name.into_iter().filter(|(_, time)| *time > 1_000_000) {
+        println!("    {name:<20}{:>10.1} ms", time as f64 / 1e6);
     }
 }
 
@@ -94,6 +103,14 @@ mod tests {
                      100.00    0.201    12     1234        56 total\n";
         assert_eq!(total_calls(table), Some(1234));
         assert_eq!(total_calls("strace: not permitted"), None);
+    }
+
+    #[test]
+    fn a_thread_that_ended_takes_nothing_away() {
+        let thread = |name: &str, id, time| ((name.to_owned(), id), time);
+        let before = CpuByThread::from([thread("pool", 1, 5_000_000_000), thread("pool", 2, 1_000_000_000)]);
+        let after = CpuByThread::from([thread("pool", 2, 3_000_000_000), thread("pool", 3, 500_000_000)]);
+        assert_eq!(seconds_between(&before, &after), 2.5);
     }
 
     #[test]

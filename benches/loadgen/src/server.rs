@@ -4,6 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -12,6 +13,9 @@ use crate::process::Process;
 
 /// Everybody's password in the demonstration.
 pub const PASSWORD: &str = "qism-demo";
+
+/// After so long without sign-ins the threads that check passwords have ended and given their memory back.
+pub const SETTLED: Duration = Duration::from_secs(12);
 
 /// Stopped, and its folder removed, when dropped.
 pub struct Server {

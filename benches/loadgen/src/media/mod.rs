@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use qism_signaling::protocol::{ClientFrame, ReceiveMode, ServerFrame, WantedVideo, limits};
 
@@ -19,7 +20,7 @@ use crate::{
     floor,
     person::{Person, Socket, message, wait},
     process::{seconds_between, tell_threads},
-    server::Server,
+    server::{SETTLED, Server},
 };
 use audience::Audience;
 use publisher::Publisher;
@@ -28,22 +29,31 @@ use publisher::Publisher;
 const CLASSES: [usize; 2] = [50, 200];
 
 pub async fn run(program: &Path, seconds: u64, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut memory = Vec::new();
     for students in CLASSES {
-        lesson(program, students, Duration::from_secs(seconds), figures).await?;
+        memory.push(lesson(program, students, Duration::from_secs(seconds), figures).await?);
     }
+    // What one more subscriber costs: the slope between the two classes, without what any lesson costs.
+    let more = (CLASSES[1] - CLASSES[0]) as f64;
+    figures.put("media.bytes_per_subscriber", (memory[1] - memory[0]) / more);
     Ok(())
 }
+
+/// The bytes that the server took for all its subscribers.
 
 async fn lesson(
     program: &Path,
     students: usize,
     during: Duration,
     figures: &mut Figures,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<f64> {
     println!("media: one publisher, {students} subscribers");
     let server = Server::start(program, students.max(30))?;
     let start = Instant::now();
-    let teacher = Person::sign_in(&server.url, "teacher1").await?;
+    let logins = std::iter::once("teacher1".to_owned()).chain((1..=students).map(|n| format!("student{n}")));
+    let people = Person::sign_in_all(&server.url, logins.collect()).await?;
+    let (teacher, class) = people.split_first().context("a teacher")?;
+    tokio::time::sleep(SETTLED).await;
     let lesson = teacher.lesson().await?;
     let (mut socket, welcome) = teacher.enter(lesson).await?;
     let publisher = Publisher::open(&mut socket, start).await?;
@@ -51,8 +61,7 @@ async fn lesson(
     let memory = server.process().memory();
     let audience = Audience::new(students, start)?;
     let mut joins = Vec::new();
-    for index in 0..students {
-        let person = Person::sign_in(&server.url, &format!("student{}", index + 1)).await?;
+    for (index, person) in class.iter().enumerate() {
         let began = Instant::now();
         let (mut socket, _) = person.enter(lesson).await?;
         let camera = WantedVideo { user: welcome.user, width: 1_280, height: 720 };
@@ -94,9 +103,8 @@ async fn lesson(
     figures.put("media.p50_ms", quantile(&heard.delays_ms, 0.5));
     figures.put("media.p99_ms", quantile(&heard.delays_ms, 0.99));
     figures.put("media.loss", heard.lost as f64 / (heard.lost + heard.packets) as f64);
-    figures.put("media.bytes_per_subscriber", bytes as f64 / students as f64);
     figures.put("media.join_ms", quantile(&joins, 0.5));
-    Ok(())
+    Ok(bytes as f64)
 }
 
 /// Reads and pings in the background, so that the server sees somebody.
