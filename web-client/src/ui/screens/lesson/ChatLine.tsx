@@ -5,7 +5,7 @@ import { Icon } from '../../kit/Icon.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
 import { fullName, isolated } from '../../kit/names.ts';
 import { PersonName } from '../../kit/PersonName.tsx';
-import { linkify } from './linkify.ts';
+import { linkify, type Piece } from './linkify.ts';
 import type { ChatItem, LessonActions } from './view.ts';
 
 interface Props {
@@ -65,24 +65,21 @@ function LineText({ text }: { text: string | null }) {
   if (text === null) return <p class="line-gone">{t('chat.deleted')}</p>;
   return (
     <p class="line-text" dir="auto">
-      {linkify(text).map((piece, index) =>
-        'href' in piece ? (
-          <a
-            key={index}
-            href={piece.href}
-            target="_blank"
-            rel="noopener noreferrer nofollow"
-            dir="ltr"
-            title={piece.href}
-          >
-            {piece.text}
-            <span class="sr-only"> {t('chat.opensNewTab')}</span>
-          </a>
-        ) : (
-          piece.text
-        ),
-      )}
+      {linkify(text).map((piece, index) => (
+        <LinePiece key={index} piece={piece} />
+      ))}
     </p>
+  );
+}
+
+function LinePiece({ piece }: { piece: Piece }) {
+  if ('formula' in piece) return <bdi dir="ltr">{piece.text}</bdi>;
+  if (!('href' in piece)) return <>{piece.text}</>;
+  return (
+    <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow" dir="ltr" title={piece.href}>
+      {piece.text}
+      <span class="sr-only"> {t('chat.opensNewTab')}</span>
+    </a>
   );
 }
 
