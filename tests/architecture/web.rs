@@ -10,7 +10,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("room", &["protocol", "signal"]),
     ("school", &["protocol", "signal"]),
     ("board", &["protocol", "signal", "room"]),
-    ("ui", &["protocol", "media", "signal", "room", "school", "board"]),
+    ("lesson", &["protocol", "media", "signal", "room", "school"]),
+    ("ui", &["protocol", "media", "signal", "room", "school", "lesson", "board"]),
 ];
 
 pub fn sizes(path: &str, text: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { LessonSession } from '../src/lessonSession.ts';
+import { LessonSession } from '../src/lesson/session.ts';
 import { applyToChat, EMPTY_CHAT } from '../src/room/chat.ts';
 import { apply, fromSnapshot } from '../src/room/state.ts';
 import { FakeServer, FakeSocket, LESSON } from './support/fakeServer.ts';

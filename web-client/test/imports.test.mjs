@@ -10,6 +10,7 @@ const ALLOWED = {
   media: ['protocol'],
   room: ['protocol', 'signal'],
   school: ['protocol', 'signal'],
+  lesson: ['protocol', 'signal', 'media', 'room', 'school'],
 };
 
 const files = fs

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LessonSession } from '../src/lessonSession.ts';
-import { keepSending, sentBefore } from '../src/reload.ts';
+import { LessonSession } from '../src/lesson/session.ts';
+import { keepSending, sentBefore } from '../src/lesson/reload.ts';
 import { FakeServer, FakeSocket, LESSON, ME, TEACHER } from './support/fakeServer.ts';
 
 const SESSION = '00000000-0000-7000-8000-0000000000bb';
@@ -13,7 +13,7 @@ function enter(): LessonSession {
   return session;
 }
 
-const texts = (session: LessonSession) => session.chat.value.lines.map(({ text }) => text);
+const texts = (session: LessonSession) => session.chat.state.value.lines.map(({ text }) => text);
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 /** Repeatable chance. */
@@ -51,7 +51,7 @@ describe('a line that is cut again and again', () => {
       if (roll < 0.3) server.append({ type: 'said', user: TEACHER, to: 'everyone', text: `theirs ${round}` }, TEACHER);
       else if (roll < 0.6) {
         mine.push(`mine ${round}`);
-        session.say(`mine ${round}`, 'everyone');
+        session.chat.say(`mine ${round}`, 'everyone');
       } else if (roll < 0.8) server.cut(random() < 0.5 ? 1006 : 4502);
       await pass(random() * 120);
     }
@@ -60,7 +60,7 @@ describe('a line that is cut again and again', () => {
     expect(texts(session)).toEqual(log);
     expect(log.filter((text) => text?.startsWith('mine'))).toEqual(expect.arrayContaining(mine));
     expect(log.filter((text) => text?.startsWith('mine'))).toHaveLength(mine.length);
-    expect(session.chat.value.pending).toEqual([]);
+    expect(session.chat.state.value.pending).toEqual([]);
     expect(session.state.value?.position.number).toBe(server.log.length);
     session.abandon();
   });
@@ -83,13 +83,13 @@ describe('a line that is cut again and again', () => {
     const before = enter();
     await pass(500);
     server.cut();
-    before.say('not lost', 'everyone');
+    before.chat.say('not lost', 'everyone');
     before.abandon();
     const after = enter();
     await pass(2_000);
     expect(server.log.filter(({ event }) => event.type === 'said')).toHaveLength(1);
     expect(texts(after)).toEqual(['not lost']);
-    expect(after.chat.value.pending).toEqual([]);
+    expect(after.chat.state.value.pending).toEqual([]);
     expect(Object.keys(sessionStorage).filter((key) => key.includes('pending'))).toEqual([]);
     after.abandon();
   });
@@ -98,12 +98,14 @@ describe('a line that is cut again and again', () => {
     const before = enter();
     await pass(500);
     server.cut();
-    before.say('too late', 'everyone');
+    before.chat.say('too late', 'everyone');
     before.abandon();
     server.refuse = () => 'chat_closed';
     const after = enter();
     await pass(2_000);
-    expect(after.chat.value.pending).toMatchObject([{ text: 'too late', state: 'failed', failure: 'chat_closed' }]);
+    expect(after.chat.state.value.pending).toMatchObject([
+      { text: 'too late', state: 'failed', failure: 'chat_closed' },
+    ]);
     after.abandon();
   });
 });

@@ -65,6 +65,7 @@ describe('the fold of a lesson', () => {
     const state = after(lesson([person(T), speaking]), left(S, 'cut'));
     expect(state.participants.get(S)).toMatchObject({ present: false, floor: true, published: [] });
     expect(state.studentsPresent).toBe(0);
+    expect(state.cutSince.get(S)).toBe(11_000);
     expect(after(state, attached(S)).participants.get(S)).toMatchObject({ present: true, floor: true });
   });
 

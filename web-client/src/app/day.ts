@@ -50,13 +50,18 @@ export async function refreshReports(): Promise<void> {
   }
 }
 
-/** Opens a lesson outside the timetable; `undefined` where the server refused. */
-export async function openLessonNow(group: string, subject: string | undefined): Promise<string | undefined> {
+/** A lesson that was opened, or why it was not. */
+export type Started = { lesson: string } | { problem: 'not_taught' | 'no_answer' | 'other' };
+
+/** Opens a lesson outside the timetable. */
+export async function openLessonNow(group: string, subject: string | undefined): Promise<Started> {
   try {
-    return (await startNow(group, subject)).lesson;
+    return { lesson: (await startNow(group, subject)).lesson };
   } catch (error) {
     expireOn(error);
-    return undefined;
+    if (!(error instanceof ApiError)) return { problem: 'other' };
+    if (error.code === 'not_allowed') return { problem: 'not_taught' };
+    return { problem: error.status === 0 || error.status >= 500 ? 'no_answer' : 'other' };
   }
 }
 

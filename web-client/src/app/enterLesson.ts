@@ -1,5 +1,5 @@
 import { effect } from '@preact/signals';
-import { LessonSession } from '../lessonSession.ts';
+import { LessonSession } from '../lesson/session.ts';
 import { tabSession } from '../signal/tab.ts';
 import type { Wish } from './check.ts';
 import { chosenDevices } from './devices.ts';
@@ -13,8 +13,8 @@ const laptopCameras = 6;
 export async function enterLesson(lesson: string, wish: Wish): Promise<LessonSession> {
   const cameras = matchMedia('(max-width: 899px), (max-height: 500px)').matches ? phoneCameras : laptopCameras;
   const session = new LessonSession(lesson, await tabSession(), rememberedReceiveMode(), cameras);
-  session.own.chosen = chosenDevices.value;
-  if (chosenDevices.value.speaker) session.useSpeaker(chosenDevices.value.speaker);
+  session.media.own.chosen = chosenDevices.value;
+  if (chosenDevices.value.speaker) session.media.useSpeaker(chosenDevices.value.speaker);
   if (!isInside(lesson)) startOnWelcome(session, wish);
   setInside(lesson);
   session.enter();
@@ -46,6 +46,6 @@ function startOnWelcome(session: LessonSession, wish: Wish): void {
 }
 
 async function start(session: LessonSession, wish: Wish): Promise<void> {
-  if (wish.microphone) await session.own.setMicrophone(true).catch(() => undefined);
-  if (wish.camera) await session.own.setCamera(true).catch(() => undefined);
+  if (wish.microphone) await session.media.own.setMicrophone(true).catch(() => undefined);
+  if (wish.camera) await session.media.own.setCamera(true).catch(() => undefined);
 }

@@ -5,6 +5,8 @@ export interface SubscriberEvents {
   send(frame: ClientFrame): void;
   /** Slots or their streams changed: draw again. */
   onChange(): void;
+  /** Nothing can be received on this network; or no longer so. */
+  onBlocked(blocked: boolean): void;
   /** The browser waits for a tap before it plays sound; or no longer. */
   onSoundLocked(locked: boolean): void;
 }
@@ -12,6 +14,8 @@ export interface SubscriberEvents {
 /** Slots below this carry the table's six fixed kinds; the rest are cameras. */
 const SCREEN: Slot = 4;
 const RESTART_AFTER_MS = 2_000;
+/** Not connected after this time, though the server has answered: the network lets no media through. */
+const BLOCKED_MS = 12_000;
 /** No offer within this time: asked again. */
 const OFFER_MS = 5_000;
 /** Asked this recently: over the present socket. */
@@ -31,6 +35,8 @@ export class SubscriberLeg {
   #restart: ReturnType<typeof setTimeout> | undefined;
   #offer: ReturnType<typeof setTimeout> | undefined;
   #askedAt = 0;
+  /** Runs from the first answer until the leg is up. */
+  #blocked: ReturnType<typeof setTimeout> | undefined;
   /** Descriptions are applied one after another. */
   #applied: Promise<void> = Promise.resolve();
   #speaker = '';
@@ -71,6 +77,8 @@ export class SubscriberLeg {
     await connection.setRemoteDescription({ type: 'offer', sdp });
     await connection.setLocalDescription();
     this.#events.send({ type: 'subscriber_answer', sdp: connection.localDescription?.sdp ?? '' });
+    if (connection.connectionState !== 'connected')
+      this.#blocked ??= setTimeout(() => this.#events.onBlocked(true), BLOCKED_MS);
   }
 
   /** An offer that this browser cannot answer: another one, but not at once. */
@@ -154,9 +162,16 @@ export class SubscriberLeg {
   #stateChanged(connection: RTCPeerConnection): void {
     clearTimeout(this.#restart);
     if (connection !== this.#connection) return;
+    if (connection.connectionState === 'connected') this.#passes();
     if (connection.connectionState === 'failed') this.open();
     if (connection.connectionState === 'disconnected') this.#restart = setTimeout(this.#askRestart, RESTART_AFTER_MS);
     this.#events.onChange();
+  }
+
+  #passes(): void {
+    clearTimeout(this.#blocked);
+    this.#blocked = undefined;
+    this.#events.onBlocked(false);
   }
 
   readonly #askRestart = () => {
@@ -183,6 +198,7 @@ export class SubscriberLeg {
   }
 
   close(): void {
+    clearTimeout(this.#blocked);
     document.removeEventListener('visibilitychange', this.playOn);
     this.#end();
     for (const player of this.#players.values()) player.remove();

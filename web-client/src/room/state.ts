@@ -29,6 +29,8 @@ export interface LessonState {
   hands: readonly Hand[];
   keptOut: readonly string[];
   studentsPresent: number;
+  /** When somebody's line broke; unknown for breaks older than this page. */
+  cutSince: ReadonlyMap<string, number>;
 }
 
 export function fromSnapshot(snapshot: Snapshot): LessonState {
@@ -43,6 +45,7 @@ export function fromSnapshot(snapshot: Snapshot): LessonState {
     hands: snapshot.hands.map((user) => ({ user, since: undefined })),
     keptOut: snapshot.kept_out,
     studentsPresent: snapshot.students_present,
+    cutSince: new Map(),
   };
 }
 
@@ -59,7 +62,7 @@ function change(state: LessonState, event: Event, at: number): Change {
     case 'attached':
       return attached(state, event);
     case 'left':
-      return left(state, event);
+      return left(state, event, at);
     case 'opened':
     case 'resumed':
       return { phase: 'open' };
@@ -114,13 +117,13 @@ function attached(state: LessonState, event: Extract<Event, { type: 'attached' }
   return counted(state, new Map(state.participants).set(event.user, participant));
 }
 
-function left(state: LessonState, event: Extract<Event, { type: 'left' }>): Change {
+function left(state: LessonState, event: Extract<Event, { type: 'left' }>, at: number): Change {
   const participant = state.participants.get(event.user);
   if (!participant) return {};
   const participants = new Map(state.participants);
   if (event.reason === 'cut' || event.reason === 'replaced') {
     participants.set(event.user, { ...participant, present: false, published: [] });
-    return counted(state, participants);
+    return { ...counted(state, participants), cutSince: new Map(state.cutSince).set(event.user, at) };
   }
   participants.delete(event.user);
   return { ...counted(state, participants), hands: without(state.hands, event.user) };

@@ -2,10 +2,10 @@ import { account } from '../app/account.ts';
 import { route } from '../app/route.ts';
 import { t } from './i18n/index.ts';
 import { LiveRegions } from './kit/LiveRegions.tsx';
-import { Spinner } from './kit/Spinner.tsx';
 import { HomeRoute } from './pages/HomeRoute.tsx';
 import { LessonRoute } from './pages/LessonRoute.tsx';
 import { Failure } from './shell/Failure.tsx';
+import { LoadingPage } from './shell/LoadingPage.tsx';
 import { SignInRoute } from './pages/SignInRoute.tsx';
 
 /** The page of the moment, by who is signed in and by the address. */
@@ -23,11 +23,7 @@ export function App() {
 function Page() {
   const who = account.value;
   if (who.kind === 'unknown') {
-    return (
-      <main>
-        <Spinner label={t('app.loading')} />
-      </main>
-    );
+    return <LoadingPage label={t('app.loading')} />;
   }
   if (who.kind === 'out') return <SignInRoute account={who} />;
   const where = route.value;

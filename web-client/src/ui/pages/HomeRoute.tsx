@@ -1,6 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
 import { closeAccount, holds } from '../../app/account.ts';
-import { day, followDay, forgetDay, openLessonNow, refreshDay, refreshReports, schoolReports } from '../../app/day.ts';
+import {
+  day,
+  followDay,
+  forgetDay,
+  openLessonNow,
+  refreshDay,
+  refreshReports,
+  type Started,
+  schoolReports,
+} from '../../app/day.ts';
 import { goToLesson } from '../../app/route.ts';
 import type { Me, Today } from '../../school/api.ts';
 import { t } from '../i18n/index.ts';
@@ -71,25 +80,34 @@ export function HomeRoute({ me }: { me: Me }) {
   );
 }
 
+type Problem = Extract<Started, { problem: string }>['problem'];
+
+/** Why a lesson did not start, in words that say what to do. */
+const problemWords = {
+  not_taught: 'home.startNotTaught',
+  no_answer: 'home.startNoAnswer',
+  other: 'home.startFailed',
+} as const;
+
 /** A teacher's own lessons, and a lesson at once. */
 function Teaching({ me, today, now }: { me: Me; today: Today; now: number }) {
   const [busy, setBusy] = useState<string>();
-  const [failed, setFailed] = useState(false);
+  const [problem, setProblem] = useState<Problem>();
   const start = async (group: string, subject: string | undefined) => {
     setBusy(group);
-    setFailed(false);
-    const lesson = await openLessonNow(group, subject);
+    setProblem(undefined);
+    const started = await openLessonNow(group, subject);
     setBusy(undefined);
-    if (lesson) {
-      goToLesson(lesson);
+    if ('lesson' in started) {
+      goToLesson(started.lesson);
       return;
     }
-    setFailed(true);
-    announceNow(t('error.other'));
+    setProblem(started.problem);
+    announceNow(t(problemWords[started.problem]));
   };
   return (
     <>
-      {failed && <Banner tone="danger">{t('error.other')}</Banner>}
+      {problem && <Banner tone="danger">{t(problemWords[problem])}</Banner>}
       <TeacherHome
         lessons={today.lessons.filter((lesson) => lesson.teacher.user === me.user)}
         groups={today.groups}

@@ -5,11 +5,11 @@ import { chooseDevice, chosenDevices, deviceLists, followDevices } from '../../a
 import { enterLesson, setOutside } from '../../app/enterLesson.ts';
 import { rememberReceiveMode } from '../../app/receive.ts';
 import { goHome } from '../../app/route.ts';
-import type { LessonSession } from '../../lessonSession.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import { nameWhatPlays } from '../../media/awake.ts';
 import { language, t } from '../i18n/index.ts';
 import { localized } from '../kit/names.ts';
-import { Spinner } from '../kit/Spinner.tsx';
+import { LoadingPage } from '../shell/LoadingPage.tsx';
 import { useNow } from '../kit/useNow.ts';
 import { LessonScreen } from '../screens/lesson/LessonScreen.tsx';
 import { OverScreen, type OverReason } from '../screens/over/OverScreen.tsx';
@@ -70,7 +70,7 @@ function Attending({ session, onAgain }: { session: LessonSession; onAgain: () =
   const title = lesson && localized(lesson.subject, language.value);
   useEffect(() => (lesson && title ? nameWhatPlays(title, lesson.group) : undefined), [title, lesson?.group]);
   if (over && over !== 'signed_out') return <Over reason={over} session={session} onAgain={onAgain} />;
-  const view = lessonView(session, parts.notices.lines(now), parts.unread);
+  const view = lessonView(session, parts.notices.lines(now), parts.unread, now);
   if (!view) return <Entering />;
   return (
     <>
@@ -81,11 +81,7 @@ function Attending({ session, onAgain }: { session: LessonSession; onAgain: () =
 }
 
 function Entering() {
-  return (
-    <main>
-      <Spinner label={t('lesson.entering')} />
-    </main>
-  );
+  return <LoadingPage label={t('lesson.entering')} />;
 }
 
 function Over({ reason, session, onAgain }: { reason: OverReason; session: LessonSession; onAgain: () => void }) {
@@ -108,15 +104,15 @@ function LessonSettings({ session, onClose }: { session: LessonSession; onClose:
         chosen: chosenDevices.value,
         onChoose: (kind, id) => {
           chooseDevice(kind, id);
-          if (kind === 'speaker') session.useSpeaker(id);
-          void session.own.choose(kind, id).catch(() => undefined);
+          if (kind === 'speaker') session.media.useSpeaker(id);
+          void session.media.own.choose(kind, id).catch(() => undefined);
         },
       }}
       receive={{
-        mode: session.receiveMode.value,
+        mode: session.media.receiveMode.value,
         onChoose: (mode) => {
           rememberReceiveMode(mode);
-          session.setReceiveMode(mode);
+          session.media.setReceiveMode(mode);
         },
       }}
     />

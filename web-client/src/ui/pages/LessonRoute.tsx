@@ -9,7 +9,7 @@ import type { Me } from '../../school/api.ts';
 import { language, t } from '../i18n/index.ts';
 import { localized } from '../kit/names.ts';
 import { useTitle } from '../shell/useTitle.ts';
-import { Spinner } from '../kit/Spinner.tsx';
+import { LoadingPage } from '../shell/LoadingPage.tsx';
 import { CheckRoute } from './CheckRoute.tsx';
 import { lessonPart, loadLessonPart } from './lessonPart.ts';
 import { rememberedWish, rememberWish } from '../../app/wish.ts';
@@ -44,9 +44,5 @@ export function LessonRoute({ me, lesson }: Props) {
   const InLesson = lessonPart.value;
   if (wish && InLesson) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
   if (check && !wish) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
-  return (
-    <main>
-      <Spinner label={t('lesson.entering')} />
-    </main>
-  );
+  return <LoadingPage label={t('lesson.entering')} />;
 }

@@ -1,5 +1,5 @@
 import { rememberReceiveMode } from '../../app/receive.ts';
-import type { LessonSession } from '../../lessonSession.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import type { LessonActions } from '../screens/lesson/view.ts';
 import type { LessonNotices } from './lessonNotices.ts';
 import type { Unread } from './unread.ts';
@@ -16,10 +16,10 @@ export function lessonActions(
   return {
     setMicrophone: (on) => {
       if (on && !maySpeak(session)) notices.tell({ kind: 'refused', code: 'needs_floor' });
-      else void session.own.setMicrophone(on).catch(() => undefined);
+      else void session.media.own.setMicrophone(on).catch(() => undefined);
     },
-    setCamera: (on) => void session.own.setCamera(on).catch(() => undefined),
-    setScreen: (on) => void session.own.setScreen(on).catch(() => undefined),
+    setCamera: (on) => void session.media.own.setCamera(on).catch(() => undefined),
+    setScreen: (on) => void session.media.own.setScreen(on).catch(() => undefined),
     setHand: (up) => tell(up ? { type: 'raise_hand' } : { type: 'lower_hand', user: me() }),
     lowerHand: (user) => tell({ type: 'lower_hand', user }),
     lowerAllHands: () => tell({ type: 'lower_all_hands' }),
@@ -34,11 +34,11 @@ export function lessonActions(
     readmit: (user) => tell({ type: 'readmit', user }),
     setLocked: (locked) => tell({ type: 'set_locked', locked }),
     setChat: (mode, slowModeS) => tell({ type: 'set_chat', mode, slow_mode_s: slowModeS }),
-    say: (text, to) => session.say(text, to),
-    retryLine: (key) => session.retryLine(key),
-    discardLine: (key) => session.discardLine(key),
+    say: (text, to) => session.chat.say(text, to),
+    retryLine: (key) => session.chat.retry(key),
+    discardLine: (key) => session.chat.discard(key),
     deleteLine: (number) => tell({ type: 'delete_line', number }),
-    loadOlder: () => session.loadOlder(),
+    loadOlder: () => session.chat.loadOlder(),
     readChat: (visible) => unread.setVisible(visible),
     report: (note) => {
       session.command({ type: 'report', note }).then(
@@ -48,10 +48,10 @@ export function lessonActions(
     },
     setReceiveMode: (mode) => {
       rememberReceiveMode(mode);
-      session.setReceiveMode(mode);
+      session.media.setReceiveMode(mode);
     },
-    showCameras: (cameras) => session.showCameras(cameras),
-    unlockSound: () => session.unlockSound(),
+    showCameras: (cameras) => session.media.showCameras(cameras),
+    unlockSound: () => session.media.unlockSound(),
     closeNotice: (key) => notices.close(key),
     openSettings,
     leave: () => void session.leave(),

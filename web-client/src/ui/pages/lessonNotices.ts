@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
-import type { LessonSession, PersonalNotice } from '../../lessonSession.ts';
+import type { PersonalNotice } from '../../lesson/concerns.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import { t } from '../i18n/index.ts';
 import { announceNow } from '../kit/announce.ts';
 import { fullName, isolated } from '../kit/names.ts';
@@ -46,21 +47,26 @@ export class LessonNotices {
     this.#closed.value = new Set(this.#closed.value).add(key);
   }
 
-  /** All lines of this moment, the connection first. */
+  /** All lines of this moment, the most pressing first: small screens show that one alone. */
   lines(now: number): Notice[] {
     return [
       ...this.#connection(now),
+      ...this.#shown.value.map(({ key, told }) => lineOf(key, told)).reverse(),
       ...this.#visits(),
-      ...this.#shown.value.map(({ key, told }) => lineOf(key, told)),
     ];
   }
 
   #connection(now: number): Notice[] {
     const connection = this.#session.connection.value;
-    if (connection.kind !== 'cut') return [];
+    if (connection.kind !== 'cut') return this.#blocked();
     const seconds = Math.max(0, Math.round((now - connection.since) / 1000));
     const text = `${t('connection.reconnecting', { seconds })} ${t('connection.reconnectingHint')}`;
     return [{ key: 'connection', tone: 'danger', icon: 'network', text, closable: false }];
+  }
+
+  #blocked(): Notice[] {
+    if (!this.#session.media.blocked.value) return [];
+    return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
   }
 
   #visits(): Notice[] {

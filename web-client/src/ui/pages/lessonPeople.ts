@@ -1,28 +1,50 @@
-import type { LessonSession, Self } from '../../lessonSession.ts';
+import type { LessonSession, Self } from '../../lesson/session.ts';
 import type { Participant, Person } from '../../protocol/generated.ts';
 import type { LessonState } from '../../room/state.ts';
 import type { LessonPerson } from '../screens/lesson/view.ts';
 
+/** How long somebody whose line broke is shown as cut off. */
+const staysCutMs = 120_000;
+
 /** Everybody this person may see, by id: the list joined with who is here. */
-export function peopleOf(session: LessonSession, self: Self, state: LessonState): Map<string, LessonPerson> {
+export function peopleOf(
+  session: LessonSession,
+  self: Self,
+  state: LessonState,
+  now: number,
+): Map<string, LessonPerson> {
   const known = session.people.value;
   const people = new Map<string, LessonPerson>();
+  const presence = (user: string) => presenceOf(state, user, now + self.clockOffsetMs);
   for (const person of known.values()) {
-    people.set(person.user, personOf(person, state.participants.get(person.user), self));
+    people.set(person.user, personOf(person, state.participants.get(person.user), self, presence));
   }
   for (const participant of state.participants.values()) {
-    if (!people.has(participant.user)) people.set(participant.user, personOf(undefined, participant, self));
+    if (!people.has(participant.user)) people.set(participant.user, personOf(undefined, participant, self, presence));
   }
   return people;
 }
 
 /** Who is listed: students see who is here, staff also who is expected. */
 export function isListed(person: LessonPerson, self: Self): boolean {
-  if (person.presence !== 'expected') return true;
+  if (person.presence === 'present' || person.presence === 'cut') return true;
   return self.role !== 'student' && person.role === 'student';
 }
 
-function personOf(person: Person | undefined, here: Participant | undefined, self: Self): LessonPerson {
+/** A line that broke a moment ago is expected back; one that broke long ago is somebody who is gone. */
+function presenceOf(state: LessonState, user: string, now: number): LessonPerson['presence'] {
+  const here = state.participants.get(user);
+  if (!here) return 'expected';
+  if (here.present) return 'present';
+  return now - (state.cutSince.get(user) ?? 0) < staysCutMs ? 'cut' : 'gone';
+}
+
+function personOf(
+  person: Person | undefined,
+  here: Participant | undefined,
+  self: Self,
+  presence: (user: string) => LessonPerson['presence'],
+): LessonPerson {
   const user = person?.user ?? here?.user ?? '';
   const role = here?.role ?? person?.role ?? 'student';
   const published = here?.published ?? [];
@@ -33,7 +55,7 @@ function personOf(person: Person | undefined, here: Participant | undefined, sel
     role,
     name: person?.name,
     me: user === self.user,
-    presence: here ? (here.present ? 'present' : 'cut') : 'expected',
+    presence: presence(user),
     visit: here?.visit ?? false,
     floor: here?.floor ?? false,
     cameraGrant: here?.camera ?? null,

@@ -40,7 +40,12 @@ function forClass(me: LessonPerson, here: readonly LessonPerson[]): StageView {
 export function tilesOf(stage: StageView, me: LessonPerson, people: readonly LessonPerson[]): LessonPerson[] {
   const onStage = stage.kind === 'person' ? stage.of.user : undefined;
   const others = people.filter(
-    (person) => !person.me && person.user !== onStage && person.presence !== 'expected' && sends(person),
+    (person) =>
+      !person.me &&
+      person.user !== onStage &&
+      person.presence !== 'expected' &&
+      person.presence !== 'gone' &&
+      sends(person),
   );
   const teachers = others.filter((person) => person.role === 'teacher');
   const speakers = others.filter((person) => person.role !== 'teacher');

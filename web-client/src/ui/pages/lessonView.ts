@@ -1,4 +1,4 @@
-import type { LessonSession } from '../../lessonSession.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import { canCaptureScreen } from '../../media/capture.ts';
 import type { Role, Source } from '../../protocol/generated.ts';
 import type { LessonPerson, LessonView, Notice, OwnTrack, Rights } from '../screens/lesson/view.ts';
@@ -10,19 +10,24 @@ import type { Unread } from './unread.ts';
 const wholeRosterPeople = 100;
 
 /** The lesson as the screen draws it, from the session's signals; `undefined` before the first welcome. */
-export function lessonView(session: LessonSession, notices: readonly Notice[], unread: Unread): LessonView | undefined {
+export function lessonView(
+  session: LessonSession,
+  notices: readonly Notice[],
+  unread: Unread,
+  now: number,
+): LessonView | undefined {
   const self = session.self.value;
   const state = session.state.value;
   if (!self || !state) return undefined;
-  const byId = peopleOf(session, self, state);
+  const byId = peopleOf(session, self, state, now);
   const people = [...byId.values()].filter((person) => isListed(person, self));
   const me = byId.get(self.user);
   if (!me) return undefined;
-  const receiveMode = session.receiveMode.value;
+  const receiveMode = session.media.receiveMode.value;
   const stage = stageOf({ phase: state.phase, me, people, receiveMode });
   const place = state.hands.findIndex((hand) => hand.user === self.user);
   const personOf = (user: string) => byId.get(user) ?? stranger(user);
-  const chat = session.chat.value;
+  const chat = session.chat.state.value;
   return {
     info: self.lesson,
     phase: state.phase,
@@ -40,7 +45,7 @@ export function lessonView(session: LessonSession, notices: readonly Notice[], u
     stage,
     tiles: tilesOf(stage, me, people),
     speaking: session.speaking,
-    videoOf: (user, source) => (user === self.user ? ownVideo(session, source) : session.videoOf(user, source)),
+    videoOf: (user, source) => (user === self.user ? ownVideo(session, source) : session.media.videoOf(user, source)),
     microphone: ownTrack(session, me, 'microphone'),
     cameraTrack: ownTrack(session, me, 'camera'),
     screenTrack: ownTrack(session, me, 'screen'),
@@ -51,11 +56,11 @@ export function lessonView(session: LessonSession, notices: readonly Notice[], u
     chat: {
       items: chatItems([...chat.lines, ...chat.pending], byId),
       more: chat.more && chat.lines.length > 0,
-      loadingOlder: session.loadingOlder.value,
+      loadingOlder: session.chat.loadingOlder.value,
       unread: unread.count.value,
     },
     notices,
-    soundLocked: session.soundLocked.value,
+    soundLocked: session.media.soundLocked.value,
     clockOffsetMs: self.clockOffsetMs,
   };
 }
@@ -73,7 +78,7 @@ function rightsOf(role: Role): Rights {
 }
 
 function ownTrack(session: LessonSession, me: LessonPerson, source: Source): OwnTrack {
-  if (session.own.starting.value.has(source)) return 'starting';
+  if (session.media.own.starting.value.has(source)) return 'starting';
   if (source === 'microphone') return me.microphone === 'none' ? 'off' : me.microphone;
   return (source === 'camera' ? me.camera : me.screen) ? 'on' : 'off';
 }
@@ -82,7 +87,7 @@ function ownTrack(session: LessonSession, me: LessonPerson, source: Source): Own
 const ownStreams = new WeakMap<MediaStreamTrack, MediaStream>();
 
 function ownVideo(session: LessonSession, source: Source): MediaStream | undefined {
-  const track = session.own.track(source);
+  const track = session.media.own.track(source);
   if (!track) return undefined;
   const stream = ownStreams.get(track) ?? new MediaStream([track]);
   ownStreams.set(track, stream);

@@ -1,4 +1,4 @@
-import type { LessonSession } from '../../lessonSession.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import type { OverReason } from '../screens/over/OverScreen.tsx';
 
 const awayAfterMs = 6_000;
@@ -37,6 +37,6 @@ function ended(session: LessonSession): OverReason {
     case 'time_over':
       return 'ended_time';
     default:
-      return 'ended_chosen';
+      return session.self.value?.role === 'teacher' ? 'ended_by_me' : 'ended_chosen';
   }
 }

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { chime } from '../../media/chime.ts';
 import { handSound } from '../shell/preferences.ts';
-import type { LessonSession } from '../../lessonSession.ts';
+import type { LessonSession } from '../../lesson/session.ts';
 import { language, t } from '../i18n/index.ts';
 import { announce, announceNow } from '../kit/announce.ts';
 import { fullName, isolated } from '../kit/names.ts';

@@ -28,6 +28,7 @@ export function PeoplePanel({ view, actions, openDialog }: Props) {
     [t('people.staff'), staff],
     [t('people.present'), inOrder((person) => person.presence === 'present' && !person.floor)],
     [t('people.cut'), inOrder((person) => person.presence === 'cut' && !person.floor)],
+    [t('people.gone'), inOrder((person) => person.presence === 'gone' && !person.floor)],
     [t('people.waiting'), inOrder((person) => person.presence === 'expected' && !person.floor)],
   ];
   const props = { view, actions, openDialog };

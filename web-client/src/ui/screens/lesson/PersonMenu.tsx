@@ -32,11 +32,7 @@ function LeadItems({ person, actions }: { person: LessonPerson; actions: LessonA
   const { user } = person;
   return (
     <>
-      {person.floor ? (
-        <MenuItem icon="floor" onChoose={() => actions.takeFloor(user)}>
-          {t('floor.take')}
-        </MenuItem>
-      ) : (
+      {!person.floor && (
         <MenuItem icon="floor" onChoose={() => actions.giveFloor(user)}>
           {t('floor.give')}
         </MenuItem>

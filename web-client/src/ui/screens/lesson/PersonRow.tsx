@@ -7,6 +7,7 @@ import { initials } from '../../kit/names.ts';
 import { PersonName } from '../../kit/PersonName.tsx';
 import type { LessonDialog } from './LessonDialogs.tsx';
 import { PersonMenu } from './PersonMenu.tsx';
+import { TakeFloor } from './TakeFloor.tsx';
 import type { LessonActions, LessonPerson, LessonView } from './view.ts';
 
 interface Props {
@@ -21,7 +22,9 @@ export function PersonRow({ person, view, actions, openDialog }: Props) {
   const handUp = view.hands.some((hand) => hand.person.user === person.user);
   const manages = (view.rights.leads || view.rights.removes) && !person.me && person.role === 'student';
   return (
-    <li class={person.presence === 'expected' ? 'person-row person-row-away' : 'person-row'}>
+    <li
+      class={person.presence === 'expected' || person.presence === 'gone' ? 'person-row person-row-away' : 'person-row'}
+    >
       <Avatar
         seed={person.user}
         initials={initials(person.name, language.value)}
@@ -39,6 +42,7 @@ export function PersonRow({ person, view, actions, openDialog }: Props) {
       {person.screen && <Sign icon="screen" label={t('source.screen')} />}
       {person.microphone === 'on' && <Sign icon="microphone" label={t('people.microphoneOn')} tone="on" />}
       {person.microphone === 'muted' && <Sign icon="microphoneOff" label={t('people.microphoneOff')} />}
+      <TakeFloor person={person} view={view} actions={actions} />
       {manages && <PersonMenu person={person} view={view} actions={actions} openDialog={openDialog} />}
     </li>
   );
@@ -46,6 +50,7 @@ export function PersonRow({ person, view, actions, openDialog }: Props) {
 
 function stateOf(person: LessonPerson): string {
   if (person.presence === 'cut') return t('people.cutNow');
+  if (person.presence === 'gone') return t('people.goneNow');
   if (person.role !== 'student') return t(`role.${person.role}`);
   if (person.presence === 'expected') return t('people.expectedNow');
   return person.floor ? t('floor.has') : t('people.presentNow');

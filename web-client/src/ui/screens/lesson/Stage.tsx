@@ -6,6 +6,7 @@ import { IconButton } from '../../kit/IconButton.tsx';
 import { fullName, isolated } from '../../kit/names.ts';
 import { PersonTile } from './PersonTile.tsx';
 import { StageMessage } from './StageMessage.tsx';
+import { TakeFloor } from './TakeFloor.tsx';
 import { Video } from './Video.tsx';
 import type { LessonActions, LessonView } from './view.ts';
 import './Stage.css';
@@ -29,6 +30,11 @@ export function Stage({ view, actions }: Props) {
             label={t('lesson.enlarge')}
             onClick={() => toggleFullScreen(element.current)}
           />
+        </div>
+      )}
+      {view.stage.kind === 'person' && (
+        <div class="stage-action">
+          <TakeFloor person={view.stage.of} view={view} actions={actions} kind="stage" />
         </div>
       )}
       {view.soundLocked && <SoundUnlock actions={actions} />}

@@ -21,8 +21,8 @@ export interface LessonPerson {
   role: Role;
   name: Name | undefined;
   me: boolean;
-  /** `cut`: the connection broke a moment ago; `expected`: on the list, not here. */
-  presence: 'present' | 'cut' | 'expected';
+  /** `cut`: the connection broke a moment ago; `gone`: long ago; `expected`: on the list, not here yet. */
+  presence: 'present' | 'cut' | 'gone' | 'expected';
   visit: boolean;
   floor: boolean;
   /** Who may see the camera, where it is allowed at all. */

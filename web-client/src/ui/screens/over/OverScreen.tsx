@@ -9,6 +9,7 @@ import './Over.css';
 /** Why somebody is not in the lesson. */
 export type OverReason =
   | 'ended_chosen'
+  | 'ended_by_me'
   | 'ended_no_adult'
   | 'ended_time'
   | 'left'
@@ -42,6 +43,7 @@ interface Words {
 
 const wordsOf: Record<OverReason, () => Words> = {
   ended_chosen: () => ({ icon: 'check', title: t('over.endedTitle'), help: t('over.endedChosen'), main: 'none' }),
+  ended_by_me: () => ({ icon: 'check', title: t('over.endedTitle'), help: t('over.endedByMe'), main: 'none' }),
   ended_no_adult: () => ({ icon: 'clock', title: t('over.endedTitle'), help: t('over.endedNoAdult'), main: 'none' }),
   ended_time: () => ({ icon: 'clock', title: t('over.endedTitle'), help: t('over.endedTime'), main: 'none' }),
   left: () => ({ icon: 'leave', title: t('over.leftTitle'), help: t('over.leftHelp'), main: 'return' }),

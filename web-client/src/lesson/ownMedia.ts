@@ -1,8 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
-import { captureCamera, captureMicrophone, captureScreen, DeviceError } from './media/capture.ts';
-import type { PublisherLeg } from './media/publisher.ts';
-import type { Command, Participant, Source } from './protocol/generated.ts';
-import { Refused } from './signal/pending.ts';
+import { captureCamera, captureMicrophone, captureScreen, DeviceError } from '../media/capture.ts';
+import type { PublisherLeg } from '../media/publisher.ts';
+import type { Command, Participant, Source } from '../protocol/generated.ts';
+import { Refused } from '../signal/pending.ts';
 
 /** What one's own devices need from the lesson. */
 export interface OwnMediaPorts {

@@ -1,0 +1,168 @@
+import { type Signal, signal } from '@preact/signals';
+import { stayAwake } from '../media/awake.ts';
+import type { DeviceError } from '../media/capture.ts';
+import { PublisherLeg } from '../media/publisher.ts';
+import { SubscriberLeg } from '../media/subscriber.ts';
+import { Traffic } from '../media/traffic.ts';
+import type {
+  ClientFrame,
+  Command,
+  Participant,
+  ReceiveMode,
+  ServerFrame,
+  Source,
+  WantedVideo,
+} from '../protocol/generated.ts';
+import { OwnMedia, type Sending } from './ownMedia.ts';
+
+/** What the media need from the lesson. */
+export interface MediaPorts {
+  send(frame: ClientFrame): void;
+  command(command: Command): Promise<number>;
+  /** How the log sees me; `undefined` before the welcome. */
+  me(): Participant | undefined;
+  onProblem(source: Source, error: DeviceError): void;
+}
+
+/** The two legs of a lesson: own devices on one, voices and pictures of the others on the other. */
+export class LessonMedia {
+  readonly own: OwnMedia;
+  readonly receiveMode: Signal<ReceiveMode>;
+  /** Counts changes of received pictures. */
+  readonly received = signal(0);
+  readonly soundLocked = signal(false);
+  /** The network lets no voice or picture through. */
+  readonly blocked = signal(false);
+  readonly #ports: MediaPorts;
+  readonly #publisher: PublisherLeg;
+  readonly #subscriber: SubscriberLeg;
+  readonly #traffic = new Traffic();
+  #cameras: readonly WantedVideo[] = [];
+  #letSleep: (() => void) | undefined;
+
+  constructor(ports: MediaPorts, receiveMode: ReceiveMode, cameraSlots: number) {
+    this.#ports = ports;
+    this.receiveMode = signal(receiveMode);
+    const { send } = ports;
+    this.#publisher = new PublisherLeg({ send, onEnded: (source) => void this.own.ended(source) });
+    this.#subscriber = new SubscriberLeg({ send, ...this.#receiving() }, cameraSlots);
+    this.own = new OwnMedia({
+      publisher: this.#publisher,
+      command: ports.command,
+      me: ports.me,
+      onProblem: ports.onProblem,
+      onCapture: () => this.#subscriber.playOn(),
+    });
+  }
+
+  #receiving() {
+    return {
+      onChange: () => {
+        this.received.value += 1;
+      },
+      onBlocked: (blocked: boolean) => {
+        this.blocked.value = blocked;
+      },
+      onSoundLocked: (locked: boolean) => {
+        this.soundLocked.value = locked;
+      },
+    };
+  }
+
+  /** The first welcome of this page. */
+  begin(): void {
+    this.#subscriber.open();
+    this.#letSleep = stayAwake();
+  }
+
+  /** A later welcome: legs that the cut took are made again. */
+  revive(): void {
+    this.#subscriber.revive();
+    void this.#publisher.revive().catch(() => undefined);
+  }
+
+  /** Makes devices and log agree; `before` is what the page before a slow reload sent. */
+  reconcile(before: Sending): void {
+    void this.own.reconcile((source) => this.#mayPublish(source), before).catch(() => undefined);
+  }
+
+  #mayPublish(source: Source): boolean {
+    const me = this.#ports.me();
+    if (me?.role === 'teacher') return true;
+    return me?.role === 'student' && me.floor && (source !== 'camera' || me.camera !== null);
+  }
+
+  /** A frame about media; others are nothing to it. */
+  frame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'publisher_answer':
+        this.#publisher.answered(frame.sdp);
+        break;
+      case 'subscriber_offer':
+        this.#subscriber.offered(frame.sdp);
+        break;
+      case 'slot_assigned':
+        this.#subscriber.assigned(frame.slot, frame.publication);
+        break;
+      case 'layers_wanted':
+        void this.#publisher.layersWanted(frame.layers);
+        break;
+      case 'leg_lost':
+        if (frame.leg === 'subscriber') this.#subscriber.open();
+        else void this.#publisher.reopen().catch(() => undefined);
+        break;
+      case 'error':
+        if (frame.error === 'bad_media') this.#publisher.refused();
+        break;
+    }
+  }
+
+  /** Silences the microphone here; true where it was open. */
+  silence(): boolean {
+    const open = this.#publisher.track('microphone')?.enabled ?? false;
+    this.#publisher.setEnabled('microphone', false);
+    return open;
+  }
+
+  setReceiveMode(mode: ReceiveMode): void {
+    this.receiveMode.value = mode;
+    this.tellReceive();
+  }
+
+  showCameras(cameras: readonly WantedVideo[]): void {
+    this.#cameras = cameras;
+    this.tellReceive();
+  }
+
+  /** Tells the server what to send here. */
+  tellReceive(): void {
+    this.#ports.send({ type: 'receive', mode: this.receiveMode.value, cameras: [...this.#cameras] });
+  }
+
+  /** The received picture of somebody. */
+  videoOf(user: string, source: Source): MediaStream | undefined {
+    void this.received.value;
+    return this.#subscriber.videoOf(user, source);
+  }
+
+  unlockSound(): void {
+    this.#subscriber.unlock();
+  }
+
+  useSpeaker(id: string): void {
+    this.#subscriber.useSpeaker(id);
+  }
+
+  /** Bytes that both legs have carried so far. */
+  async bytes(): Promise<number> {
+    this.#traffic.add('subscriber', await this.#subscriber.stats());
+    this.#traffic.add('publisher', await this.#publisher.stats());
+    return this.#traffic.bytes;
+  }
+
+  close(): void {
+    this.#letSleep?.();
+    this.#publisher.close();
+    this.#subscriber.close();
+  }
+}

@@ -1,0 +1,231 @@
+import { batch, type Signal, signal } from '@preact/signals';
+import type {
+  Command,
+  LessonInfo,
+  Logged,
+  Person,
+  ReceiveMode,
+  Role,
+  ServerFrame,
+  Welcome,
+} from '../protocol/generated.ts';
+import { apply, fromSnapshot, type LessonState } from '../room/state.ts';
+import { type ApiError, ticket } from '../school/api.ts';
+import { PendingCommands, type Refused } from '../signal/pending.ts';
+import { LessonSocket, type SocketState, type TicketAnswer } from '../signal/socket.ts';
+import { LessonChat } from './chat.ts';
+import { concernOf, type PersonalNotice } from './concerns.ts';
+import { LessonMedia } from './media.ts';
+import { forgetSending, keepSending, sentBefore } from './reload.ts';
+
+/** Who I am in this lesson. */
+export interface Self {
+  user: string;
+  role: Role;
+  lesson: LessonInfo;
+  /** Server time minus this machine's, milliseconds. */
+  clockOffsetMs: number;
+}
+
+const METER_MS = 2_000;
+const SETTLE_MS = 300;
+const LEAVE_MS = 1_000;
+
+/** One attended lesson: the socket and the fold, with its chat and its media, as signals that screens draw from. */
+export class LessonSession {
+  readonly connection: Signal<SocketState> = signal({ kind: 'connecting' });
+  readonly self: Signal<Self | undefined> = signal(undefined);
+  readonly state: Signal<LessonState | undefined> = signal(undefined);
+  readonly people: Signal<ReadonlyMap<string, Person>> = signal(new Map());
+  readonly speaking: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly bytes = signal(0);
+  readonly chat: LessonChat;
+  readonly media: LessonMedia;
+  onNotice: (notice: PersonalNotice) => void = () => undefined;
+
+  readonly #lesson: string;
+  readonly #socket: LessonSocket;
+  readonly #pending: PendingCommands;
+  readonly #meter: ReturnType<typeof setInterval>;
+  /** What the page before this one sent has been looked at. */
+  #settled = false;
+
+  constructor(lesson: string, session: string, receiveMode: ReceiveMode, cameraSlots: number) {
+    this.#lesson = lesson;
+    this.#socket = new LessonSocket({
+      ticket: () => ticketFor(lesson, session),
+      position: () => this.state.value?.position,
+      onFrame: (frame) => batch(() => this.#frame(frame)),
+      onState: (state) => this.#connectionChanged(state),
+    });
+    const send = this.#socket.send.bind(this.#socket);
+    this.#pending = new PendingCommands(`${lesson}.${session}`, sessionStorage, ({ id, command }) =>
+      send({ type: 'command', id, command }),
+    );
+    this.chat = new LessonChat({ pending: this.#pending, send, author: () => this.#author() });
+    const media = {
+      send,
+      command: (command: Command) => this.command(command),
+      me: () => this.#me(),
+      onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
+    } satisfies ConstructorParameters<typeof LessonMedia>[0];
+    this.media = new LessonMedia(media, receiveMode, cameraSlots);
+    this.#meter = setInterval(() => void this.#measure(), METER_MS);
+    addEventListener('pagehide', this.#keepSending);
+  }
+
+  /** Enters. Call from within a tap where there is one: it also allows sound. */
+  enter(): void {
+    this.#socket.start();
+  }
+
+  #connectionChanged(state: SocketState): void {
+    this.connection.value = state;
+    if (state.kind !== 'stopped') return;
+    forgetSending();
+    clearInterval(this.#meter);
+    removeEventListener('pagehide', this.#keepSending);
+    this.media.close();
+  }
+
+  #frame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'welcome':
+        this.#welcomed(frame);
+        break;
+      case 'event':
+        this.#event(frame);
+        break;
+      case 'accepted':
+        this.#pending.accepted(frame.id, frame.number);
+        break;
+      case 'refused':
+        this.#pending.refused(frame.id, frame.error, frame.retry_after_ms);
+        break;
+      case 'reset':
+        this.state.value = fromSnapshot(frame.snapshot);
+        this.#meet(frame.people);
+        this.chat.reload();
+        break;
+      case 'chat_page':
+        this.chat.page(frame);
+        break;
+      case 'people':
+        this.#meet(frame.people);
+        break;
+      case 'counts':
+        if (this.state.value) this.state.value = { ...this.state.value, studentsPresent: frame.students_present };
+        break;
+      case 'speaking':
+        this.speaking.value = new Set(frame.users);
+        break;
+      default:
+        this.media.frame(frame);
+    }
+  }
+
+  #welcomed(welcome: Welcome): void {
+    const { user, role, lesson } = welcome;
+    this.self.value = { user, role, lesson, clockOffsetMs: welcome.server_time - Date.now() };
+    this.#meet(welcome.people);
+    const first = this.state.value === undefined;
+    if (welcome.snapshot) this.state.value = fromSnapshot(welcome.snapshot);
+    if (first) this.#begin();
+    else if (welcome.snapshot) this.chat.reload();
+    this.media.tellReceive();
+    this.#pending.resend();
+    setTimeout(() => this.#settle(first), SETTLE_MS);
+  }
+
+  /** The first welcome of this page. */
+  #begin(): void {
+    for (const { id, command, done } of this.#pending.restore()) {
+      if (command.type === 'say') this.chat.restored(id, command.text, command.to, done);
+      else done.catch(() => undefined);
+    }
+    this.media.begin();
+    this.chat.reload();
+  }
+
+  /** Shortly after a welcome, when missed events and lost legs have been told: media follows. */
+  #settle(first: boolean): void {
+    if (this.connection.value.kind !== 'open') return;
+    if (!first) this.media.revive();
+    this.#settled = true;
+    this.media.reconcile(first ? sentBefore(this.#lesson) : {});
+  }
+
+  readonly #keepSending = () => {
+    if (this.#settled) keepSending(this.#lesson, this.media.own.sending());
+  };
+
+  #meet(people: readonly Person[]): void {
+    const known = new Map(this.people.value);
+    for (const person of people) known.set(person.user, person);
+    this.people.value = known;
+  }
+
+  #event(logged: Logged): void {
+    if (!this.state.value) return;
+    const published = this.#me()?.published.map(({ source }) => source) ?? [];
+    this.state.value = apply(this.state.value, logged);
+    this.chat.apply(logged);
+    const self = this.self.value;
+    if (!self) return;
+    const { notices, letGo, silence } = concernOf(logged.event, { user: self.user, role: self.role, published });
+    if (silence && this.media.silence()) notices.push({ kind: 'muted' });
+    if (letGo.length > 0) void this.media.own.letGo(letGo);
+    for (const notice of notices) this.onNotice(notice);
+  }
+
+  #me() {
+    const user = this.self.value?.user;
+    return user ? this.state.value?.participants.get(user) : undefined;
+  }
+
+  #author() {
+    return { user: this.self.value?.user ?? '', now: Date.now() + (this.self.value?.clockOffsetMs ?? 0) };
+  }
+
+  /** A command; a refusal becomes a word on the screen and rejects. */
+  command(command: Command): Promise<number> {
+    return this.#pending.submit(command).catch((error: Refused) => {
+      this.onNotice({ kind: 'refused', code: error.code });
+      throw error;
+    });
+  }
+
+  /** A command whose outcome nobody waits for. */
+  tell(command: Command): void {
+    this.command(command).catch(() => undefined);
+  }
+
+  async #measure(): Promise<void> {
+    this.#keepSending();
+    this.bytes.value = (await this.media.bytes()) + this.#socket.bytes;
+  }
+
+  /** Leaves on purpose: told to the class, then closed. */
+  async leave(): Promise<void> {
+    const told = this.#pending.submit({ type: 'leave' }).catch(() => undefined);
+    await Promise.race([told, new Promise((done) => setTimeout(done, LEAVE_MS))]);
+    this.#socket.stop('left');
+  }
+
+  /** The page goes away without leaving: the place is kept. */
+  abandon(): void {
+    this.#socket.stop('left');
+  }
+}
+
+async function ticketFor(lesson: string, session: string): Promise<TicketAnswer> {
+  try {
+    const answer = await ticket(lesson, session);
+    const url = new URL(answer.socket, location.href);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    return { ok: true, ticket: answer.ticket, url: url.href };
+  } catch (error) {
+    const { status, code } = error as ApiError;
+    return { ok: false, status: status ?? 0, error: code ?? 'other' };
+  }
+}
