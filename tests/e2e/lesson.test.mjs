@@ -74,6 +74,32 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
     assert.deepEqual([...lines].sort((a, b) => order.indexOf(a) - order.indexOf(b)), lines);
   });
 
+  test('a formula reads from left to right in an Arabic line, and in a French one', async () => {
+    for (const [person, text, formula] of [
+      [teacher, 'الحل هو 2 + 3 = 5 إذن', ['2', '+', '3', '=', '5']],
+      [students[1], 'donc 7 − 4 = 3 والسلام', ['7', '−', '4', '=', '3']],
+    ]) {
+      await person.say(text);
+      const line = students[0].page.getByRole('log').locator('.line-text').filter({ hasText: text });
+      await line.waitFor();
+      const places = await line.evaluate((element, formula) => {
+        const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+        const letters = [];
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) for (let i = 0; i < node.data.length; i++) letters.push([node, i]);
+        let from = 0;
+        return formula.map((sign) => {
+          from = letters.findIndex(([node, i], index) => index >= from && node.data[i] === sign);
+          const range = document.createRange();
+          range.setStart(...letters[from]);
+          range.setEnd(letters[from][0], letters[from][1] + 1);
+          from += 1;
+          return Math.round(range.getBoundingClientRect().left);
+        });
+      }, formula);
+      assert.deepEqual(places, [...places].sort((a, b) => a - b), `${text}: ${places}`);
+    }
+  });
+
   test('markup in a line stays text', async () => {
     await students[1].say('<img src=x onerror=alert(1)><b>غليظ</b>');
     await eventually('the markup is text', async () => (await teacher.page.getByRole('log').innerText()).includes('<b>غليظ</b>'));
@@ -105,8 +131,8 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
     await eventually('the student is still heard', () => hears(teacher.page, STUDENTS[1].hz));
   });
 
-  test('the floor is taken back and the packets stop', async () => {
-    await teacher.act(STUDENTS[1].name, 'floor.take');
+  test('the floor is taken back by one tap beside the speaker, and the packets stop', async () => {
+    await teacher.button('floor.takeFrom').click();
     await eventually('silence', async () => !(await hears(students[0].page, STUDENTS[1].hz)), 5000);
     await never('heard without the floor', () => hears(students[2].page, STUDENTS[1].hz), 2000);
   });

@@ -1,24 +1,14 @@
 // Every screen in three languages, phone and laptop: nothing broken, nothing outside, nothing too small, axe clean; the language
 // switches live and keeps what was typed and captured.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { audit } from './support/audit.mjs';
 import { launch, LAPTOP, PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
-import { eventually, hears } from './support/identity.mjs';
+import { eventually, hears, sees } from './support/identity.mjs';
+import { look } from './support/look.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
 
-const PICTURES = process.env.QISM_PICTURES;
 const DEVICES = { phone: PHONE, landscape: PHONE_LANDSCAPE, laptop: LAPTOP };
-
-async function look(person, name) {
-  if (PICTURES) {
-    mkdirSync(PICTURES, { recursive: true });
-    await person.page.screenshot({ path: `${PICTURES}/${name}.png` });
-  }
-  return (await audit(person.page)).map((problem) => `${name}: ${problem}`);
-}
 
 describe('screens', { concurrency: false }, () => {
   let school, browser;
@@ -70,8 +60,8 @@ describe('screens', { concurrency: false }, () => {
     await teacher.close();
   });
 
-  test('ar → fr → ar during a lesson keeps the draft and the voice', async () => {
-    const teacher = await Person.open(browser, school, { login: 'teacher3', hz: 500 });
+  test('ar → fr → ar during a lesson keeps the draft, the devices and the voice', async () => {
+    const teacher = await Person.open(browser, school, { login: 'teacher3', hue: 200, hz: 500 });
     const student = await Person.open(browser, school, { login: 'student61', hz: 900 });
     for (const person of [teacher, student]) {
       await person.signIn();
@@ -88,6 +78,17 @@ describe('screens', { concurrency: false }, () => {
       assert.equal(await (await student.openChat()).inputValue(), 'سؤال لم يُرسَل بعد');
       assert.ok(await hears(student.page, 500), `the voice goes on in ${language}`);
     }
+    await eventually('the picture is there', () => sees(student.page, 200));
+    const captures = await teacher.page.evaluate(() => window.captures);
+    for (const language of ['fr', 'ar']) {
+      await teacher.button('home.settings').click();
+      await teacher.speak(language);
+      await teacher.page.keyboard.press('Escape');
+      assert.ok(await sees(student.page, 200), `the picture goes on in ${language}`);
+      assert.ok(await hears(student.page, 500), `the voice goes on in ${language}`);
+      await teacher.button('bar.cameraOff').waitFor();
+    }
+    assert.equal(await teacher.page.evaluate(() => window.captures), captures, 'no device was opened again');
   });
 
   test('a wrong password is answered in the language of the page', async () => {

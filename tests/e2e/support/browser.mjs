@@ -13,6 +13,8 @@ const ARGS = [
 ];
 
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+/** The narrowest phone that is still around. */
+export const SMALL_PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
 export const PHONE_LANDSCAPE = { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true };
 export const LAPTOP = { viewport: { width: 1366, height: 768 } };
 

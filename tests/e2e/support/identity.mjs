@@ -6,6 +6,7 @@ export function impersonate({ hue, hz }) {
   if (!navigator.mediaDevices) return; // an empty page before the first one
   const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted = {}) => {
+    window.captures = (window.captures ?? 0) + 1;
     const real = await original(wanted); // a denied permission stays denied
     const out = new MediaStream();
     if (wanted.video) {

@@ -16,7 +16,7 @@ export class Person {
 
   static async open(browser, school, options) {
     const person = { language: 'ar', device: LAPTOP, permissions: ['camera', 'microphone'], hue: 0, hz: 440, ...options };
-    const context = await browser.newContext({ ...person.device, permissions: person.permissions, bypassCSP: Boolean(person.bypassCSP) });
+    const context = await browser.newContext({ ...person.device, permissions: person.permissions, reducedMotion: 'reduce', bypassCSP: Boolean(person.bypassCSP) });
     await context.addInitScript(impersonate, { hue: person.hue, hz: person.hz });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
@@ -34,10 +34,10 @@ export class Person {
 
   button(key, options = {}) { return this.page.getByRole('button', { name: pattern(this.language, key), ...options }).first(); }
 
-  /** Chooses the language and signs in. */
-  async signIn() {
+  /** Chooses the language, where it is not there yet, and signs in. */
+  async signIn({ speak = true } = {}) {
     await this.page.goto(this.url);
-    await this.speak(this.language);
+    if (speak) await this.speak(this.language);
     await this.page.getByLabel(this.t('signIn.login'), { exact: true }).fill(this.login);
     await this.page.getByLabel(this.t('signIn.password'), { exact: true }).fill(PASSWORD);
     await this.page.getByRole('button', { name: this.t('signIn.submit'), exact: true }).click();

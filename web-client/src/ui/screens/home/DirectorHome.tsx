@@ -34,7 +34,7 @@ export function DirectorHome({ lessons, reports, now, busy, onVisit, onRetryRepo
             <EmptyState icon="coffee" title={t('home.emptyDirector')} />
           </div>
         ) : (
-          <ul class="running-list">
+          <ul class="card-list">
             {day.current.map((lesson) => (
               <RunningLesson key={lesson.lesson} lesson={lesson} busy={busy === lesson.lesson} onVisit={onVisit} />
             ))}

@@ -16,8 +16,8 @@ export function ReportCard({ report }: { report: SchoolReport }) {
     ]),
   );
   return (
-    <li class="report">
-      <div class="report-top">
+    <li class="card card-small">
+      <div class="card-top">
         <Badge tone={removal ? 'danger' : 'warning'} icon={removal ? 'remove' : 'flag'}>
           {t(removal ? 'reports.kindRemoval' : 'reports.kindReport')}
         </Badge>

@@ -28,7 +28,7 @@ export function ReportList({ reports, onRetry }: Props) {
         </div>
       )}
       {reports !== 'failed' && reports.length > 0 && (
-        <ul class="report-list">
+        <ul class="card-list report-list">
           {[...reports]
             .sort((a, b) => b.at - a.at)
             .map((report) => (

@@ -17,8 +17,8 @@ interface Props {
 /** A lesson that runs now: who is there of how many, and the announced visit. */
 export function RunningLesson({ lesson, busy, onVisit }: Props) {
   return (
-    <li class="running">
-      <div class="running-top">
+    <li class="card card-small running">
+      <div class="card-top">
         <LessonTimes lesson={lesson} />
         <PhaseBadge phase={lesson.phase} />
       </div>

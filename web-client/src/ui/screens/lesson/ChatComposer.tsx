@@ -5,6 +5,7 @@ import { formatNumber, t } from '../../i18n/index.ts';
 import { Icon } from '../../kit/Icon.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
 import type { LessonActions, LessonView } from './view.ts';
+import './ChatComposer.css';
 
 interface Props {
   view: LessonView;

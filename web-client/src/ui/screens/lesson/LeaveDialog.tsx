@@ -6,29 +6,42 @@ import type { LessonActions, LessonView } from './view.ts';
 interface Props {
   view: LessonView;
   actions: LessonActions;
+  /** Ending for everybody is asked here too, with leaving alone beside it. */
+  ending: boolean;
   close: () => void;
 }
 
-/** Leaving: the way back stays open, and the dialog says so. */
-export function LeaveDialog({ view, actions, close }: Props) {
-  const leave = () => {
-    actions.leave();
+/** Asked before going: the way back stays open, unless the lesson ends for everybody. */
+export function LeaveDialog({ view, actions, ending, close }: Props) {
+  const go = (act: () => void) => () => {
+    act();
     close();
   };
+  const end = (
+    <Button kind="danger" icon="end" onClick={go(actions.end)}>
+      {t('end.confirm')}
+    </Button>
+  );
+  const leave = (
+    <Button kind={ending ? 'outline' : 'danger'} icon="leave" onClick={go(actions.leave)}>
+      {t(ending ? 'act.leaveOnly' : 'bar.leave')}
+    </Button>
+  );
   return (
     <Dialog
-      title={t('leave.title')}
+      title={t(ending ? 'end.title' : 'leave.title')}
       onClose={close}
       actions={
         <>
-          <Button kind="danger" icon="leave" onClick={leave}>
-            {t('bar.leave')}
+          {ending && end}
+          {leave}
+          <Button kind={ending ? 'quiet' : 'outline'} onClick={close}>
+            {t('common.cancel')}
           </Button>
-          <Button onClick={close}>{t('common.cancel')}</Button>
         </>
       }
     >
-      <p>{t(view.rights.leads ? 'leave.bodyTeacher' : 'leave.body')}</p>
+      <p>{t(ending ? 'end.body' : view.rights.leads ? 'leave.bodyTeacher' : 'leave.body')}</p>
     </Dialog>
   );
 }

@@ -1,5 +1,4 @@
 import { ChatRulesDialog } from './ChatRulesDialog.tsx';
-import { EndDialog } from './EndDialog.tsx';
 import { LeaveDialog } from './LeaveDialog.tsx';
 import { ReceiveDialog } from './ReceiveDialog.tsx';
 import { RemoveDialog } from './RemoveDialog.tsx';
@@ -26,9 +25,8 @@ export function LessonDialogs({ dialog, view, actions, close }: Props) {
     case 'report':
       return <ReportDialog actions={actions} close={close} />;
     case 'end':
-      return <EndDialog actions={actions} close={close} />;
     case 'leave':
-      return <LeaveDialog view={view} actions={actions} close={close} />;
+      return <LeaveDialog view={view} actions={actions} ending={dialog.kind === 'end'} close={close} />;
     case 'receive':
       return <ReceiveDialog view={view} actions={actions} close={close} />;
     case 'chat_rules':

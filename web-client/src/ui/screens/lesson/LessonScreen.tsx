@@ -4,16 +4,15 @@ import { CameraDemand, CameraDemandContext } from './cameraDemand.ts';
 import { FloorStrip } from './FloorStrip.tsx';
 import { type LessonDialog, LessonDialogs } from './LessonDialogs.tsx';
 import { LessonHeader } from './LessonHeader.tsx';
+import { ListenerBar } from './ListenerBar.tsx';
 import { Notices } from './Notices.tsx';
 import { type PanelPage, SidePanel } from './SidePanel.tsx';
 import { Stage } from './Stage.tsx';
 import { Strip } from './Strip.tsx';
-import { StudentBar } from './StudentBar.tsx';
 import { TeacherBar } from './TeacherBar.tsx';
 import { useCompact } from './useCompact.ts';
 import { useLessonKeys } from './useLessonKeys.ts';
 import type { LessonActions, LessonView } from './view.ts';
-import { VisitorBar } from './VisitorBar.tsx';
 import './Lesson.css';
 
 interface Props {
@@ -61,18 +60,10 @@ export function LessonScreen({ view, actions }: Props) {
         <SidePanel view={view} actions={actions} page={page} onPage={setPage} openDialog={setDialog} />
         <footer class="lesson-bar" data-region="bar" aria-label={t('lesson.controls')}>
           {!view.rights.leads && view.me.floor && <FloorStrip view={view} actions={actions} />}
-          {view.rights.leads && (
+          {view.rights.leads ? (
             <TeacherBar {...bar} compact={compact} onHands={openHands} onEnd={() => setDialog({ kind: 'end' })} />
-          )}
-          {!view.rights.leads && view.rights.speaks && (
-            <StudentBar
-              {...bar}
-              onReceive={() => setDialog({ kind: 'receive' })}
-              onLeave={() => setDialog({ kind: 'leave' })}
-            />
-          )}
-          {!view.rights.speaks && (
-            <VisitorBar
+          ) : (
+            <ListenerBar
               {...bar}
               onReceive={() => setDialog({ kind: 'receive' })}
               onLeave={() => setDialog({ kind: 'leave' })}

@@ -1,6 +1,7 @@
 import { t } from '../../i18n/index.ts';
 import { Toolbar } from '../../kit/Toolbar.tsx';
 import { BarButton } from './BarButton.tsx';
+import { ChatButton } from './ChatButton.tsx';
 import { MicrophoneButton } from './MicrophoneButton.tsx';
 import type { LessonActions, LessonView } from './view.ts';
 
@@ -50,15 +51,7 @@ export function TeacherBar({ view, actions, compact, chatOpen, onChat, onHands, 
         shortcut="H"
         onPress={onHands}
       />
-      <BarButton
-        icon="chat"
-        text={t('bar.chat')}
-        label={t('bar.chatUnread', { count: view.chat.unread })}
-        pressed={chatOpen}
-        count={view.chat.unread}
-        shortcut="C"
-        onPress={onChat}
-      />
+      <ChatButton unread={view.chat.unread} open={chatOpen} onPress={onChat} />
       <BarButton icon="end" text={t('bar.end')} label={t('bar.end')} tone="danger" onPress={onEnd} />
     </Toolbar>
   );

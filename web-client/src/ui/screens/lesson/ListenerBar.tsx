@@ -1,6 +1,7 @@
 import { t } from '../../i18n/index.ts';
 import { Toolbar } from '../../kit/Toolbar.tsx';
 import { BarButton } from './BarButton.tsx';
+import { ChatButton } from './ChatButton.tsx';
 import { MicrophoneButton } from './MicrophoneButton.tsx';
 import type { LessonActions, LessonView } from './view.ts';
 
@@ -13,21 +14,13 @@ interface Props {
   onLeave: () => void;
 }
 
-/** Microphone, hand, chat, what to receive, leave: five, the same on every screen. */
-export function StudentBar({ view, actions, chatOpen, onChat, onReceive, onLeave }: Props) {
+/** Microphone, hand, chat, what to receive, leave: five, the same on every screen. A visit only watches: the last three. */
+export function ListenerBar({ view, actions, chatOpen, onChat, onReceive, onLeave }: Props) {
   return (
     <Toolbar label={t('lesson.controls')} class="lesson-bar-tools">
-      <MicrophoneButton view={view} actions={actions} needsFloor={!view.me.floor} />
-      <HandButton view={view} actions={actions} />
-      <BarButton
-        icon="chat"
-        text={t('bar.chat')}
-        label={t('bar.chatUnread', { count: view.chat.unread })}
-        pressed={chatOpen}
-        count={view.chat.unread}
-        shortcut="C"
-        onPress={onChat}
-      />
+      {view.rights.speaks && <MicrophoneButton view={view} actions={actions} needsFloor={!view.me.floor} />}
+      {view.rights.speaks && <HandButton view={view} actions={actions} />}
+      <ChatButton unread={view.chat.unread} open={chatOpen} onPress={onChat} />
       <BarButton
         icon="receive"
         text={t('bar.receive')}
