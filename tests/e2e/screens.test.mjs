@@ -34,6 +34,8 @@ describe('screens', { concurrency: false }, () => {
           await person.page.getByLabel(person.t('signIn.password'), { exact: true }).waitFor({ state: 'detached' });
           await person.page.getByRole('button', { name: person.t('home.signOut') }).waitFor();
           problems.push(...(await look(person, `home-${login}-${language}-${deviceName}`)));
+          const enter = await person.page.locator('.hero .button').boundingBox();
+          if (enter.y + enter.height > device.viewport.height) problems.push(`${login}: the button into the lesson is below the first screen`);
           await person.enterLesson();
           await person.page.waitForTimeout(500);
           problems.push(...(await look(person, `lesson-${login}-${language}-${deviceName}`)));
