@@ -186,6 +186,7 @@ for (const { language, device, width } of RUNS) {
     if (width === 'laptop') {
       state('a shared screen', async () => {
         const slides = await teacher.context.newPage();
+        await slides.setViewportSize({ width: 1280, height: 720 });
         await slides.setContent(`<title>${SHARED_TAB}</title><body style="background:hsl(180 100% 50%);font:60px sans-serif"><h1>3x + 5 = 20</h1><p id="t"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`);
         await teacher.page.bringToFront();
         await teacher.button('bar.screenOn').click();
