@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench clean
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench bench-join clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -70,9 +70,13 @@ test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons
 	cd $(E2E) && npm test
 
 bench: ## all benches, under 10 minutes: target/bench/summary.json
-	tools/setup.sh cc
+	tools/setup.sh cc strace
 	cargo build --release --locked --workspace
 	benches/run
+
+bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss: target/bench/join.json (root)
+	tools/setup.sh browsers namespaces
+	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node join.mjs
 
 clean: ## what builds made; downloads stay
 	cargo clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|node|deny|browsers…
+# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|node|deny|browsers|strace|namespaces
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,19 @@ need_browsers() {
     command -v firefox-esr >/dev/null || missing+=(firefox-esr)
     [ -d /usr/share/fonts/truetype/noto ] || missing+=(fonts-noto-core)
     [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
+    [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
+}
+
+# Counts system calls for `make bench`, which says so where it may not.
+need_strace() {
+    command -v strace >/dev/null || apt strace
+}
+
+# Network namespaces with losses.
+need_namespaces() {
+    local missing=()
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v nft >/dev/null || missing+=(nftables)
     [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
 }
 

@@ -1,0 +1,89 @@
+// How long a student takes to hear the teacher when the link loses datagrams both ways: real Chromium, the real server, a network namespace
+// of its own in which the kernel drops UDP at random. `node join.mjs [--loss 30] [--joins 20]`; needs root, nftables and iproute2.
+// Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { launch } from './support/browser.mjs';
+import { Person } from './support/person.mjs';
+import { openSchool } from './support/school.mjs';
+
+const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' }, inside: { type: 'boolean', default: false } } });
+const [loss, joins] = [Number(values.loss), Number(values.joins)];
+
+if (!values.inside) {
+  const again = ['-n', process.execPath, ...process.argv.slice(1), '--inside'];
+  process.exit(spawnSync('unshare', again, { stdio: 'inherit' }).status ?? 1);
+}
+
+/** Everything goes through the loopback's input once per direction. */
+function lose(percent) {
+  execFileSync('nft', ['flush', 'ruleset']);
+  if (percent === 0) return;
+  const chain = 'type filter hook input priority 0;';
+  const drop = `meta l4proto udp numgen random mod 100 < ${percent} drop`;
+  execFileSync('nft', ['-f', '-'], { input: `table inet loss {\n chain in {\n${chain}\n${drop}\n}\n}\n` });
+}
+
+/** Runs in the page before any script: notes when the first packet of a voice came, in milliseconds since the join tap. */
+function stopwatch() {
+  const Real = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real {
+    constructor(...args) {
+      super(...args);
+      const timer = setInterval(async () => {
+        if (this.connectionState === 'closed') return clearInterval(timer);
+        for (const report of (await this.getStats()).values()) {
+          if (report.type === 'inbound-rtp' && report.kind === 'audio' && report.packetsReceived > 0) {
+            window.heardAt ??= performance.now();
+            clearInterval(timer);
+          }
+        }
+      }, 25);
+    }
+  };
+  addEventListener('click', () => { window.tappedAt = performance.now(); }, true);
+}
+
+async function student(browser, school, number) {
+  const person = await Person.open(browser, school, { login: `student${number}`, language: 'fr' });
+  await person.context.addInitScript(stopwatch);
+  await person.signIn();
+  await person.enterLesson({ listenOnly: true });
+  // One that does not come at all is a figure too.
+  await person.page.waitForFunction(() => window.heardAt !== undefined, undefined, { timeout: 30_000 }).catch(() => {});
+  const took = await person.page.evaluate(() => (window.heardAt ?? Infinity) - window.tappedAt);
+  await person.context.close();
+  return took;
+}
+
+// Chromium gathers no candidates on loopback alone: one end of an unused cable has an address.
+for (const command of ['link set lo up', 'link add cable type veth peer name end', 'addr add 10.77.0.1/24 dev cable', 'link set cable up', 'link set end up'])
+  execFileSync('ip', command.split(' '));
+lose(0);
+const school = await openSchool();
+const browser = await launch();
+const took = [];
+try {
+  const teacher = await Person.open(browser, school, { login: 'teacher1', language: 'fr' });
+  await teacher.signIn();
+  await teacher.enterLesson();
+  // One without losses: the teacher is on the air.
+  console.log(`without loss: ${Math.round(await student(browser, school, joins + 1))} ms`);
+  lose(loss);
+  for (let number = 1; number <= joins; number += 1) {
+    took.push(Math.round(await student(browser, school, number)));
+    console.log(`join ${number}: ${took.at(-1)} ms`);
+  }
+} finally {
+  await browser.close();
+  await school.close();
+}
+took.sort((a, b) => a - b);
+const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.length * share))];
+const figures = { 'join.loss_percent': loss, 'join.joins': joins, 'join.p50_ms': quantile(0.5), 'join.p95_ms': quantile(0.95), 'join.max_ms': took.at(-1) };
+const folder = join(new URL('../../', import.meta.url).pathname, 'target', 'bench');
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, 'join.json'), `${JSON.stringify(figures, null, 2)}\n`);
+console.log(figures);
