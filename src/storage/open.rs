@@ -100,9 +100,22 @@ fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {
         return options;
     }
     // An idle writer is kept: opening a file again costs more than holding it.
-    options.idle_timeout(None).max_lifetime(None).min_connections(1).after_connect(|connection, _| {
-        Box::pin(async move { connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await.map(drop) })
-    })
+    options
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .min_connections(1)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await.map(drop) })
+        })
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
+}
+
+/// False closes a connection that comes back. A full disk ends SQLite's transaction by itself; sqlx then counts one that is
+/// not there, takes the next for a nested one, and its "commit" would leave everything acknowledged unwritten.
+async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // A rollback that is still under way comes before the answer.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// `qism.db` for the school, `qism-log.db` for the log.

@@ -10,4 +10,5 @@ mod school;
 mod server;
 mod sfu;
 mod shell;
+mod storage_faults;
 mod ws_limits;

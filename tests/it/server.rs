@@ -49,11 +49,7 @@ impl Server {
 
     /// Somebody of the demonstration school, signed in.
     pub async fn sign_in(&self, login: &str) -> Person {
-        let person = Person { http: client(), server: self.running.url() };
-        let body = json!({ "login": login, "password": demo::PASSWORD });
-        let answer = person.post("/api/session", &body).await;
-        assert_eq!(answer.status(), 200, "{login} signs in");
-        person
+        Person::sign_in(&self.running.url(), login).await
     }
 
     /// Somebody who is not signed in.
@@ -75,14 +71,7 @@ impl Server {
 
     /// The upgrade as a page of `origin` asks for it.
     pub async fn socket_from(&self, origin: &str) -> Result<Socket, tungstenite::Error> {
-        self.upgrade(TcpStream::connect(self.address()).await?, origin).await
-    }
-
-    async fn upgrade(&self, stream: TcpStream, origin: &str) -> Result<Socket, tungstenite::Error> {
-        let mut request = format!("ws://{}/ws", self.address()).into_client_request()?;
-        request.headers_mut().insert("origin", HeaderValue::from_str(origin)?);
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
-        Ok(Socket(socket))
+        upgrade(TcpStream::connect(self.address()).await?, self.address(), origin).await
     }
 
     /// Like `enter`, by a line that holds a few kilobytes.
@@ -93,7 +82,7 @@ impl Server {
         let tcp = TcpSocket::new_v4().expect("a socket");
         tcp.set_recv_buffer_size(4_096).expect("a small buffer");
         let stream = tcp.connect(self.address()).await.expect("connected");
-        let socket = self.upgrade(stream, &self.running.url()).await.expect("upgraded");
+        let socket = upgrade(stream, self.address(), &self.running.url()).await.expect("upgraded");
         welcomed(socket, lesson, ticket, None).await
     }
 
@@ -153,6 +142,13 @@ pub fn config(folder: &Path) -> Config {
     config
 }
 
+async fn upgrade(stream: TcpStream, address: SocketAddr, origin: &str) -> Result<Socket, tungstenite::Error> {
+    let mut request = format!("ws://{address}/ws").into_client_request()?;
+    request.headers_mut().insert("origin", HeaderValue::from_str(origin)?);
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+    Ok(Socket(socket))
+}
+
 async fn welcomed(mut socket: Socket, lesson: LessonId, ticket: String, position: Option<Position>) -> Line {
     socket.send(&ClientFrame::Hello { version: VERSION, ticket, position }).await;
     match socket.frame().await {
@@ -172,6 +168,25 @@ pub struct Person {
 }
 
 impl Person {
+    /// Somebody of the demonstration school that serves at `server`, in this process or another.
+    pub async fn sign_in(server: &str, login: &str) -> Self {
+        let person = Self { http: client(), server: server.to_owned() };
+        let body = json!({ "login": login, "password": demo::PASSWORD });
+        let answer = person.post("/api/session", &body).await;
+        assert_eq!(answer.status(), 200, "{login} signs in");
+        person
+    }
+
+    /// Into the lesson that is now.
+    pub async fn enter(&self) -> Line {
+        let lesson = self.first_lesson().await;
+        let ticket = self.ticket(lesson, SessionId(Uuid::now_v7())).await;
+        let address = self.server.trim_start_matches("http://").parse().expect("an address");
+        let stream = TcpStream::connect(address).await.expect("connected");
+        let socket = upgrade(stream, address, &self.server).await.expect("upgraded");
+        welcomed(socket, lesson, ticket, None).await
+    }
+
     pub async fn get(&self, path: &str) -> reqwest::Response {
         self.http.get(format!("{}{path}", self.server)).send().await.expect("answered")
     }
