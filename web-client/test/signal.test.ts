@@ -92,6 +92,24 @@ describe('pending commands', () => {
     vi.useRealTimers();
   });
 
+  test('lines that must wait go out together in their order, and a new one does not overtake them', () => {
+    vi.useFakeTimers();
+    const pending = new PendingCommands('x', sessionStorage, send);
+    for (const id of ['a', 'b']) void pending.submit({ type: 'say', text: id, to: 'everyone' }, id);
+    send.mockReset();
+    pending.refused('a', 'unavailable', 1_000);
+    vi.advanceTimersByTime(600);
+    pending.refused('b', 'unavailable', 1_000);
+    void pending.submit({ type: 'say', text: 'c', to: 'everyone' }, 'c');
+    void pending.submit({ type: 'raise_hand' }, 'hand');
+    expect(send.mock.calls.map(([{ id }]) => id)).toEqual(['hand']);
+    vi.advanceTimersByTime(400);
+    expect(send.mock.calls.map(([{ id }]) => id)).toEqual(['hand', 'a', 'b', 'c']);
+    vi.advanceTimersByTime(5_000);
+    expect(send).toHaveBeenCalledTimes(4);
+    vi.useRealTimers();
+  });
+
   test('lines and reports outlive a reload, a raised hand does not', () => {
     const before = new PendingCommands('x', sessionStorage, send);
     before.submit({ type: 'say', text: 'a', to: 'teachers' }, 'id-a');

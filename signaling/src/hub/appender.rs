@@ -123,6 +123,18 @@ impl Lanes {
         self.safety.drain(..safety).chain(self.ordinary.drain(..ordinary)).collect()
     }
 
+    /// Takes what people sent; what the server itself wants stays.
+    pub(crate) fn take_commands(&mut self) -> Vec<Intent> {
+        let mut taken = Vec::new();
+        for lane in [&mut self.safety, &mut self.ordinary] {
+            let is_command = |intent: &Intent| matches!(intent.wish, Wish::Command { .. });
+            let (commands, own): (Vec<_>, Vec<_>) = lane.drain(..).partition(is_command);
+            taken.extend(commands);
+            lane.extend(own);
+        }
+        taken
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.safety.len() + self.ordinary.len()
     }

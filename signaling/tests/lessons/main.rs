@@ -9,3 +9,4 @@ mod media_orders;
 mod no_adult_no_class;
 mod order_in_the_room;
 mod the_door;
+mod the_store_fails;

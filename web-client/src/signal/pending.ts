@@ -27,6 +27,9 @@ const LATER: ReadonlySet<ErrorCode> = new Set(['busy', 'unavailable', 'too_fast'
 /** What must not be lost with the page; everything else is moot after a reload. */
 const KEPT: ReadonlySet<Command['type']> = new Set(['say', 'report']);
 
+/** The first wait where the server names none. */
+const PAUSE_MS = 1_000;
+
 /**
  * Commands not yet acknowledged. They survive cuts (sent again after each welcome, with the same id) and, for chat lines
  * and reports, a reload.
@@ -36,6 +39,9 @@ export class PendingCommands {
   readonly #key: string;
   readonly #storage: Storage;
   readonly #send: (pending: PendingCommand) => void;
+  /** What goes out when the pause ends: refused as *later*, and lines written meanwhile, which must not overtake. */
+  readonly #held = new Set<string>();
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   constructor(key: string, storage: Storage, send: (pending: PendingCommand) => void) {
     this.#key = `qism.pending.${key}`;
@@ -59,7 +65,8 @@ export class PendingCommands {
   /** Sends a command; resolves with its event number once it is in the log. */
   submit(command: Command, id: string = uuidv7()): Promise<number> {
     const done = this.#add(id, command);
-    this.#send({ id, command });
+    if (this.#pause !== undefined && KEPT.has(command.type)) this.#held.add(id);
+    else this.#send({ id, command });
     return done;
   }
 
@@ -72,6 +79,9 @@ export class PendingCommands {
 
   /** After a welcome: everything unacknowledged goes out again, in its order. */
   resend(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#held.clear();
     for (const { id, command } of this.#waiting.values()) this.#send({ id, command });
   }
 
@@ -85,10 +95,15 @@ export class PendingCommands {
       this.#settle(id)?.reject(new Refused(error));
       return;
     }
-    setTimeout(() => {
-      const waiting = this.#waiting.get(id);
-      if (waiting) this.#send({ id, command: waiting.command });
-    }, retryAfterMs ?? 1_000);
+    this.#held.add(id);
+    this.#pause ??= setTimeout(() => this.#resume(), retryAfterMs ?? PAUSE_MS);
+  }
+
+  #resume(): void {
+    this.#pause = undefined;
+    const due = [...this.#waiting.values()].filter(({ id }) => this.#held.has(id));
+    this.#held.clear();
+    for (const { id, command } of due) this.#send({ id, command });
   }
 
   /** Gives up one command (a line its writer discards). */

@@ -10,6 +10,7 @@ use crate::hub::{appender::Wish, render};
 impl RoomTask {
     pub(super) async fn tick(&mut self) {
         let now = Instant::now();
+        self.pay_what_is_owed();
         self.write_cuts(now);
         self.close_idle(now);
         self.watch_adults(now);

@@ -57,7 +57,7 @@ impl RoomTask {
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(lesson = %self.lesson, %error, "append failed");
-                self.refuse_all(flight.decided, ErrorCode::Unavailable);
+                self.store_failed(flight.decided);
             }
         }
     }
@@ -83,17 +83,8 @@ impl RoomTask {
     async fn decide_again(&mut self, decided: Vec<Decided>) {
         match self.catch_up().await {
             Ok(()) => self.lanes.put_back(decided.into_iter().map(|d| d.intent)),
-            Err(_) => self.refuse_all(decided, ErrorCode::Unavailable),
+            Err(_) => self.store_failed(decided),
         }
-    }
-
-    fn refuse_all(&mut self, decided: Vec<Decided>, error: ErrorCode) {
-        for decided in decided {
-            self.refuse(decided.intent, Refusal::Error(error));
-        }
-        // A gate that was closed early for one of them opens again.
-        self.permitted.clear();
-        self.after_change();
     }
 
     /// Folds, tells and acknowledges one intent's events.
@@ -164,7 +155,8 @@ impl RoomTask {
             (Wish::Arrive(knock), Refusal::Error(_)) => {
                 let _ = knock.reply.send(Err(CloseCode::Unavailable));
             }
-            _ => {}
+            (own, Refusal::Error(_)) => self.owe(own),
+            (_, Refusal::Door(_)) => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod clock;
 mod commands;
 mod commits;
 mod delivery;
+mod fault;
 mod media;
 mod rhythm;
 
@@ -35,7 +36,7 @@ use crate::{
 };
 
 use super::{
-    appender::{Decided, Lanes},
+    appender::{Decided, Lanes, Wish},
     outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
     registry::{Entry, Hub, LessonNow},
@@ -96,6 +97,8 @@ pub(crate) struct RoomTask {
     ring: VecDeque<(Logged, Audience)>,
     /// Cut lines whose grace runs.
     cuts: Vec<Cut>,
+    /// What the server itself could not write yet.
+    owed: Vec<Wish>,
     rhythm: rhythm::Rhythm,
     speakers: Vec<UserId>,
     /// What the SFU was last ordered to let pass.
@@ -182,6 +185,7 @@ impl RoomTask {
             flight: None,
             ring: VecDeque::new(),
             cuts: Vec::new(),
+            owed: Vec::new(),
             rhythm: rhythm::Rhythm::default(),
             speakers: Vec::new(),
             permitted: HashMap::new(),

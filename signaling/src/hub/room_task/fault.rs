@@ -1,0 +1,45 @@
+//! The store does not take what was decided: whoever asked is told *later*, and what the server itself wants is kept.
+
+use super::RoomTask;
+use crate::{
+    hub::appender::{Decided, Refusal, Wish},
+    protocol::{CloseCode, ErrorCode},
+};
+
+impl RoomTask {
+    /// Refuses what was to be written and the commands behind it: tried alone, a later line could overtake an earlier one.
+    pub(super) fn store_failed(&mut self, decided: Vec<Decided>) {
+        let waiting = self.lanes.take_commands();
+        for intent in decided.into_iter().map(|decided| decided.intent).chain(waiting) {
+            self.refuse(intent, Refusal::Error(ErrorCode::Unavailable));
+        }
+        // A gate that was closed early for one of them opens again.
+        self.permitted.clear();
+        self.after_change();
+    }
+
+    /// Keeps a wish of the server's own that found no place in the log. Nobody else would send it again. Bounded: a cut per
+    /// connection that ended, one withdrawal per person.
+    pub(super) fn owe(&mut self, wish: Wish) {
+        match wish {
+            Wish::Cut { .. } => self.owed.push(wish),
+            Wish::PutOut { user } => {
+                // The log only confirms it: out is out.
+                self.unseat(user, CloseCode::Withdrawn);
+                let same = |owed: &Wish| matches!(owed, Wish::PutOut { user: other } if *other == user);
+                if !self.owed.iter().any(same) {
+                    self.owed.push(wish);
+                }
+            }
+            // The clock wishes these again.
+            Wish::Pause | Wish::End(_) | Wish::Command { .. } | Wish::Arrive(_) => {}
+        }
+    }
+
+    /// Tries again, at every tick.
+    pub(super) fn pay_what_is_owed(&mut self) {
+        for wish in std::mem::take(&mut self.owed) {
+            self.queue_own(wish);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The store takes nothing for a while: lines keep their order, and what the server itself must write is not lost.
+
+use std::time::Duration;
+
+use qism_signaling::protocol::{
+    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Recipients, ServerFrame,
+};
+use uuid::Uuid;
+
+use crate::class::{Class, Seated, settle, wait};
+
+async fn send(seat: &Seated, text: &str) -> CommandId {
+    let id = CommandId(Uuid::now_v7());
+    let command = Command::Say { text: text.into(), to: Recipients::Everyone };
+    seat.attached.receive(ClientFrame::Command { id, command }).await;
+    settle().await;
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_behind_one_that_failed_does_not_overtake_it() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    class.journal.set_delay_ms(2_000);
+    let first = send(&students[0], "first").await;
+    class.journal.set_down(true);
+    let second = send(&students[0], "second").await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    class.journal.set_down(false);
+    wait(5).await;
+    let frames = students[0].now().await;
+    let refused = |wanted: CommandId| {
+        let told = |frame: &ServerFrame| matches!(frame, ServerFrame::Refused { id, error: ErrorCode::Unavailable, .. } if *id == wanted);
+        frames.iter().any(told)
+    };
+    assert!(refused(first) && refused(second), "{frames:?}");
+    assert_eq!(teacher.lines().await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_that_could_not_be_written_is_written_later() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    class.journal.set_down(true);
+    students.remove(0).attached.disconnected().await;
+    wait(10).await;
+    class.journal.set_down(false);
+    wait(2).await;
+    assert!(matches!(class.log().last(), Some(Event::Left { reason: LeftReason::Cut, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawal_that_cannot_be_written_puts_out_all_the_same_and_is_written_once() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    class.journal.set_down(true);
+    for _ in 0..2 {
+        class.hub.withdraw(class.students[0], None).await;
+    }
+    settle().await;
+    assert_eq!(students[0].closed().await, CloseCode::Withdrawn);
+    assert!(class.media.take().iter().any(|order| order.starts_with("Close")), "the legs end");
+    wait(10).await;
+    class.journal.set_down(false);
+    wait(2).await;
+    let removed = class.log().iter().filter(|event| matches!(event, Event::Removed { .. })).count();
+    assert_eq!(removed, 1);
+}
