@@ -38,16 +38,18 @@ pub struct Store {
 /// Why the store cannot be used. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    #[error("cannot use {path}: {problem}")]
+    #[error(
+        "cannot use {path}: {problem}\n  this user must be able to write that folder; or use another one (storage.url, or --data DIR for a demonstration)"
+    )]
     Folder { path: String, problem: std::io::Error },
     #[error(
         "{path} is in use by another server\n  stop that one, or use another folder (storage.url, or --data DIR for a demonstration)"
     )]
     InUse { path: String },
-    #[error(
-        "cannot open {path}: {problem}\n  check that it is a file of this program and that this user may write it"
-    )]
+    #[error("cannot open {path}: {problem}\n  {}", advice(problem))]
     Open { path: String, problem: sqlx::Error },
+    #[error("cannot make or upgrade the tables of {part}: {problem}\n  {}", advice(problem))]
+    Upgrade { part: &'static str, problem: sqlx::Error },
     #[error(
         "{part} was written by a newer version (schema {found}, this one knows {known})\n  use that version again"
     )]
@@ -61,6 +63,25 @@ pub enum StorageError {
     /// Something in it that we would never write.
     #[error("the store holds a {what} that makes no sense: {value}")]
     Corrupt { what: &'static str, value: String },
+}
+
+/// What the operator can do about it.
+fn advice(problem: &sqlx::Error) -> &'static str {
+    let code = problem.as_database_error().and_then(|error| error.code());
+    let code: Option<i32> = code.and_then(|code| code.parse().ok());
+    // The low byte is SQLite's primary result code. PostgreSQL's have five digits or letters.
+    match code.filter(|code| *code < 10_000).map(|code| code & 0xff) {
+        Some(5 | 6) => {
+            "another program has it locked: end that one (a backup? an open sqlite3?) and start again"
+        }
+        Some(8) => "it is read-only: give this user the right to write the file and its folder",
+        Some(10) => "the disk cannot be read or written: look at it (dmesg), then at the backup",
+        Some(11 | 26) => {
+            "it is damaged or no file of this program: restore the backup, or use another folder"
+        }
+        Some(13) => "the disk is full: make room, then start again; nothing was lost",
+        _ => "check that it is there, a store of this program, and that this user may write it",
+    }
 }
 
 impl Store {

@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; \
      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
 
+/// What a writer must be able to do. A file that may not be written just now would be opened for reading and stay so: such a
+/// connection is not taken, the next append opens another one.
+const PROOF_OF_WRITING: &str = "BEGIN IMMEDIATE; ROLLBACK;";
+
 /// Which half of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -76,7 +80,7 @@ impl Pools {
         let url = format!("sqlite://{}?mode={mode}", path.display());
         let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
         try_once(&url).await.map_err(told)?;
-        let write = pool(1, true).connect(&url).await?;
+        let write = writer().connect(&url).await?;
         let read = pool(READERS, true).connect(&url).await?;
         Ok(Self { read, write, sqlite: true, _lock: lock })
     }
@@ -90,7 +94,7 @@ impl Pools {
 /// A pool tries for seconds and forgets why it could not; one connection says it at once.
 async fn try_once(url: &str) -> Result<(), sqlx::Error> {
     let mut connection = AnyConnection::connect(url).await?;
-    connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await?;
+    settle(&mut connection, &[SQLITE_SETTINGS, PROOF_OF_WRITING]).await?;
     connection.close().await
 }
 
@@ -104,10 +108,21 @@ fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .min_connections(1)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await.map(drop) })
-        })
+        .after_connect(|connection, _| Box::pin(settle(connection, &[SQLITE_SETTINGS])))
+}
+
+/// The one writer of a SQLite file.
+fn writer() -> AnyPoolOptions {
+    pool(1, true)
+        .after_connect(|connection, _| Box::pin(settle(connection, &[SQLITE_SETTINGS, PROOF_OF_WRITING])))
         .after_release(|connection, _| Box::pin(is_clean(connection)))
+}
+
+async fn settle(connection: &mut AnyConnection, steps: &[&'static str]) -> Result<(), sqlx::Error> {
+    for step in steps {
+        connection.execute(sqlx::raw_sql(*step)).await?;
+    }
+    Ok(())
 }
 
 /// False closes a connection that comes back. A full disk ends SQLite's transaction by itself; sqlx then counts one that is

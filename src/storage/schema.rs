@@ -18,6 +18,13 @@ const TABLE: &str =
 
 /// Brings one part up to this program's version; refuses one from the future.
 pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
+    apply_steps(pools, part).await.map_err(|error| match error {
+        StorageError::Sql(problem) => StorageError::Upgrade { part: part.name(), problem },
+        other => other,
+    })
+}
+
+async fn apply_steps(pools: &Pools, part: Part) -> Result<(), StorageError> {
     let (key, steps) = steps(part);
     let mut transaction = pools.write.begin().await?;
     sqlx::query(TABLE).execute(&mut *transaction).await?;

@@ -150,10 +150,10 @@ async fn a_store_that_cannot_be_written_is_told_at_the_start() {
     std::fs::write(&file, "not a folder").expect("written");
     let inside = format!("sqlite://{}", file.join("qism.db").display());
     let error = Store::open(&inside).await.err().expect("refused").to_string();
-    assert!(error.contains("cannot use"), "{error}");
+    assert!(error.contains("cannot use") && error.contains("storage.url"), "{error}");
     let no_database = format!("sqlite://{}", file.display());
     let error = Store::open(&no_database).await.err().expect("refused").to_string();
-    assert!(error.contains("not a database"), "{error}");
+    assert!(error.contains("not a database") && error.contains("damaged"), "{error}");
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use std::{
     process::{Child, Command as Process, Stdio},
 };
 
-use qism_signaling::protocol::{ClientFrame, Command, CommandId, ErrorCode, Event, Recipients, ServerFrame};
+use qism::storage::Store;
+use qism_signaling::protocol::{
+    ClientFrame, Command, CommandId, ErrorCode, Event, Recipients, ServerFrame, frame,
+};
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 
 use crate::server::{Line, Person, Server};
@@ -243,4 +246,84 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_stored() {
     class.say_again(&ids, &["one", "two"]).await;
     expected.extend([long, "one".into(), "two".into()]);
     assert_eq!(server.stored(), expected);
+}
+
+/// Files that nobody may write, not even through an open handle: what a disk does that turned read-only.
+struct ReadOnly(Vec<PathBuf>);
+
+impl ReadOnly {
+    /// `None` where this user or file system cannot.
+    fn make(files: Vec<PathBuf>) -> Option<Self> {
+        let made = Self(files);
+        made.set("+i").then_some(made)
+    }
+
+    fn set(&self, flag: &str) -> bool {
+        Process::new("chattr").arg(flag).args(&self.0).status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        self.set("-i");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_turns_read_only_still_shows_what_it_has() {
+    let server = Server::demo().await;
+    let log = server.data().join("qism-log.db");
+    let mut class = Class::at(&server.running.url()).await;
+    let Some(read_only) = ReadOnly::make(vec![log.clone(), server.data().join("qism-log.db-wal")]) else {
+        return eprintln!("skipped: files cannot be made immutable here (needs root and chattr)");
+    };
+    let mut ids = class.cannot_say(&["one"]).await;
+    // A connection that is opened now could only read.
+    ids.extend(class.cannot_say(&["two"]).await);
+    class
+        .student
+        .socket
+        .send(&ClientFrame::Pull { request: 1, pull: frame::Pull::Chat { before: None } })
+        .await;
+    let page = |frame: &ServerFrame| match frame {
+        ServerFrame::ChatPage { lines, .. } => Some(lines.len()),
+        _ => None,
+    };
+    assert_eq!(class.student.socket.find(page).await, 1);
+    drop(read_only);
+    class.say_again(&ids, &["one", "two"]).await;
+    assert_eq!(stored(&log).await, ["before", "one", "two"]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_locked_at_the_start_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("qism.db").display());
+    Store::open(&url).await.expect("made").close().await;
+    let mut rival = rival(&folder.path().join("qism.db")).await;
+    rival.execute(sqlx::raw_sql("BEGIN IMMEDIATE")).await.expect("locked");
+    let error = Store::open(&url).await.err().expect("refused").to_string();
+    assert!(error.contains("locked: end that one"), "{error}");
+}
+
+/// Runs the program on a disk mounted with `options`; what it says when it does not start.
+fn cannot_start(options: &str) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "mount -t tmpfs -o \"$1\" tmpfs \"$2\" || exit 77; exec \"$3\" demo --listen 127.0.0.1:0 --data \"$2\"";
+    let output = Process::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh", options])
+        .args([folder.path().as_os_str(), env!("CARGO_BIN_EXE_qism").as_ref()])
+        .output()
+        .ok()?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code() == Some(1) && told.starts_with("qism:")).then_some(told)
+}
+
+#[test]
+fn a_full_or_read_only_disk_at_the_start_is_told_with_what_to_do() {
+    let (Some(full), Some(read_only)) = (cannot_start("size=40k"), cannot_start("ro")) else {
+        return eprintln!("skipped: this user may not mount a small disk (needs root and unshare)");
+    };
+    assert!(full.contains("make room"), "{full}");
+    assert!(read_only.contains("Read-only file system") && read_only.contains("--data DIR"), "{read_only}");
 }
