@@ -23,12 +23,19 @@ use uuid::Uuid;
 use crate::{
     cluster::{MemoryBus, SystemClock},
     config::{
-        Config, Limits, Media, Storage,
+        Config, Limits, Media, Server, Storage,
         cli::{Demo, Serve, User, UserAction},
     },
     http::{
-        AppState, Origins, Site, assets::Assets, connections::Connections, health::Draining,
-        listener::Listener, router::router, selfmade, tls::Certificate,
+        AppState, Origins, Site,
+        assets::Assets,
+        connections::Connections,
+        forwarded::Proxies,
+        health::Draining,
+        listener::{Listener, Service},
+        router::router,
+        selfmade,
+        tls::Certificate,
     },
     school::{self, School},
     sfu::{Sfu, SfuConfig, Totals},
@@ -164,44 +171,21 @@ impl Running {
     }
 
     async fn compose(config: Config, demo: Option<usize>) -> anyhow::Result<Self> {
-        let listen = config.server.listen;
-        let listener = Listener::bind(listen).map_err(|error| cannot_listen(listen, &error))?;
-        let certificate = config.server.tls().map(Certificate::load).transpose().context("HTTPS")?;
-        let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
-        let store = Store::open(&config.storage.url)
-            .await
-            .with_context(|| format!("storage {}", config.storage.shown()))?;
+        let door = Door::open(&config.server)?;
         let clock = Arc::new(SystemClock::default());
-        let school = Arc::new(School::new(store.clone(), clock.clone())?);
-        if let Some(students_per_class) = demo {
-            school.prepare_demo(students_per_class).await?;
-        }
-        let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
-        let sfu = Sfu::start(sfu_config(&config.media), events).context("media")?;
-        let incarnation = IncarnationId(Uuid::now_v7());
-        let ports = Ports {
-            journal: store.journal(),
-            bus: Arc::new(MemoryBus),
-            admissions: school.clone(),
-            clock,
-            media: sfu.clone(),
-        };
-        let hub = Hub::start(HubConfig::new(incarnation), ports, media_events);
+        let store = open_store(&config.storage).await?;
+        let school = open_school(&store, clock.clone(), demo).await?;
+        let (hub, sfu) = start_lessons(&config.media, &store, &school, clock)?;
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
         let state = state(&config, school, hub.clone());
+        let draining = state.draining.clone();
         let (stop, stopped) = watch::channel(false);
-        let Limits { connections, connections_per_address, .. } = config.limits;
-        let connections = Connections::new(connections, connections_per_address);
-        let (draining, address) = (state.draining.clone(), listener.address());
-        let serving = tokio::spawn(listener.serve(
-            router(state),
-            acceptor,
-            connections.clone(),
-            config.limits.header_timeout(),
-            stopped,
-        ));
-        tracing::info!(%address, %incarnation, storage = config.storage.shown(), "serving");
-        let (secure, watching) = (certificate.is_some(), certificate.as_ref().map(Certificate::watch));
+        let service = door.service(&config, state, stopped)?;
+        let (address, secure) = (door.listener.address(), door.certificate.is_some());
+        let watching = door.certificate.as_ref().map(Certificate::watch);
+        let connections = service.connections.clone();
+        let serving = tokio::spawn(door.listener.serve(service));
+        tracing::info!(%address, storage = config.storage.shown(), "serving");
         Ok(Self { address, secure, connections, draining, stop, serving, watching, keeping, hub, sfu, store })
     }
 
@@ -254,6 +238,75 @@ impl Running {
         self.store.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// The bound port and the certificate, before anything else starts: they are what most often is in the way.
+struct Door {
+    listener: Listener,
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Door {
+    fn open(server: &Server) -> anyhow::Result<Self> {
+        let listen = server.listen;
+        let listener = Listener::bind(listen).map_err(|error| cannot_listen(listen, &error))?;
+        let certificate = server.tls().map(Certificate::load).transpose().context("HTTPS")?;
+        Ok(Self { listener, certificate })
+    }
+
+    fn service(
+        &self,
+        config: &Config,
+        state: AppState,
+        stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<Service> {
+        let Limits { connections, connections_per_address, .. } = config.limits;
+        Ok(Service {
+            router: router(state),
+            tls: self.certificate.as_ref().map(Certificate::acceptor).transpose()?,
+            connections: Connections::new(connections, connections_per_address),
+            proxies: Arc::new(Proxies::new(config.server.trusted_proxies.clone())),
+            header_timeout: config.limits.header_timeout(),
+            stop,
+        })
+    }
+}
+
+async fn open_store(storage: &Storage) -> anyhow::Result<Store> {
+    Store::open(&storage.url).await.with_context(|| format!("storage {}", storage.shown()))
+}
+
+async fn open_school(
+    store: &Store,
+    clock: Arc<SystemClock>,
+    demo: Option<usize>,
+) -> anyhow::Result<Arc<School>> {
+    let school = Arc::new(School::new(store.clone(), clock)?);
+    if let Some(students_per_class) = demo {
+        school.prepare_demo(students_per_class).await?;
+    }
+    Ok(school)
+}
+
+/// The hub and its media plane, which tell each other what happens.
+fn start_lessons(
+    media: &Media,
+    store: &Store,
+    school: &Arc<School>,
+    clock: Arc<SystemClock>,
+) -> anyhow::Result<(Arc<Hub>, Arc<Sfu>)> {
+    let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
+    let sfu = Sfu::start(sfu_config(media), events).context("media")?;
+    let incarnation = IncarnationId(Uuid::now_v7());
+    let ports = Ports {
+        journal: store.journal(),
+        bus: Arc::new(MemoryBus),
+        admissions: school.clone(),
+        clock,
+        media: sfu.clone(),
+    };
+    tracing::info!(%incarnation, "lessons can begin");
+    Ok((Hub::start(HubConfig::new(incarnation), ports, media_events), sfu))
 }
 
 /// What a server does for its school by itself, until it is aborted.

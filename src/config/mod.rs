@@ -7,6 +7,7 @@ pub mod cli;
 mod limits;
 mod log;
 mod media;
+mod network;
 mod overlay;
 mod server;
 mod storage;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::Media;
+pub use network::Network;
 pub use server::{Server, TlsFiles};
 pub use storage::Storage;
 
@@ -116,6 +118,7 @@ mod tests {
             ("[media]\nthreads = 0\n", "at least 1"),
             ("[server]\nlisten = \"here\"\n", "socket address"),
             ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
+            ("[server]\ntrusted_proxies = [\"proxy\"]\n", "127.0.0.1/32"),
             ("[storage]\nurl = \"mysql://x\"\n", "sqlite://"),
             ("[log]\nformat = \"xml\"\n", "pretty"),
             ("[server]\nlisten\n", "="),
@@ -129,6 +132,12 @@ mod tests {
     fn a_certificate_without_its_key_is_refused() {
         let text = problem("[server]\ntls_certificate = \"cert.pem\"\n");
         assert!(text.contains("server.tls_key"), "{text}");
+    }
+
+    #[test]
+    fn a_proxy_without_the_public_origin_is_refused() {
+        let text = problem("[server]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+        assert!(text.contains("server.public_origins"), "{text}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::Network;
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
@@ -11,6 +13,8 @@ pub struct Server {
     /// Empty: the host that the browser asked for.
     #[serde(deserialize_with = "origins")]
     pub public_origins: Vec<String>,
+    /// Reverse proxies whose word on the client's address is taken.
+    pub trusted_proxies: Vec<Network>,
     #[serde(deserialize_with = "path_or_none")]
     pub tls_certificate: Option<PathBuf>,
     #[serde(deserialize_with = "path_or_none")]
@@ -43,6 +47,10 @@ impl Server {
         match (&self.tls_certificate, &self.tls_key) {
             (Some(_), None) => Err("server.tls_certificate is set: set server.tls_key too".into()),
             (None, Some(_)) => Err("server.tls_key is set: set server.tls_certificate too".into()),
+            _ if !self.trusted_proxies.is_empty() && self.public_origins.is_empty() => Err(
+                "server.trusted_proxies is set: set server.public_origins too, to the address in the browser"
+                    .into(),
+            ),
             _ => Ok(()),
         }
     }

@@ -19,11 +19,21 @@ pub struct Connections {
     limit_by_address: usize,
 }
 
-/// One open connection; dropping it makes room.
+/// One open connection, or one client's share in a proxy's; dropping it makes room.
 #[derive(Debug)]
 pub struct Permit {
     connections: Arc<Connections>,
-    address: IpAddr,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+enum Counts {
+    /// A connection of its own.
+    Connection(IpAddr),
+    /// A proxy's connection, which carries many clients.
+    Proxy,
+    /// A client on a proxy's connection, which stays open as long.
+    Client(IpAddr, #[expect(dead_code, reason = "held, not read")] Arc<Permit>),
 }
 
 impl Connections {
@@ -34,19 +44,50 @@ impl Connections {
     /// `None` at a limit. IPv6 is counted by /64, which is one household or one school.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let address = network(address);
-        let mut count = self.by_address.entry(address).or_insert(0);
-        let full = *count >= self.limit_by_address || self.open.load(Ordering::Relaxed) >= self.limit;
-        if full {
-            let unused = *count == 0;
-            drop(count);
-            if unused {
-                self.by_address.remove_if(&address, |_, count| *count == 0);
-            }
+        if self.is_full() || !self.take_place(address) {
             return None;
         }
-        *count += 1;
         self.open.fetch_add(1, Ordering::Relaxed);
-        Some(Permit { connections: self.clone(), address })
+        Some(Permit { connections: self.clone(), counts: Counts::Connection(address) })
+    }
+
+    /// A trusted proxy's connection counts in the whole only: whoever comes through it is counted by [`Self::admit_client`].
+    pub fn admit_proxy(self: &Arc<Self>) -> Option<Permit> {
+        if self.is_full() {
+            return None;
+        }
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Some(Permit { connections: self.clone(), counts: Counts::Proxy })
+    }
+
+    /// Somebody behind a proxy: one request, or a socket as long as it is open.
+    pub fn admit_client(self: &Arc<Self>, address: IpAddr, proxy: Arc<Permit>) -> Option<Permit> {
+        let address = network(address);
+        let counts = Counts::Client(address, proxy);
+        self.take_place(address).then(|| Permit { connections: self.clone(), counts })
+    }
+
+    fn is_full(&self) -> bool {
+        self.open.load(Ordering::Relaxed) >= self.limit
+    }
+
+    fn take_place(&self, address: IpAddr) -> bool {
+        let mut count = self.by_address.entry(address).or_insert(0);
+        let free = *count < self.limit_by_address;
+        *count += usize::from(free);
+        let unused = *count == 0;
+        drop(count);
+        if unused {
+            self.by_address.remove_if(&address, |_, count| *count == 0);
+        }
+        free
+    }
+
+    fn give_place_back(&self, address: IpAddr) {
+        if let Some(mut count) = self.by_address.get_mut(&address) {
+            *count -= 1;
+        }
+        self.by_address.remove_if(&address, |_, count| *count == 0);
     }
 
     pub fn open(&self) -> usize {
@@ -56,11 +97,12 @@ impl Connections {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.connections.open.fetch_sub(1, Ordering::Relaxed);
-        if let Some(mut count) = self.connections.by_address.get_mut(&self.address) {
-            *count -= 1;
+        if !matches!(self.counts, Counts::Client(..)) {
+            self.connections.open.fetch_sub(1, Ordering::Relaxed);
         }
-        self.connections.by_address.remove_if(&self.address, |_, count| *count == 0);
+        if let Counts::Connection(address) | Counts::Client(address, _) = self.counts {
+            self.connections.give_place_back(address);
+        }
     }
 }
 
@@ -94,6 +136,21 @@ mod tests {
         drop((held, other));
         assert_eq!((connections.open(), connections.by_address.len()), (0, 0));
         assert!(connections.admit(school).is_some());
+    }
+
+    #[test]
+    fn clients_of_a_proxy_are_counted_each_and_keep_its_connection() {
+        let connections = Connections::new(2, 1);
+        let proxy = Arc::new(connections.admit_proxy().expect("room"));
+        let one = connections.admit_client(address("192.0.2.1"), proxy.clone()).expect("room");
+        assert!(connections.admit_client(address("192.0.2.1"), proxy.clone()).is_none());
+        assert!(connections.admit_client(address("192.0.2.2"), proxy.clone()).is_some());
+        let second = connections.admit_proxy().expect("a proxy may have many");
+        assert!(connections.admit_proxy().is_none(), "the whole is full");
+        drop((second, proxy));
+        assert_eq!(connections.open(), 1, "a socket holds the connection it came by");
+        drop(one);
+        assert_eq!((connections.open(), connections.by_address.len()), (0, 0));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _};
 use hyper::{
     Request, Response,
     body::Incoming,
@@ -34,8 +34,9 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::{
-    ClientAddress,
+    ClientAddress, Refusal,
     connections::{Connections, Permit},
+    forwarded::Proxies,
 };
 
 /// Head of a request, the handshake of a WebSocket included.
@@ -47,6 +48,8 @@ const STREAMS: u32 = 64;
 const UNSENT_BYTES: u32 = 64 * 1024;
 /// A silent HTTP/2 connection is asked this often whether it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// When somebody behind a proxy with too many open requests may ask again.
+const LATER: Duration = Duration::from_secs(5);
 /// Connections that wait to be accepted: a class presses *reload* at once.
 const BACKLOG: i32 = 4096;
 /// After a failed accept (no file descriptors left).
@@ -61,13 +64,17 @@ pub struct Listener {
     address: SocketAddr,
 }
 
-/// What every connection task needs.
+/// What is served, to whom, under which limits.
 #[derive(Clone)]
-struct Shared {
-    router: Router,
-    tls: Option<TlsAcceptor>,
-    header_timeout: Duration,
-    stop: watch::Receiver<bool>,
+pub struct Service {
+    pub router: Router,
+    /// `None` = plain HTTP.
+    pub tls: Option<TlsAcceptor>,
+    pub connections: Arc<Connections>,
+    pub proxies: Arc<Proxies>,
+    pub header_timeout: Duration,
+    /// Turns true at shutdown.
+    pub stop: watch::Receiver<bool>,
 }
 
 impl Listener {
@@ -93,27 +100,20 @@ impl Listener {
     }
 
     /// Serves until `stop` turns true, then lets requests under way end.
-    pub async fn serve(
-        self,
-        router: Router,
-        tls: Option<TlsAcceptor>,
-        connections: Arc<Connections>,
-        header_timeout: Duration,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let shared = Shared { router, tls, header_timeout, stop: stop.clone() };
+    pub async fn serve(self, mut service: Service) {
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
-                () = stopped(&mut stop) => break,
+                () = stopped(&mut service.stop) => break,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(permit) = connections.admit(peer.ip()) else {
+                    let peer = peer.ip().to_canonical();
+                    let Some(permit) = service.admit(peer) else {
                         tracing::debug!("a connection over the limit was closed");
                         continue;
                     };
-                    tokio::spawn(connection(shared.clone(), stream, peer.ip().to_canonical(), permit));
+                    tokio::spawn(connection(service.clone(), stream, peer, permit));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -122,21 +122,31 @@ impl Listener {
             }
         }
         drop(self.tcp);
+        service.drain().await;
+    }
+}
+
+impl Service {
+    fn admit(&self, peer: IpAddr) -> Option<Permit> {
+        if self.proxies.trust(peer) { self.connections.admit_proxy() } else { self.connections.admit(peer) }
+    }
+
+    async fn drain(&self) {
         let drained = async {
-            while connections.open() > 0 {
+            while self.connections.open() > 0 {
                 tokio::time::sleep(BREATH).await;
             }
         };
         if timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!(open = connections.open(), "connections were cut at shutdown");
+            tracing::warn!(open = self.connections.open(), "connections were cut at shutdown");
         }
     }
 }
 
 /// One connection from its first byte to its last; a WebSocket keeps the permit on.
-async fn connection(shared: Shared, stream: TcpStream, peer: IpAddr, permit: Permit) {
+async fn connection(shared: Service, stream: TcpStream, peer: IpAddr, permit: Permit) {
     tune(&stream);
-    let visitor = Visitor { router: shared.router.clone(), peer, permit: Arc::new(permit) };
+    let visitor = Visitor { service: shared.clone(), peer, permit: Arc::new(permit) };
     let Some(tls) = shared.tls.clone() else {
         return serve_http1(shared, stream, visitor).await;
     };
@@ -167,20 +177,33 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Who is at the other end of a connection.
 #[derive(Clone)]
 struct Visitor {
-    router: Router,
+    service: Service,
     peer: IpAddr,
     permit: Arc<Permit>,
 }
 
 impl Visitor {
     async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        request.extensions_mut().insert(ClientAddress(self.peer));
-        request.extensions_mut().insert(self.permit);
-        self.router.oneshot(request.map(Body::new)).await
+        let client = self.service.proxies.client(self.peer, request.headers());
+        let Some(permit) = self.permit_for(client) else {
+            tracing::debug!("a request over the limit of its address was refused");
+            return Ok(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").after(LATER).into_response());
+        };
+        request.extensions_mut().insert(ClientAddress(client));
+        request.extensions_mut().insert(permit);
+        self.service.router.oneshot(request.map(Body::new)).await
+    }
+
+    /// The connection's own permit, or behind a proxy the client's share.
+    fn permit_for(&self, client: IpAddr) -> Option<Arc<Permit>> {
+        if !self.service.proxies.trust(self.peer) {
+            return Some(self.permit.clone());
+        }
+        self.service.connections.admit_client(client, self.permit.clone()).map(Arc::new)
     }
 }
 
-async fn serve_http1(mut shared: Shared, stream: impl Transport, visitor: Visitor) {
+async fn serve_http1(mut shared: Service, stream: impl Transport, visitor: Visitor) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.header_timeout)
@@ -201,7 +224,7 @@ async fn serve_http1(mut shared: Shared, stream: impl Transport, visitor: Visito
     }
 }
 
-async fn serve_http2(mut shared: Shared, stream: impl Transport, visitor: Visitor) {
+async fn serve_http2(mut shared: Service, stream: impl Transport, visitor: Visitor) {
     let asked = Arc::new(AtomicBool::new(false));
     let first = asked.clone();
     let service = service_fn(move |request| {

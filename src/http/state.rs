@@ -27,7 +27,7 @@ pub struct Site {
     pub secure: bool,
 }
 
-/// Address of the other end of the connection, an extension of every request: the key of login back-off.
+/// Address of the client, behind trusted proxies the one they name; an extension of every request, the key of login back-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -1,6 +1,7 @@
 //! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
 mod accounts;
+mod behind_proxy;
 mod config_cli;
 mod journal;
 mod lesson;
