@@ -10,13 +10,15 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use qism_signaling::protocol::{ClientFrame, Command, LessonId, Recipients, limits};
+use qism_signaling::protocol::{
+    ClientFrame, Command, LessonId, Recipients, Role, ServerFrame, UserId, limits,
+};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     figures::{Figures, quantile},
-    person::{Person, Socket, command, message},
+    person::{Person, Socket, command, message, wait},
     process::{seconds_between, tell_threads},
     server::{SETTLED, Server},
 };
@@ -31,6 +33,9 @@ const BURST: usize = 50;
 const BURST_EVERY: Duration = Duration::from_millis(500);
 /// Lines per second of one person, under the limit of 5.
 const OF_ONE: u64 = 4;
+/// People of a class who raise and lower their hands, so many times a second: under the limit of 20 frames.
+const APPENDING: usize = 90;
+const WAVES_PER_S: u32 = 18;
 /// Of so many readers the delay of each line is measured; the rest count.
 const MEASURING: usize = 20;
 
@@ -38,7 +43,6 @@ const MEASURING: usize = 20;
 struct Counts {
     start: Instant,
     lines: AtomicU64,
-    accepted: AtomicU64,
     delays_ms: Mutex<Vec<f64>>,
 }
 
@@ -48,12 +52,8 @@ type Writer = mpsc::Sender<Message>;
 pub async fn run(program: &Path, sockets: usize, seconds: u64, figures: &mut Figures) -> anyhow::Result<()> {
     println!("chat: {sockets} sockets in one room");
     let server = Server::start(program, sockets)?;
-    let counts = Arc::new(Counts {
-        start: Instant::now(),
-        lines: AtomicU64::new(0),
-        accepted: AtomicU64::new(0),
-        delays_ms: Mutex::default(),
-    });
+    let counts =
+        Arc::new(Counts { start: Instant::now(), lines: AtomicU64::new(0), delays_ms: Mutex::default() });
     let people = sign_in(&server, sockets).await?;
     let lesson = people[0].lesson().await?;
     let mut writers = enter_measured(&server, &people, lesson, &counts, figures).await?;
@@ -139,8 +139,6 @@ impl Counts {
                 let delay = self.start.elapsed().saturating_sub(sent).as_secs_f64() * 1_000.0;
                 self.delays_ms.lock().unwrap_or_else(PoisonError::into_inner).push(delay);
             }
-        } else if text.starts_with("{\"type\":\"accepted\"") {
-            self.accepted.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -267,38 +265,51 @@ async fn system_calls(
     Ok(())
 }
 
-/// Twenty people of another class, each at the limit: how many lines a second are kept and acknowledged.
+/// Two other classes raise and lower their hands as fast as they may, each waiting for the answer: how many events a
+/// second are kept and acknowledged.
 async fn appends(
     server: &Server,
     per_class: usize,
     during: Duration,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let talkers = per_class.min(200);
-    let logins = std::iter::once("teacher2".to_owned());
-    let logins = logins.chain((1..talkers).map(|n| format!("student{}", per_class + n)));
-    let people = Person::sign_in_all(&server.url, logins.collect()).await?;
-    let lesson = people[0].lesson().await?;
-    let counts = Arc::new(Counts {
-        start: Instant::now(),
-        lines: AtomicU64::new(0),
-        accepted: AtomicU64::new(0),
-        delays_ms: Mutex::default(),
-    });
-    let writers = enter(&people, lesson, &counts).await?;
-    let (before, began) = (counts.accepted.load(Ordering::Relaxed), Instant::now());
-    let mut talking = JoinSet::new();
-    for mut writer in writers {
-        let counts = counts.clone();
-        talking.spawn(async move { talk(std::slice::from_mut(&mut writer), &counts, OF_ONE, during).await });
+    let each = per_class.min(APPENDING);
+    let mut hands = Vec::new();
+    for class in [2, 3] {
+        let first = (class - 1) * per_class;
+        let students = (1..=each).map(|n| format!("student{}", first + n));
+        let logins = std::iter::once(format!("teacher{class}")).chain(students).collect();
+        let people = Person::sign_in_all(&server.url, logins).await?;
+        let lesson = people[0].lesson().await?;
+        for person in &people {
+            hands.push(person.enter(lesson).await?);
+        }
     }
-    while let Some(talked) = talking.join_next().await {
-        talked??;
+    let mut waving = JoinSet::new();
+    let began = Instant::now();
+    for (socket, welcome) in hands.into_iter().filter(|(_, welcome)| welcome.role == Role::Student) {
+        waving.spawn(wave(socket, welcome.user, began + during));
     }
-    let accepted = counts.accepted.load(Ordering::Relaxed) - before;
-    let seconds = began.elapsed().as_secs_f64() - 1.0;
-    figures.put("chat.appends_per_s", accepted as f64 / seconds);
+    let mut kept = 0;
+    while let Some(waved) = waving.join_next().await {
+        kept += waved??;
+    }
+    figures.put("chat.appends_per_s", kept as f64 / began.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Raises and lowers one hand; how often that was acknowledged.
+async fn wave(mut socket: Socket, user: UserId, until: Instant) -> anyhow::Result<u64> {
+    let mut rhythm = tokio::time::interval(Duration::from_secs(1) / WAVES_PER_S);
+    let mut kept = 0;
+    while Instant::now() < until {
+        rhythm.tick().await;
+        let wish = if kept % 2 == 0 { Command::RaiseHand {} } else { Command::LowerHand { user } };
+        socket.send(command(wish)).await?;
+        wait(&mut socket, |frame| matches!(frame, ServerFrame::Accepted { .. }).then_some(())).await?;
+        kept += 1;
+    }
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -40,7 +40,6 @@ pub async fn run(program: &Path, seconds: u64, figures: &mut Figures) -> anyhow:
 }
 
 /// The bytes that the server took for all its subscribers.
-
 async fn lesson(
     program: &Path,
     students: usize,
