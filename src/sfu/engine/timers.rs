@@ -99,7 +99,7 @@ impl Worker {
             let Some(state) = self.legs.get_mut(index) else { continue };
             if state.transport.ice.is_lost(now) {
                 self.lose_leg(index, now);
-            } else if !state.is_up {
+            } else if !state.is_up || state.transport.is_repeating() {
                 self.drive_handshake(index, now);
             }
         }

@@ -22,14 +22,17 @@ use rtc::{
     },
 };
 
-use super::client_hello::{ClientHello, GCM};
+use super::{
+    client_hello::{ClientHello, GCM},
+    flight::Flight,
+};
 use crate::sfu::{
     engine::identity::{Identity, hex},
     sdp::Description,
 };
 
-/// Repeat of a lost flight; rtc's own second would cost a bad link seconds to join.
-const FLIGHT_INTERVAL: Duration = Duration::from_millis(400);
+/// rtc's own repeats, in records of their own number; after seven it gives up. Those in between are [`Flight`]'s.
+const FLIGHT_INTERVAL: Duration = Duration::from_secs(2);
 /// Bytes of one handshake datagram.
 const MTU: usize = 1_200;
 /// The endpoint knows its peer by an address; ours is fixed, so that the association outlives path changes.
@@ -76,11 +79,13 @@ pub struct Dtls {
     /// As a server: fragments of the ClientHello until the profile can be chosen.
     hello: ClientHello,
     endpoint: Option<Endpoint>,
+    flight: Flight,
 }
 
 impl Dtls {
     pub fn new(identity: Arc<Identity>, peer: PeerFingerprint, is_client: bool) -> Self {
-        Self { identity, peer, is_client, hello: ClientHello::default(), endpoint: None }
+        let (hello, flight) = (ClientHello::default(), Flight::default());
+        Self { identity, peer, is_client, hello, endpoint: None, flight }
     }
 
     pub fn peer(&self) -> &PeerFingerprint {
@@ -107,15 +112,41 @@ impl Dtls {
 
     fn feed(&mut self, datagram: &[u8], now: Instant) -> Result<Option<Keys>, DtlsError> {
         let Some(endpoint) = &mut self.endpoint else { return Ok(None) };
+        let events = endpoint.read(now, PEER, None, BytesMut::from(datagram));
+        self.collect(now);
         let mut keys = None;
-        for event in endpoint.read(now, PEER, None, BytesMut::from(datagram))? {
+        for event in events? {
             match event {
                 EndpointEvent::HandshakeComplete => keys = Some(self.export()?),
                 EndpointEvent::PeerClosed => return Err(DtlsError(Error::ErrConnClosed)),
                 _ => {}
             }
         }
+        if keys.is_some() {
+            self.end_handshake();
+        }
         Ok(keys)
+    }
+
+    /// What the endpoint has to send is the flight that waits for an answer from now on.
+    fn collect(&mut self, now: Instant) {
+        let datagrams = self.drain();
+        if !datagrams.is_empty() {
+            self.flight.begin(datagrams, now);
+        }
+    }
+
+    fn drain(&mut self) -> Vec<BytesMut> {
+        let mut next = || Some(self.endpoint.as_mut()?.poll_transmit()?.message);
+        std::iter::from_fn(&mut next).collect()
+    }
+
+    /// The server speaks last; the client knows by it that all it sent was taken.
+    fn end_handshake(&mut self) {
+        self.flight.set_last();
+        if self.is_client {
+            self.flight.end();
+        }
     }
 
     fn export(&self) -> Result<Keys, DtlsError> {
@@ -135,14 +166,22 @@ impl Dtls {
 
     /// Starts as a client, repeats lost flights.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
+        self.flight.handle_timeout(now);
         match &mut self.endpoint {
             Some(endpoint) => match endpoint.poll_timeout(&PEER) {
-                Some(due) if now >= due => Ok(endpoint.handle_timeout(PEER, now)?),
-                _ => Ok(()),
+                Some(due) if now >= due => endpoint.handle_timeout(PEER, now)?,
+                _ => return Ok(()),
             },
-            None if self.is_client => self.connect(now),
-            None => Ok(()),
+            None if self.is_client => self.connect(now)?,
+            None => return Ok(()),
         }
+        self.collect(now);
+        Ok(())
+    }
+
+    /// True while time alone may make something to send.
+    pub fn is_repeating(&self) -> bool {
+        self.flight.is_repeating()
     }
 
     fn connect(&mut self, now: Instant) -> Result<(), DtlsError> {
@@ -154,13 +193,15 @@ impl Dtls {
     }
 
     pub fn poll_transmit(&mut self) -> Option<BytesMut> {
-        Some(self.endpoint.as_mut()?.poll_transmit()?.message)
+        self.flight.poll_transmit()
     }
 
     pub fn close(&mut self, now: Instant) {
         if let Some(endpoint) = &mut self.endpoint {
             let _ = endpoint.close(now);
         }
+        let goodbye = self.drain();
+        self.flight.send_once(goodbye);
     }
 
     fn config(&self, profiles: &[SrtpProtectionProfile]) -> Result<Arc<HandshakeConfig>, DtlsError> {
@@ -190,3 +231,7 @@ const CM_PROFILE: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_
 fn choose(listed: &[u16]) -> [SrtpProtectionProfile; 1] {
     [if listed.contains(&GCM) { GCM_PROFILE } else { CM_PROFILE }]
 }
+
+#[cfg(test)]
+#[path = "tests/dtls.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 
 mod client_hello;
 pub mod dtls;
+mod flight;
 pub mod ice;
 pub mod srtp;
 pub mod stun;
@@ -84,6 +85,11 @@ impl Transport {
             Some(dtls) if self.ice.path().is_some() => dtls.handle_timeout(now),
             _ => Ok(()),
         }
+    }
+
+    /// True while a lost flight may have to be sent again, after the handshake too.
+    pub fn is_repeating(&self) -> bool {
+        self.dtls.as_ref().is_some_and(Dtls::is_repeating)
     }
 
     /// The next DTLS datagram to send.
