@@ -7,6 +7,7 @@ use qism_signaling::protocol::LessonId;
 use super::{
     counters::add,
     legs::{LegState, Legs, Role},
+    reports,
     room::{Room, TrackIndex, outgoing::Destination},
     rtcp,
     worker::Worker,
@@ -44,6 +45,8 @@ impl Worker {
     fn send_fresh(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson) else { return };
         let track = &room.tracks[track];
+        // Of slots that began: their receivers can keep voice and picture in step from the first second on.
+        let mut clocks = Vec::new();
         for &(leg, slot) in &track.subscribers {
             let Some(LegState { transport, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(leg)
             else {
@@ -52,13 +55,19 @@ impl Worker {
             let Some(path) = transport.ice.live_path(now) else { continue };
             let Some(srtp) = &mut transport.srtp else { continue };
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
-            downlink.send(slot, track.fresh(), &mut to);
+            let begins = downlink.send(slot, track.fresh(), &mut to);
+            if let Some(out) = downlink.slot(slot).filter(|_| begins) {
+                clocks.extend(reports::clock(out, track, now).map(|clock| (leg, clock)));
+            }
             if self.batch.is_full() {
                 let flushed = self.batch.flush(&self.sockets);
                 add(&self.counters.packets_out, flushed.packets);
                 add(&self.counters.bytes_out, flushed.bytes);
                 add(&self.counters.packets_refused, flushed.refused);
             }
+        }
+        for (leg, clock) in clocks {
+            self.send_clock(leg, clock, now);
         }
     }
 

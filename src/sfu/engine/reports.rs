@@ -76,10 +76,14 @@ impl Worker {
             };
             let Some(room) = self.rooms.get(&name.lesson) else { continue };
             for report in clocks(downlink, room, now) {
-                if let Some(report) = rtcp::sender_report(report) {
-                    self.send_rtcp(index, &report, now);
-                }
+                self.send_clock(index, report, now);
             }
+        }
+    }
+
+    pub(super) fn send_clock(&mut self, index: LegIndex, report: SenderReport, now: Instant) {
+        if let Some(report) = rtcp::sender_report(report) {
+            self.send_rtcp(index, &report, now);
         }
     }
 }

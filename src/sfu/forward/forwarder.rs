@@ -173,7 +173,7 @@ impl Forwarder {
 
     fn forward_newest(&mut self, layer: usize, packet: &Packet) -> Option<Rewritten> {
         self.follow_temporal(packet);
-        if packet.payload.is_empty() || packet.temporal() > self.temporal {
+        if self.leaves_out(packet) {
             self.skip(layer, packet);
             return None;
         }
@@ -199,10 +199,16 @@ impl Forwarder {
     }
 
     fn forward_late(&self, layer: usize, packet: &Packet) -> Option<Rewritten> {
-        if packet.payload.is_empty() || packet.temporal() > self.temporal {
+        if self.leaves_out(packet) {
             return None;
         }
         self.rewrite(layer, packet)
+    }
+
+    /// True for a packet that the receiver does not get, nor needs. One that came late left a gap in the numbers: who
+    /// asks for it gets padding instead.
+    pub fn leaves_out(&self, packet: &Packet) -> bool {
+        packet.payload.is_empty() || packet.temporal() > self.temporal
     }
 
     /// Going down takes effect at any frame; going up at a frame that depends on the base layer only.

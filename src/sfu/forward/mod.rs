@@ -10,6 +10,7 @@ pub mod layers;
 pub mod nack;
 pub mod packet;
 pub mod reception;
+pub mod repairs;
 pub mod rewriter;
 pub mod ring;
 pub mod rtp;

@@ -22,6 +22,11 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// The same packet with nothing in it.
+    pub fn emptied(&self) -> Self {
+        Self { payload: Bytes::new(), vp8: None, ..*self }
+    }
+
     /// True for the first packet of a key frame.
     pub fn starts_key_frame(&self) -> bool {
         self.vp8.is_some_and(|descriptor| descriptor.key_frame)

@@ -13,6 +13,7 @@ use crate::sfu::{
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
         packet::Packet,
+        repairs::RepairBudget,
     },
     sdp::{SubscriberTerms, offer},
 };
@@ -95,39 +96,44 @@ pub struct Downlink {
     pub terms: SubscriberTerms,
     pub slots: Vec<TrackOut>,
     pub link: Link,
+    repairs: RepairBudget,
 }
 
 impl Downlink {
     /// `first` gives each slot its first sequence number.
     pub fn new(terms: SubscriberTerms, mut first: impl FnMut() -> u16) -> Self {
         let slots = terms.slots().map(|slot| TrackOut::new(slot, first())).collect();
-        Self { terms, slots, link: Link::default() }
+        Self { terms, slots, link: Link::default(), repairs: RepairBudget::default() }
     }
 
     pub fn slot(&mut self, slot: Slot) -> Option<&mut TrackOut> {
         self.slots.get_mut(usize::from(slot.0))
     }
 
-    /// Sends the fresh packets of a track into a slot.
+    /// Sends the fresh packets of a track into a slot; true when a new source began to flow with them.
     pub fn send<'a>(
         &mut self,
         slot: Slot,
         fresh: impl Iterator<Item = (usize, &'a Packet)>,
         to: &mut Destination<'_>,
-    ) {
-        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return };
+    ) -> bool {
+        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
+        let was_idle = out.forwarder.current().is_none();
         for (layer, packet) in fresh {
             if let Some(rewritten) = out.forwarder.forward(layer, packet) {
                 let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None };
                 if outgoing.write(&mut self.link, to) {
+                    self.repairs.sent(packet.payload.len());
                     out.packets = out.packets.wrapping_add(1);
                     out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
                 }
             }
         }
+        was_idle && out.forwarder.current().is_some()
     }
 
-    /// Sends one packet again, as the receiver asked; false when it is not there any more.
+    /// Sends one packet again, as the receiver asked; padding for one that was left out on purpose. False when it is not
+    /// there any more, or when too much was sent again already.
     pub fn resend<'a>(
         &mut self,
         slot: Slot,
@@ -140,6 +146,11 @@ impl Downlink {
         let Some((layer, sequence)) = out.forwarder.origin(full) else { return false };
         let Some(packet) = find(layer, sequence) else { return false };
         let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
+        let padding = out.forwarder.leaves_out(packet).then(|| packet.emptied());
+        let packet = padding.as_ref().unwrap_or(packet);
+        if !self.repairs.take(packet.payload.len()) {
+            return false;
+        }
         out.repair_sequence += 1;
         let outgoing = Outgoing { slot, packet, rewritten, repair: Some(out.repair_sequence) };
         outgoing.write(&mut self.link, to)

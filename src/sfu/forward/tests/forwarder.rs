@@ -115,6 +115,19 @@ fn a_retransmission_finds_its_packet_with_the_numbers_it_had() {
 }
 
 #[test]
+fn a_late_packet_that_is_left_out_keeps_its_number_for_padding() {
+    let (mut forwarder, mut source) = (started(0), Source::new(Instant::now(), 3));
+    forwarder.want_temporal(0);
+    let first = forwarder.forward(0, &source.next(true, 0)).expect("key frame");
+    let late = source.next(false, 2);
+    let third = forwarder.forward(0, &source.next(false, 0)).expect("base layer");
+    assert_eq!(third.sequence, first.sequence + 2, "the missing one may have been needed");
+    assert_eq!(forwarder.forward(0, &late), None);
+    assert_eq!(forwarder.origin(first.sequence + 1), Some((0, late.sequence)));
+    assert!(forwarder.leaves_out(&late));
+}
+
+#[test]
 fn capture_times_align_layers() {
     let start = Instant::now();
     let mut forwarder = started(0);
