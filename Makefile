@@ -66,7 +66,7 @@ e2e-binary:
 	cargo build --locked --bin qism
 
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
-	tools/setup.sh browsers
+	tools/setup.sh browsers namespaces
 	cd $(E2E) && npm test
 
 bench: ## all benches, under 10 minutes: target/bench/summary.json

@@ -1,29 +1,21 @@
 // How long a student takes to hear the teacher when the link loses datagrams both ways: real Chromium, the real server, a network namespace
 // of its own in which the kernel drops UDP at random. `node join.mjs [--loss 30] [--joins 20]`; needs root, nftables and iproute2.
 // Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launch } from './support/browser.mjs';
+import { isInside, lose, openCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
 
-const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' }, inside: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' } } });
 const [loss, joins] = [Number(values.loss), Number(values.joins)];
 
-if (!values.inside) {
-  const again = ['-n', process.execPath, ...process.argv.slice(1), '--inside'];
-  process.exit(spawnSync('unshare', again, { stdio: 'inherit' }).status ?? 1);
-}
-
-/** Everything goes through the loopback's input once per direction. */
-function lose(percent) {
-  execFileSync('nft', ['flush', 'ruleset']);
-  if (percent === 0) return;
-  const chain = 'type filter hook input priority 0;';
-  const drop = `meta l4proto udp numgen random mod 100 < ${percent} drop`;
-  execFileSync('nft', ['-f', '-'], { input: `table inet loss {\n chain in {\n${chain}\n${drop}\n}\n}\n` });
+if (!isInside()) {
+  const again = ['-n', process.execPath, ...process.argv.slice(1)];
+  process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
 }
 
 /** Runs in the page before any script: notes when the first packet of a voice came, in milliseconds since the join tap. */
@@ -58,10 +50,7 @@ async function student(browser, school, number) {
   return took;
 }
 
-// Chromium gathers no candidates on loopback alone: one end of an unused cable has an address.
-for (const command of ['link set lo up', 'link add cable type veth peer name end', 'addr add 10.77.0.1/24 dev cable', 'link set cable up', 'link set end up'])
-  execFileSync('ip', command.split(' '));
-lose(0);
+openCable();
 const school = await openSchool();
 const browser = await launch();
 const took = [];
