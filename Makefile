@@ -55,7 +55,7 @@ lint-web: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm run lint && npm run types
 
 test-rust: ## unit, scenario, integration and architecture tests
-	tools/setup.sh cc
+	tools/setup.sh cc postgres
 	cargo test --workspace --locked
 
 test-web: web ## the browser app's unit tests and its budgets

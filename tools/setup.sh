@@ -42,6 +42,17 @@ need_cc() {
     command -v cc >/dev/null || apt gcc libc6-dev
 }
 
+# The tests make a cluster of their own; the one that Debian's package would make and start is not wanted.
+need_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+    local config=/etc/postgresql-common/createcluster.conf
+    if [ ! -e "$config" ]; then
+        as_root mkdir -p "${config%/*}"
+        as_root sh -c "echo 'create_main_cluster = false' > $config"
+    fi
+    apt postgresql
+}
+
 need_node() {
     node_is_new_enough && return
     say "installing Node by $NODE_WHEEL into .venv"

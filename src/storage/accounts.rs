@@ -13,6 +13,10 @@ const COLUMNS: &str = "p.id, p.school, p.login, p.password, p.disabled, p.given_
 
 impl Store {
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, StorageError> {
+        if login.contains('\0') {
+            // PostgreSQL would call the question an error.
+            return Ok(None);
+        }
         self.account(format!("SELECT {COLUMNS} FROM person p WHERE p.login = $1"), login.to_owned()).await
     }
 

@@ -38,11 +38,24 @@ fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
     Batch { lesson, head: Position { number, chain: Chain(0) }, events, erase: Vec::new() }
 }
 
+/// What holds for every engine.
+pub async fn all_that_any_store_does(journal: &Arc<dyn Journal>) {
+    what_was_appended_is_read_back_bit_by_bit(journal).await;
+    a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal).await;
+    a_known_command_tells_its_last_number(journal).await;
+    chat_comes_in_pages_newest_first_and_each_oldest_first(journal).await;
+    many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal).await;
+}
+
 #[tokio::test]
-async fn what_was_appended_is_read_back_bit_by_bit() {
+async fn the_log_on_sqlite() {
     let (journal, _folder) = open().await;
+    all_that_any_store_does(&journal).await;
+}
+
+async fn what_was_appended_is_read_back_bit_by_bit(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
-    let events = vec![said(1, user, "السلام"), said(2, user, "<b>&\0")];
+    let events = vec![said(1, user, "السلام"), said(2, user, "<b>&\u{1}'")];
     journal.append(batch(lesson, events.clone())).await.expect("appended");
     assert_eq!(journal.read(lesson, 0, 10).await.expect("read"), events);
     assert_eq!(journal.read(lesson, 1, 10).await.expect("read"), events[1..]);
@@ -51,9 +64,7 @@ async fn what_was_appended_is_read_back_bit_by_bit() {
     assert_eq!(journal.origin(lesson).await, journal.origin(lesson).await);
 }
 
-#[tokio::test]
-async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind() {
-    let (journal, _folder) = open().await;
+async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
     journal.append(batch(lesson, vec![said(1, user, "a"), said(2, user, "b")])).await.expect("appended");
     let late = batch(lesson, vec![said(2, user, "c"), said(3, user, "d")]);
@@ -61,9 +72,7 @@ async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind() {
     assert_eq!(journal.read(lesson, 0, 10).await.expect("read").len(), 2);
 }
 
-#[tokio::test]
-async fn a_known_command_tells_its_last_number() {
-    let (journal, _folder) = open().await;
+async fn a_known_command_tells_its_last_number(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
     let first = said(1, user, "a");
     let second = Logged { number: 2, chain: Chain(9), ..first.clone() };
@@ -96,9 +105,7 @@ async fn an_erased_text_is_in_neither_the_log_nor_the_file() {
     assert!(!is_in("qism-log.db"));
 }
 
-#[tokio::test]
-async fn chat_comes_in_pages_newest_first_and_each_oldest_first() {
-    let (journal, _folder) = open().await;
+async fn chat_comes_in_pages_newest_first_and_each_oldest_first(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
     let hand = Logged { event: Event::HandRaised { user }, ..said(4, user, "") };
     let events = vec![said(1, user, "1"), said(2, user, "2"), said(3, user, "3"), hand, said(5, user, "5")];
@@ -111,9 +118,7 @@ async fn chat_comes_in_pages_newest_first_and_each_oldest_first() {
     assert_eq!(numbers(Some(1)).await, [0; 0]);
 }
 
-#[tokio::test]
-async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps() {
-    let (journal, _folder) = open().await;
+async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal: &Arc<dyn Journal>) {
     let lessons: Vec<LessonId> = (0..20).map(|_| lesson()).collect();
     let mut tasks = tokio::task::JoinSet::new();
     for rival in 0..3 {

@@ -7,6 +7,7 @@ mod journal;
 mod lesson;
 mod lesson_media;
 mod peer;
+mod postgres;
 mod school;
 mod server;
 mod sfu;

@@ -43,7 +43,7 @@ impl Chat {
         context: &Context,
     ) -> Result<Vec<Event>, ErrorCode> {
         let text = text.trim();
-        if text.is_empty() || text.chars().count() > limits::CHAT_TEXT_CHARS {
+        if text.is_empty() || !is_text(text, limits::CHAT_TEXT_CHARS) {
             return Err(ErrorCode::Invalid);
         }
         self.check_pace(user, role, context.now_ms)?;
@@ -72,6 +72,12 @@ impl Chat {
         let slow_ms = u64::from(self.slow_mode_s) * 1_000;
         last.map_or(0, |last| (last + slow_ms).saturating_sub(now_ms))
     }
+}
+
+/// At most so many characters, and none that a store refuses: PostgreSQL keeps no U+0000, and one such line would fail the
+/// whole batch it is written with.
+pub(super) fn is_text(text: &str, chars: usize) -> bool {
+    text.chars().count() <= chars && !text.contains('\0')
 }
 
 pub(super) fn set(mode: ChatMode, slow_mode_s: u16, by: UserId) -> Result<Vec<Event>, ErrorCode> {

@@ -256,5 +256,5 @@ pub(super) fn report(by: UserId, note: &str) -> Result<Vec<Event>, ErrorCode> {
 }
 
 fn check_note(note: &str) -> Result<(), ErrorCode> {
-    if note.chars().count() > limits::NOTE_CHARS { Err(ErrorCode::Invalid) } else { Ok(()) }
+    if super::chat::is_text(note, limits::NOTE_CHARS) { Ok(()) } else { Err(ErrorCode::Invalid) }
 }

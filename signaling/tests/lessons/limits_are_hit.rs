@@ -51,15 +51,17 @@ async fn five_lines_a_second_pass_and_the_sixth_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn texts_have_a_length() {
+async fn texts_have_a_length_and_no_character_that_a_store_refuses() {
     let class = Class::of(1);
     let (mut teacher, mut students) = class.full().await;
     let long = "ق".repeat(limits::CHAT_TEXT_CHARS);
     students[0].say(&long).await.expect("said");
     assert_eq!(students[0].say(&format!("{long}ق")).await, Err(ErrorCode::Invalid));
     assert_eq!(students[0].say("   ").await, Err(ErrorCode::Invalid));
-    let note = "x".repeat(limits::NOTE_CHARS + 1);
-    assert_eq!(students[0].ask(Command::Report { note }).await, Err(ErrorCode::Invalid));
+    assert_eq!(students[0].say("a\0b").await, Err(ErrorCode::Invalid));
+    for note in ["x".repeat(limits::NOTE_CHARS + 1), "a\0b".into()] {
+        assert_eq!(students[0].ask(Command::Report { note }).await, Err(ErrorCode::Invalid));
+    }
     let slow = Command::SetChat {
         mode: qism_signaling::protocol::ChatMode::Open,
         slow_mode_s: limits::SLOW_MODE_MAX_S + 1,
