@@ -2,7 +2,7 @@
 // switches live and keeps what was typed and captured.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { launch, LAPTOP, PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
+import { launch, LAPTOP, PHONE, PHONE_LANDSCAPE, SMALL_PHONE } from './support/browser.mjs';
 import { eventually, hears, sees } from './support/identity.mjs';
 import { look } from './support/look.mjs';
 import { openSchool } from './support/school.mjs';
@@ -44,6 +44,35 @@ describe('screens', { concurrency: false }, () => {
         assert.deepEqual(problems, []);
       });
     }
+  }
+
+  for (const [how, memory] of [['large text', { 'qism.text': 'larger' }], ['the dark look', { 'qism.theme': 'dark' }]]) {
+    test(`${how} on the narrowest phone`, async () => {
+      const problems = [];
+      const people = [];
+      for (const login of how === 'large text' ? ['teacher1', 'student1'] : ['teacher2', 'student31']) {
+        const person = await Person.open(browser, school, { login, device: SMALL_PHONE, bypassCSP: true });
+        await person.context.addInitScript((memory) => { for (const [key, value] of Object.entries(memory)) localStorage.setItem(key, value); }, memory);
+        await person.page.goto(school.url);
+        await person.speak('ar');
+        problems.push(...(await look(person, `${how}-sign-in`)));
+        await person.signIn();
+        await person.button('home.signOut').waitFor();
+        problems.push(...(await look(person, `${how}-home-${login}`)));
+        await person.enterLesson();
+        people.push(person);
+      }
+      await people[1].button('bar.hand').click();
+      await people[0].button('floor.giveTo').click();
+      await people[1].page.getByRole('region', { name: people[1].t('floor.mine') }).waitFor();
+      for (const person of people) {
+        problems.push(...(await look(person, `${how}-${person.login}`)));
+        await person.page.getByRole('button', { name: person.t('common.more'), exact: true }).click();
+        problems.push(...(await look(person, `${how}-menu-${person.login}`)));
+        await person.close();
+      }
+      assert.deepEqual(problems, []);
+    });
   }
 
   test('the director sees the lessons of now and visits, announced', async () => {
