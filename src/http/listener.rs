@@ -8,6 +8,7 @@ use std::{
     convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -212,16 +213,7 @@ async fn serve_http1(mut shared: Service, stream: impl Transport, visitor: Visit
         .serve_connection(TokioIo::new(stream), service_fn(move |request| visitor.clone().answer(request)))
         .with_upgrades();
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut shared.stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "connection ended");
-    }
+    to_the_end(connection, http1::UpgradeableConnection::graceful_shutdown, &mut shared.stop).await;
 }
 
 async fn serve_http2(mut shared: Service, stream: impl Transport, visitor: Visitor) {
@@ -239,18 +231,31 @@ async fn serve_http2(mut shared: Service, stream: impl Transport, visitor: Visit
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let silence = timeout(shared.header_timeout, connection.as_mut());
-    let ended = match silence.await {
-        Ok(ended) => ended,
+    match silence.await {
+        Ok(ended) => tell(ended),
         // Keep-alive starts after the first frames; whoever sends none would stay for ever.
-        Err(_) if !asked.load(Ordering::Relaxed) => return,
-        Err(_) => tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopped(&mut shared.stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        },
+        Err(_) if !asked.load(Ordering::Relaxed) => {}
+        Err(_) => to_the_end(connection, http2::Connection::graceful_shutdown, &mut shared.stop).await,
+    }
+}
+
+/// Serves a connection until it ends; at shutdown it is asked to, and what is under way is still answered.
+async fn to_the_end<C: Future<Output = hyper::Result<()>>>(
+    mut connection: Pin<&mut C>,
+    shut: impl FnOnce(Pin<&mut C>),
+    stop: &mut watch::Receiver<bool>,
+) {
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(stop) => {
+            shut(connection.as_mut());
+            connection.await
+        }
     };
+    tell(ended);
+}
+
+fn tell(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::trace!(%error, "connection ended");
     }
