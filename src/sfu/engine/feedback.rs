@@ -8,6 +8,7 @@ use rtc::rtcp::{
     payload_feedbacks::{
         full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
     },
+    receiver_report::ReceiverReport,
     sender_report::SenderReport,
     transport_feedbacks::{transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack},
 };
@@ -19,7 +20,7 @@ use super::{
     room::{LegIndex, layer::SenderClock, outgoing::Destination},
     worker::Worker,
 };
-use crate::sfu::sdp::offer;
+use crate::sfu::{forward::listeners::ReportedLoss, sdp::offer};
 
 /// Packets one RTCP datagram may ask for.
 const ASKED: usize = 256;
@@ -47,6 +48,8 @@ impl Worker {
             if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) {
                 downlink.link.handle_feedback(feedback, now);
             }
+        } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
+            self.handle_receiver_report(index, report, now);
         } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
             self.handle_sender_report(index, report, now);
         }
@@ -87,6 +90,17 @@ impl Worker {
         if let Some(room) = self.rooms.get_mut(&lesson) {
             room.tracks[track].keyframes.want(layer);
             self.ask_key_frame(lesson, track, now);
+        }
+    }
+
+    fn handle_receiver_report(&mut self, index: LegIndex, report: &ReceiverReport, now: Instant) {
+        let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        for block in &report.reports {
+            if let Some(out) = offer::slot_of_ssrc(block.ssrc).and_then(|slot| downlink.slot(slot)) {
+                out.loss = Some(ReportedLoss { fraction: block.fraction_lost, at: now });
+            }
         }
     }
 

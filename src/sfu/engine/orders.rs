@@ -203,6 +203,7 @@ impl Worker {
                 room.tracks[old].unsubscribe_slot(index, slot);
             }
             out.track = track;
+            out.loss = None;
             out.forwarder.restart();
             if let Some(track) = track {
                 room.tracks[track].subscribe(index, slot);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rtc::rtcp::{reception_report::ReceptionReport, sender_report::SenderReport};
 
 use super::{
-    legs::{LegState, Role},
+    legs::{LegState, Legs, Role},
     ntp,
     room::{
         LegIndex, Room,
@@ -15,7 +15,7 @@ use super::{
     rtcp,
     worker::Worker,
 };
-use crate::sfu::sdp::offer;
+use crate::sfu::{forward::listeners::worst_decile, sdp::offer};
 
 /// Report blocks that fit one packet.
 const BLOCKS: usize = 31;
@@ -47,14 +47,16 @@ impl Worker {
         let Some(LegState { name, role: Role::Publisher(uplink), .. }) = self.legs.get_mut(index) else {
             return Vec::new();
         };
-        let Some(room) = self.rooms.get_mut(&name.lesson) else { return Vec::new() };
+        let (lesson, tracks) = (name.lesson, uplink.tracks.clone());
+        let Some(room) = self.rooms.get_mut(&lesson) else { return Vec::new() };
         let mut reports = Vec::new();
-        for &track in &uplink.tracks {
+        for track in tracks {
+            let beyond = listeners_loss(&room.tracks[track], &mut self.legs, now);
             reports.extend(room.tracks[track].layers.iter_mut().filter_map(|layer| {
                 let (figures, last_sender_report, delay) = layer.report(now)?;
                 Some(ReceptionReport {
                     ssrc: layer.ssrc?,
-                    fraction_lost: figures.fraction_lost,
+                    fraction_lost: figures.fraction_lost.max(beyond),
                     total_lost: figures.total_lost,
                     last_sequence_number: figures.highest,
                     jitter: figures.jitter,
@@ -86,6 +88,20 @@ impl Worker {
             self.send_rtcp(index, &report, now);
         }
     }
+}
+
+/// What a voice loses after us; nothing for pictures, whose losses we mend ourselves.
+fn listeners_loss(track: &TrackIn, legs: &mut Legs, now: Instant) -> u8 {
+    if !track.is_audio() {
+        return 0;
+    }
+    let mut told = Vec::new();
+    for &(leg, slot) in &track.subscribers {
+        if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) {
+            told.extend(downlink.slot(slot).and_then(|out| out.loss));
+        }
+    }
+    worst_decile(told.into_iter(), now)
 }
 
 fn uplink_feedback(state: Option<&mut LegState>) -> Option<Vec<u8>> {

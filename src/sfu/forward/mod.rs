@@ -7,6 +7,7 @@ pub mod extensions;
 pub mod forwarder;
 pub mod keyframes;
 pub mod layers;
+pub mod listeners;
 pub mod nack;
 pub mod packet;
 pub mod reception;

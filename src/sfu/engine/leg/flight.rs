@@ -1,6 +1,7 @@
 //! The newest flight of a handshake, sent again until the peer goes on. rtc repeats at one constant interval, seven
 //! times: too slow for a link that loses a third of its packets when the interval is long, given up too soon when it
-//! is short. What is repeated here is the same datagram; a peer that has it drops its twin as a replay.
+//! is short; and a repeated hello of the peer stops its timer for ever. What is repeated here is the same datagram; a
+//! peer that has it drops its twin as a replay.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +15,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
 /// Repeats of the flight that ends the handshake: nothing in it asks for an answer.
 const LAST_REPEATS: u8 = 4;
-/// Repeats of any other: the handshake is given up before they are spent.
+/// Repeats of any other: some 24 s; without a sign of life the leg is lost soon after.
 const REPEATS: u8 = 32;
 
 /// Datagrams to send, now and again.

@@ -12,6 +12,7 @@ use crate::sfu::{
         allocator::Step,
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
+        listeners::ReportedLoss,
         packet::Packet,
         repairs::RepairBudget,
     },
@@ -39,6 +40,8 @@ pub struct TrackOut {
     repair_sequence: u64,
     pub packets: u32,
     pub octets: u32,
+    /// What its receiver last said of it.
+    pub loss: Option<ReportedLoss>,
 }
 
 impl TrackOut {
@@ -53,6 +56,7 @@ impl TrackOut {
             repair_sequence: u64::from(first % 1_000),
             packets: 0,
             octets: 0,
+            loss: None,
         }
     }
 

@@ -130,3 +130,31 @@ fn a_peer_with_another_certificate_gets_no_keys() {
     }
     assert!(refused);
 }
+
+/// A browser says hello again, in a record of a new number, while our answer is on its way or lost. rtc then waits for
+/// ever: its timer is stopped by any handshake message, and started by none that brings nothing new.
+#[test]
+fn a_hello_that_is_repeated_does_not_silence_us() {
+    let (mut pair, start) = (Pair::new(4, 0), Instant::now());
+    pair.ends[0].handle_timeout(start).expect("begins");
+    pair.transmit(0, start);
+    let mut hello = BytesMut::new();
+    // Hello, verify request, hello with cookie; the answer to that one is lost.
+    for _ in 0..3 {
+        let (now, to, datagram) = pair.traveling.pop_front().expect("on its way");
+        assert!(pair.ends[to].read(&datagram, now).expect("no error").is_none());
+        hello = datagram;
+        pair.transmit(to, now);
+    }
+    assert!(!pair.traveling.is_empty(), "the answer");
+    // Bytes 5 to 10 are the number of the record.
+    hello[10] += 40;
+    pair.ends[1].read(&hello, start + TRAVEL).expect("no error");
+    while pair.ends[1].poll_transmit().is_some() {}
+    let mut repeats = 0;
+    for tenth in 5..60 {
+        pair.ends[1].handle_timeout(start + STEP * tenth).expect("not given up");
+        repeats += std::iter::from_fn(|| pair.ends[1].poll_transmit()).count();
+    }
+    assert!(repeats >= 5, "{repeats}");
+}
