@@ -75,7 +75,13 @@ export class LessonMedia {
     this.#letSleep = stayAwake();
   }
 
-  /** A later welcome: legs that the cut took are made again. */
+  /** Every welcome: the server is told anew what to send here. */
+  welcomed(): void {
+    this.#publisher.welcomed();
+    this.tellReceive();
+  }
+
+  /** A later welcome, when lost legs have been told: legs that the cut took are made again. */
   revive(): void {
     this.#subscriber.revive();
     void this.#publisher.revive().catch(() => undefined);

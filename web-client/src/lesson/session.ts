@@ -132,7 +132,7 @@ export class LessonSession {
     if (welcome.snapshot) this.state.value = fromSnapshot(welcome.snapshot);
     if (first) this.#begin();
     else if (welcome.snapshot) this.chat.reload();
-    this.media.tellReceive();
+    this.media.welcomed();
     this.#pending.resend();
     setTimeout(() => this.#settle(first), SETTLE_MS);
   }

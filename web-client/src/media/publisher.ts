@@ -30,6 +30,8 @@ export class PublisherLeg {
   /** Layers of the camera that somebody receives; unknown until told. */
   #wanted: readonly boolean[] | undefined;
   #closed = false;
+  /** The leg was made since the last welcome: its offer goes over the present socket. */
+  #fresh = false;
 
   constructor(events: PublisherEvents) {
     this.#events = events;
@@ -94,6 +96,7 @@ export class PublisherLeg {
   #connect(): RTCPeerConnection {
     const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
     this.#connection = connection;
+    this.#fresh = true;
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
     this.#add('microphone', 'audio', [{ priority: 'high', networkPriority: 'high' } as RTCRtpEncodingParameters]);
     this.#add('camera', 'video', ladder({}));
@@ -146,14 +149,20 @@ export class PublisherLeg {
 
   /** The leg was lost: make a new one, with what is on the wire. */
   async reopen(): Promise<void> {
-    if (!this.#opening) return;
+    if (!this.#opening && this.#tracks.size === 0) return;
     this.#end();
     if (this.#tracks.size > 0) await this.#opened();
+  }
+
+  /** A new socket: an offer on its way over the old one is lost. */
+  welcomed(): void {
+    this.#fresh = false;
   }
 
   /** The socket came back: an offer on its way was lost with the old one, and the network may be another. */
   async revive(): Promise<void> {
     const connection = this.#connection;
+    if (connection && this.#fresh) return;
     if (this.#answer || (!connection && this.#tracks.size > 0)) await this.#renew();
     else if (connection) await this.#negotiate(connection, true);
   }
