@@ -1,12 +1,14 @@
 //! Back-off against guessing passwords, such that a school behind one address is not locked out by one pupil.
 //!
-//! Failures of one login from one address double its wait; a flood of failures from one address, whatever the logins,
+//! Failures of one login from one address (IPv6: one /64) double its wait; a flood of failures from one address, whatever the logins,
 //! slows that address down; success forgets the login's failures. Time is an argument.
 
 use std::{net::IpAddr, time::Duration};
 
 use dashmap::DashMap;
 use sha2::{Digest as _, Sha256};
+
+use super::network;
 
 /// Free mistakes of one login from one address.
 const FREE: u32 = 5;
@@ -37,6 +39,7 @@ impl Attempts {
     /// Counts an attempt on a login before its password is checked, so that a thousand guesses at once are not all the
     /// first; the time to wait instead, if it may not be made now.
     pub fn begin(&self, address: IpAddr, login: &str, now: u64) -> Result<(), Duration> {
+        let address = network(address);
         self.sweep(now);
         let mut entry =
             self.by_login.entry(key(address, login)).or_insert(Failures { count: 0, latest: now });
@@ -56,6 +59,7 @@ impl Attempts {
 
     /// The attempt that was begun has failed.
     pub fn failed(&self, address: IpAddr, now: u64) {
+        let address = network(address);
         let mut crowd = self.by_address.entry(address).or_insert(Failures { count: 0, latest: now });
         // `latest` is the start of the minute that is counted.
         if left(crowd.latest, MINUTE, now).is_zero() {
@@ -65,7 +69,7 @@ impl Attempts {
     }
 
     pub fn succeeded(&self, address: IpAddr, login: &str) {
-        self.by_login.remove(&key(address, login));
+        self.by_login.remove(&key(network(address), login));
     }
 
     fn sweep(&self, now: u64) {
@@ -146,6 +150,14 @@ mod tests {
         assert_eq!(attempts.begin(address(2), "salma", 0), Ok(()));
         attempts.succeeded(address(1), "salma");
         assert_eq!(attempts.begin(address(1), "salma", 0), Ok(()));
+    }
+
+    #[test]
+    fn a_guesser_with_a_whole_ipv6_network_is_one_guesser() {
+        let attempts = Attempts::default();
+        let address = |n: u64| IpAddr::from(std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(n)));
+        let tried = (0..1_000).filter(|&n| guess(&attempts, address(n), "salma", 0).is_ok()).count();
+        assert_eq!(tried, FREE as usize + 1);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! Not here: who belongs to which lesson (`school`), where it is kept (`storage`).
 
 mod attempts;
+mod network;
 mod password;
 mod tickets;
 mod token;
 
 pub use attempts::Attempts;
+pub use network::network;
 pub use password::{PasswordError, Passwords, hash_now};
 pub use tickets::{TicketError, Tickets, Verified};
 pub use token::Token;

@@ -10,6 +10,8 @@ use std::{
 
 use dashmap::DashMap;
 
+use crate::auth::network;
+
 /// Counts open connections against two limits.
 #[derive(Debug)]
 pub struct Connections {
@@ -103,17 +105,6 @@ impl Drop for Permit {
         if let Counts::Connection(address) | Counts::Client(address, _) = self.counts {
             self.connections.give_place_back(address);
         }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let mut octets = v6.octets();
-            octets[8..].fill(0);
-            IpAddr::from(octets)
-        }
-        v4 => v4,
     }
 }
 
