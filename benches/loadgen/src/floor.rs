@@ -4,12 +4,12 @@
 use std::{
     io, mem,
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
-    os::fd::AsRawFd as _,
-    ptr,
     time::{Duration, Instant},
 };
 
 use rtc::crypto::{AeadAlgorithm, RTCCryptoProvider as _, providers::RingProvider};
+
+use crate::sendmsg::{self, Control};
 
 /// A picture's burst, as the publisher sends it.
 const BURST: usize = 8;
@@ -64,31 +64,12 @@ pub fn cpu_us_per_packet(subscribers: usize) -> anyhow::Result<f64> {
 
 /// One datagram for the kernel to cut into segments.
 fn segmented(socket: &UdpSocket, to: SocketAddrV4, bytes: &[u8], segment: u16) -> io::Result<()> {
-    let mut name = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: to.port().to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from(*to.ip()).to_be() },
-        sin_zero: [0; 8],
-    };
-    let mut control = [0u64; 4];
-    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // SAFETY: all pointers are to locals that outlive the call; `control` holds one u16 message (24 of its 32 bytes).
-    let sent = unsafe {
-        let mut header: libc::msghdr = mem::zeroed();
-        header.msg_name = ptr::from_mut(&mut name).cast();
-        header.msg_namelen = mem::size_of_val(&name) as u32;
-        header.msg_iov = &mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = libc::CMSG_SPACE(mem::size_of::<u16>() as u32) as usize;
-        let control = libc::CMSG_FIRSTHDR(&header);
-        (*control).cmsg_level = libc::SOL_UDP;
-        (*control).cmsg_type = libc::UDP_SEGMENT;
-        (*control).cmsg_len = libc::CMSG_LEN(mem::size_of::<u16>() as u32) as usize;
-        ptr::write_unaligned(libc::CMSG_DATA(control).cast(), segment);
-        libc::sendmsg(socket.as_raw_fd(), &header, 0)
-    };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    sendmsg::send(
+        socket,
+        to,
+        bytes,
+        Control { level: libc::SOL_UDP, kind: libc::UDP_SEGMENT, value: segment },
+    )
 }
 
 /// CPU time of this thread.

@@ -7,6 +7,7 @@ mod floor;
 mod media;
 mod person;
 mod process;
+mod sendmsg;
 mod server;
 
 use std::path::PathBuf;

@@ -8,6 +8,8 @@ use std::{
     ptr,
 };
 
+use crate::sendmsg::{self, Control};
+
 /// Datagrams of one receive call.
 const BATCH: usize = 64;
 const DATAGRAM: usize = 1_600;
@@ -59,29 +61,15 @@ impl Wire {
 
     /// Sends from one of our addresses.
     pub fn send(&self, from: Ipv4Addr, to: SocketAddrV4, datagram: &[u8]) -> io::Result<()> {
-        let mut name = raw(to);
-        let mut control = [0u64; CONTROL / 8];
-        let mut part = libc::iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
-        // SAFETY: all pointers are to locals that outlive the call; `control` is aligned and large enough for one
-        // in_pktinfo (28 of its 64 bytes).
-        let sent = unsafe {
-            let mut header: libc::msghdr = mem::zeroed();
-            header.msg_name = ptr::from_mut(&mut name).cast();
-            header.msg_namelen = mem::size_of_val(&name) as u32;
-            header.msg_iov = &mut part;
-            header.msg_iovlen = 1;
-            header.msg_control = control.as_mut_ptr().cast();
-            header.msg_controllen = libc::CMSG_SPACE(mem::size_of::<libc::in_pktinfo>() as u32) as usize;
-            let control = libc::CMSG_FIRSTHDR(&header);
-            (*control).cmsg_level = libc::IPPROTO_IP;
-            (*control).cmsg_type = libc::IP_PKTINFO;
-            (*control).cmsg_len = libc::CMSG_LEN(mem::size_of::<libc::in_pktinfo>() as u32) as usize;
-            let mut info: libc::in_pktinfo = mem::zeroed();
-            info.ipi_spec_dst.s_addr = u32::from(from).to_be();
-            ptr::write_unaligned(libc::CMSG_DATA(control).cast(), info);
-            libc::sendmsg(self.socket.as_raw_fd(), &header, 0)
-        };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        // SAFETY: plain integers; zero is valid.
+        let mut info: libc::in_pktinfo = unsafe { mem::zeroed() };
+        info.ipi_spec_dst.s_addr = u32::from(from).to_be();
+        sendmsg::send(
+            &self.socket,
+            to,
+            datagram,
+            Control { level: libc::IPPROTO_IP, kind: libc::IP_PKTINFO, value: info },
+        )
     }
 
     /// Receives what is there, waiting a few milliseconds for the first: (address it was sent to, datagram).
@@ -133,15 +121,6 @@ fn sent_to(header: &libc::msghdr) -> Option<Ipv4Addr> {
         }
         let info: libc::in_pktinfo = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
         Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)))
-    }
-}
-
-fn raw(address: SocketAddrV4) -> libc::sockaddr_in {
-    libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: address.port().to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from(*address.ip()).to_be() },
-        sin_zero: [0; 8],
     }
 }
 
