@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::protocol::{
     Chain, CommandId, ErrorCode, LegKind, LessonId, LessonInfo, Logged, Person, Position, Publication,
-    SessionId, Slot, Source, UserId, media::OfferedTrack,
+    SessionId, Slot, Source, UserId, VideoCodec, media::OfferedTrack,
 };
 
 /// The durable log of every lesson. The primary key (lesson, number) is the only lock.
@@ -177,4 +177,6 @@ pub enum MediaEvent {
     Speaking { lesson: LessonId, users: Vec<UserId> },
     /// Which simulcast layers of a camera anybody receives, smallest first.
     LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
+    /// The codecs of a camera that everybody present decodes.
+    CodecsDecoded { lesson: LessonId, publication: Publication, codecs: Vec<VideoCodec> },
 }

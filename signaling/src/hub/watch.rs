@@ -36,7 +36,9 @@ pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>
         let Some(hub) = hub.upgrade() else { return };
         let lesson = match &event {
             MediaEvent::LegUp { leg } | MediaEvent::LegLost { leg } => leg.lesson,
-            MediaEvent::Speaking { lesson, .. } | MediaEvent::LayersWanted { lesson, .. } => *lesson,
+            MediaEvent::Speaking { lesson, .. }
+            | MediaEvent::LayersWanted { lesson, .. }
+            | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,
         };
         if let Some(queue) = hub.queue_to(lesson) {
             let _ = queue.try_send(RoomMessage::Media(event));

@@ -8,7 +8,7 @@ use super::{
     error::ErrorCode,
     event::Logged,
     ids::{Attach, CommandId, Position, SessionId, UserId},
-    media::{LegKind, OfferedTrack, Publication, ReceiveMode, Slot, WantedVideo},
+    media::{LegKind, OfferedTrack, Publication, ReceiveMode, Slot, VideoCodec, WantedVideo},
     snapshot::{LessonInfo, Person, Role, Snapshot},
 };
 
@@ -128,6 +128,10 @@ pub enum ServerFrame {
     /// Simulcast layers of your camera that somebody receives, smallest first; stop encoding the others.
     LayersWanted {
         layers: Vec<bool>,
+    },
+    /// What your camera may be encoded in from now on: what everybody present decodes. VP8 alone until told otherwise.
+    CodecsDecoded {
+        codecs: Vec<VideoCodec>,
     },
     /// A leg is gone or silent for good: open it anew.
     LegLost {

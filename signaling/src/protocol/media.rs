@@ -25,6 +25,17 @@ impl Source {
     }
 }
 
+/// How a picture may be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export_to = "generated.ts")]
+pub enum VideoCodec {
+    /// What every browser decodes.
+    Vp8,
+    /// Constrained baseline, packetization mode 1.
+    H264,
+}
+
 /// One track somebody publishes; (user, source) is its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]

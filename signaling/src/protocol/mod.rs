@@ -18,7 +18,7 @@ pub use error::ErrorCode;
 pub use event::{Event, LeftReason, Logged, PauseReason};
 pub use frame::{ClientFrame, Pull, ServerFrame};
 pub use ids::{Attach, Chain, CommandId, IncarnationId, LessonId, Position, SessionId, UserId};
-pub use media::{LegKind, Publication, ReceiveMode, Slot, SlotKind, Source, WantedVideo};
+pub use media::{LegKind, Publication, ReceiveMode, Slot, SlotKind, Source, VideoCodec, WantedVideo};
 pub use snapshot::{LessonInfo, Name, Participant, Person, Phase, Role, Snapshot};
 
 /// Version of this protocol. A client sends the one it speaks in `hello`; the server refuses others with

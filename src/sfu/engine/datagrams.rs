@@ -108,7 +108,7 @@ impl Worker {
         if let Some(sequence) = header.extensions.transport_sequence {
             uplink.arrivals.received(sequence, header.ssrc, now);
         }
-        let stream = uplink.route(&header)?;
+        let (stream, codec) = uplink.route(&header)?;
         let track = *uplink.tracks.get(stream.upstream)?;
         let room = self.rooms.get_mut(&state.name.lesson)?;
         let payload = packet.slice(header.payload_start..header.payload_end);
@@ -120,7 +120,7 @@ impl Worker {
             room.heard(room.tracks[track].publication, level, now);
         }
         let lesson = room.lesson;
-        room.tracks[track].receive(stream.layer, stream.is_repair, &header, payload, now);
+        room.tracks[track].receive(stream, codec, &header, payload, now);
         if self.touched.last() != Some(&lesson) && !self.touched.contains(&lesson) {
             self.touched.push(lesson);
         }

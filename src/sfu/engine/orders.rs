@@ -110,7 +110,7 @@ impl Worker {
         let mut indices = Vec::new();
         for upstream in &terms.upstreams {
             let track = room.track(Publication { user: leg.user, source: upstream.source });
-            room.tracks[track].publish(index, upstream.rids.len());
+            room.tracks[track].publish(index, upstream, now);
             indices.push(track);
         }
         self.insert_leg(leg, transport, Role::Publisher(Uplink::new(terms, indices, now)));
@@ -145,6 +145,12 @@ impl Worker {
         let state = self.legs.get_mut(index).ok_or(MediaError::NoLeg)?;
         state.transport.accept(&answer)?;
         state.transport.ice.hear(now);
+        let Role::Subscriber(downlink) = &mut state.role else { return Err(MediaError::NoLeg) };
+        let is_first = downlink.decodes_h264.is_none();
+        let decodes = *downlink.decodes_h264.get_or_insert(sdp::decodes_h264(&answer));
+        if is_first && !decodes {
+            self.room(leg.lesson).without_h264 += 1;
+        }
         Ok(())
     }
 

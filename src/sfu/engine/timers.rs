@@ -6,7 +6,7 @@ use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 
 use super::{
     counters::add,
-    room::{TrackIndex, wanted},
+    room::{TrackIndex, codecs, wanted},
     rtcp,
     worker::Worker,
 };
@@ -115,6 +115,7 @@ impl Worker {
             }
             self.tell_speakers(lesson, now);
             self.tell_wanted(lesson);
+            self.tell_codecs(lesson, now);
         }
     }
 
@@ -124,6 +125,14 @@ impl Worker {
         let told = wanted::changes(room, &mut self.legs);
         for (publication, layers) in told {
             self.tell(MediaEvent::LayersWanted { lesson, publication, layers });
+        }
+    }
+
+    /// Tells the hub what each camera may come in, when that changed.
+    fn tell_codecs(&mut self, lesson: LessonId, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        for (publication, codecs) in codecs::changes(room, now) {
+            self.tell(MediaEvent::CodecsDecoded { lesson, publication, codecs });
         }
     }
 

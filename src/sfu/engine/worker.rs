@@ -107,7 +107,10 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(&state.name.lesson) else { return };
         match state.role {
             Role::Publisher(_) => room.unpublish(index),
-            Role::Subscriber(_) => room.unsubscribe(index),
+            Role::Subscriber(downlink) => {
+                room.unsubscribe(index);
+                room.without_h264 -= usize::from(downlink.decodes_h264 == Some(false));
+            }
         }
     }
 

@@ -138,7 +138,7 @@ impl Forwarder {
         let offsets = Offsets {
             sequence: self.next as i64 - packet.sequence as i64,
             timestamp: self.next_timestamp(packet).wrapping_sub(packet.timestamp),
-            ..packet.vp8.map_or(Offsets::default(), |vp8| self.picture_offsets(&vp8))
+            ..packet.vp8().map_or(Offsets::default(), |vp8| self.picture_offsets(vp8))
         };
         let newest = self.current.map(|(_, newest)| newest);
         self.ranges.switch(newest, layer, packet.sequence, offsets);
@@ -213,7 +213,7 @@ impl Forwarder {
 
     /// Going down takes effect at any frame; going up at a frame that depends on the base layer only.
     fn follow_temporal(&mut self, packet: &Packet) {
-        let Some(vp8) = packet.vp8.filter(|vp8| vp8.starts_frame) else { return };
+        let Some(vp8) = packet.vp8().filter(|vp8| vp8.starts_frame) else { return };
         let is_entry = vp8.temporal.is_none_or(|(temporal, synced)| temporal == 0 || synced);
         if self.wanted_temporal < self.temporal || is_entry {
             self.temporal = self.wanted_temporal;
@@ -221,7 +221,7 @@ impl Forwarder {
     }
 
     fn drops_new_picture(&mut self, packet: &Packet) -> bool {
-        let picture = packet.vp8.and_then(|vp8| vp8.picture);
+        let picture = packet.vp8().and_then(|vp8| vp8.picture);
         if packet.payload.is_empty() || picture.is_none() || picture == self.dropped {
             return false;
         }
@@ -232,7 +232,7 @@ impl Forwarder {
     /// The numbers of a packet that is sent; also of one that is sent again.
     pub fn rewrite(&self, layer: usize, packet: &Packet) -> Option<Rewritten> {
         let offsets = self.ranges.offsets(layer, packet.sequence)?;
-        let numbers = packet.vp8.map_or(Numbers::default(), |vp8| Numbers {
+        let numbers = packet.vp8().map_or(Numbers::default(), |vp8| Numbers {
             picture: vp8.picture.unwrap_or(0).wrapping_add(offsets.picture) & 0x7fff,
             tl0: vp8.tl0.unwrap_or(0).wrapping_add(offsets.tl0),
             key_index: vp8.key_index.unwrap_or(0).wrapping_add(offsets.key_index) & 0x1f,
@@ -257,7 +257,7 @@ impl Forwarder {
 
 /// A packet a stream can start with: any of audio, the first of a key frame of video.
 fn is_entry(packet: &Packet) -> bool {
-    !packet.payload.is_empty() && (packet.vp8.is_none() || packet.starts_key_frame())
+    !packet.payload.is_empty() && (packet.is_sound() || packet.starts_key_frame())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod allocator;
 pub mod arrivals;
 pub mod extensions;
 pub mod forwarder;
+pub mod h264;
 pub mod keyframes;
 pub mod layers;
 pub mod listeners;

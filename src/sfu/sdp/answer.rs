@@ -1,13 +1,16 @@
-//! Answers a publisher: VP8 with RTX and simulcast for pictures, Opus for sound, everything else refused section by
-//! section so that the bundle stays whole.
+//! Answers a publisher: VP8 with RTX and simulcast for pictures, for a camera H.264 beside it, Opus for sound, everything
+//! else refused section by section so that the bundle stays whole.
 
 use qism_signaling::protocol::{Source, media::OfferedTrack};
 
 use super::{
-    Description, Local, SdpError,
+    Description, Local, SdpError, codec,
     section::{MediaKind, Section},
 };
-use crate::sfu::forward::extensions::{Kind, Map};
+use crate::sfu::forward::{
+    extensions::{Kind, Map},
+    packet::Codec,
+};
 
 /// Layers of one publication that are received.
 pub const LAYERS: usize = 3;
@@ -17,13 +20,37 @@ pub const LAYERS: usize = 3;
 pub struct Upstream {
     pub mid: String,
     pub source: Source,
-    pub payload_type: u8,
-    pub retransmission: Option<u8>,
+    /// What may come, what we would rather have first.
+    pub formats: Vec<Format>,
     /// Simulcast layers by rid; empty for a single encoding.
     pub rids: Vec<String>,
     /// SSRCs told in the offer: media, and (media, RTX) pairs.
     pub ssrcs: Vec<u32>,
     pub repairs: Vec<(u32, u32)>,
+}
+
+/// One agreed encoding of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub codec: Codec,
+    pub payload_type: u8,
+    pub retransmission: Option<u8>,
+}
+
+impl Upstream {
+    /// The codec of a payload type, of media or of its retransmissions.
+    pub fn codec_of(&self, payload_type: u8, is_repair: bool) -> Option<Codec> {
+        let number = |format: &Format| match is_repair {
+            true => format.retransmission,
+            false => Some(format.payload_type),
+        };
+        Some(self.formats.iter().find(|format| number(format) == Some(payload_type))?.codec)
+    }
+
+    /// True when it may come in this codec.
+    pub fn speaks(&self, codec: Codec) -> bool {
+        self.formats.iter().any(|format| format.codec == codec)
+    }
 }
 
 /// What an answer binds us to.
@@ -81,24 +108,21 @@ fn refuse(section: &Section, reason: &'static str) -> SdpError {
 /// What the section becomes; `None` when it is not for us.
 fn accept(section: &Section, tracks: &[OfferedTrack]) -> Result<Option<Upstream>, SdpError> {
     let Some(track) = tracks.iter().find(|track| track.mid == section.mid) else { return Ok(None) };
-    let (kind, codec) = match track.source.is_audio() {
-        true => (MediaKind::Audio, "opus"),
-        false => (MediaKind::Video, "VP8"),
-    };
+    let kind = if track.source.is_audio() { MediaKind::Audio } else { MediaKind::Video };
     if section.kind != kind {
         return Err(refuse(section, "its kind does not fit its source"));
     }
     if section.rids.len() > LAYERS {
         return Err(refuse(section, "more than three simulcast layers"));
     }
-    let Some(payload_type) = section.payload_type(codec).filter(|_| !section.rejected) else {
+    let formats = codec::agree(section, track.source);
+    if section.rejected || formats.is_empty() {
         return Ok(None);
-    };
+    }
     Ok(Some(Upstream {
         mid: section.mid.clone(),
         source: track.source,
-        payload_type,
-        retransmission: section.retransmission_of(payload_type),
+        formats,
         rids: section.rids.clone(),
         ssrcs: section.ssrcs.clone(),
         repairs: section.repairs.clone(),
@@ -113,20 +137,19 @@ fn write_rejected(section: &Section, out: &mut String) {
 }
 
 fn write_accepted(section: &Section, upstream: &Upstream, local: &Local, out: &mut String) {
-    let formats = match upstream.retransmission {
-        Some(retransmission) => format!("{} {retransmission}", upstream.payload_type),
-        None => upstream.payload_type.to_string(),
-    };
+    let numbers = upstream.formats.iter().flat_map(|it| [Some(it.payload_type), it.retransmission]);
+    let formats: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
+    let formats = formats.join(" ");
     out.push_str(&format!("m={} 9 UDP/TLS/RTP/SAVPF {formats}\r\n", section.media));
     local.write_transport(out);
     out.push_str(&format!("a=mid:{}\r\na=recvonly\r\n", section.mid));
     for (id, kind) in section.extensions.iter().filter(|(_, kind)| is_useful(*kind, upstream)) {
         out.push_str(&format!("a=extmap:{id} {}\r\n", kind.uri()));
     }
-    match upstream.source.is_audio() {
-        true => write_audio(upstream, out),
-        false => write_video(upstream, out),
+    for format in &upstream.formats {
+        codec::write(format.codec, format.payload_type, format.retransmission, out);
     }
+    write_layers(upstream, out);
 }
 
 fn is_useful(kind: Kind, upstream: &Upstream) -> bool {
@@ -137,25 +160,7 @@ fn is_useful(kind: Kind, upstream: &Upstream) -> bool {
     }
 }
 
-fn write_audio(upstream: &Upstream, out: &mut String) {
-    let payload_type = upstream.payload_type;
-    out.push_str(&format!(
-        "a=rtpmap:{payload_type} opus/48000/2\r\na=rtcp-fb:{payload_type} transport-cc\r\n\
-         a=fmtp:{payload_type} minptime=10;useinbandfec=1;usedtx=1;stereo=0\r\n"
-    ));
-}
-
-fn write_video(upstream: &Upstream, out: &mut String) {
-    let payload_type = upstream.payload_type;
-    out.push_str(&format!("a=rtpmap:{payload_type} VP8/90000\r\n"));
-    for feedback in ["nack", "nack pli", "transport-cc"] {
-        out.push_str(&format!("a=rtcp-fb:{payload_type} {feedback}\r\n"));
-    }
-    if let Some(retransmission) = upstream.retransmission {
-        out.push_str(&format!(
-            "a=rtpmap:{retransmission} rtx/90000\r\na=fmtp:{retransmission} apt={payload_type}\r\n"
-        ));
-    }
+fn write_layers(upstream: &Upstream, out: &mut String) {
     for rid in &upstream.rids {
         out.push_str(&format!("a=rid:{rid} recv\r\n"));
     }

@@ -2,11 +2,13 @@
 //! a publisher's offer, `offer` writes the fixed slot table of a subscriber. Nothing here touches a socket or a key.
 
 pub mod answer;
+mod codec;
 pub mod offer;
 pub mod parse;
 mod section;
 
 pub use answer::{PublisherTerms, Upstream, answer};
+pub use codec::decodes_h264;
 pub use offer::{SubscriberTerms, offer};
 pub use parse::{Description, Setup};
 

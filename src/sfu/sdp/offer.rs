@@ -3,12 +3,14 @@
 
 use qism_signaling::protocol::Slot;
 
-use super::Local;
-use crate::sfu::forward::extensions::Kind;
+use super::{Local, codec};
+use crate::sfu::forward::{extensions::Kind, packet::Codec};
 
 /// Payload types of the subscriber leg.
 pub const VP8: u8 = 96;
-pub const RTX: u8 = 97;
+pub const VP8_RTX: u8 = 97;
+pub const H264: u8 = 98;
+pub const H264_RTX: u8 = 99;
 pub const OPUS: u8 = 111;
 /// Extension ids of the subscriber leg.
 pub const MID_EXTENSION: u8 = 1;
@@ -70,7 +72,7 @@ pub fn offer(terms: SubscriberTerms, local: &Local) -> String {
 fn write_slot(slot: Slot, local: &Local, out: &mut String) {
     match is_audio(slot) {
         true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\n")),
-        false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\n")),
+        false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {VP8_RTX} {H264} {H264_RTX}\r\n")),
     }
     local.write_transport(out);
     let number = slot.0;
@@ -86,18 +88,13 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
 }
 
 fn write_audio(slot: Slot, out: &mut String) {
-    out.push_str(&format!(
-        "a=rtpmap:{OPUS} opus/48000/2\r\na=rtcp-fb:{OPUS} transport-cc\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1;usedtx=1;stereo=0\r\n"
-    ));
+    codec::write(Codec::Opus, OPUS, None, out);
     write_source(ssrc(slot), slot, out);
 }
 
 fn write_video(slot: Slot, out: &mut String) {
-    out.push_str(&format!("a=rtpmap:{VP8} VP8/90000\r\n"));
-    for feedback in ["nack", "nack pli", "transport-cc"] {
-        out.push_str(&format!("a=rtcp-fb:{VP8} {feedback}\r\n"));
-    }
-    out.push_str(&format!("a=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n"));
+    codec::write(Codec::Vp8, VP8, Some(VP8_RTX), out);
+    codec::write(Codec::H264, H264, Some(H264_RTX), out);
     out.push_str(&format!("a=ssrc-group:FID {} {}\r\n", ssrc(slot), retransmission_ssrc(slot)));
     write_source(ssrc(slot), slot, out);
     write_source(retransmission_ssrc(slot), slot, out);

@@ -17,7 +17,7 @@ pub enum MediaKind {
 
 /// A codec of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Codec {
+pub struct OfferedCodec {
     pub payload_type: u8,
     /// `VP8`, `opus`, `rtx`, …
     pub name: String,
@@ -33,7 +33,9 @@ pub struct Section {
     pub formats: String,
     pub mid: String,
     pub rejected: bool,
-    pub codecs: Vec<Codec>,
+    pub codecs: Vec<OfferedCodec>,
+    /// (payload type, `a=fmtp` parameters).
+    pub parameters: Vec<(u8, String)>,
     /// (RTX payload type, payload type it repairs).
     pub retransmissions: Vec<(u8, u8)>,
     pub extensions: Vec<(u8, Kind)>,
@@ -94,12 +96,14 @@ impl Section {
         let (payload_type, encoding) = value.split_once(' ').ok_or("rtpmap: payload type and codec")?;
         let payload_type = payload_type_of(payload_type).ok_or("rtpmap: payload type 0 to 127")?;
         let name = encoding.split('/').next().unwrap_or(encoding).to_owned();
-        push(&mut self.codecs, Codec { payload_type, name })
+        push(&mut self.codecs, OfferedCodec { payload_type, name })
     }
 
-    /// Only `apt` matters here.
     fn read_format(&mut self, value: &str) -> Result<(), &'static str> {
         let Some((payload_type, parameters)) = value.split_once(' ') else { return Ok(()) };
+        if let Some(payload_type) = payload_type_of(payload_type) {
+            push(&mut self.parameters, (payload_type, parameters.to_ascii_lowercase()))?;
+        }
         let repaired = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("apt="));
         match (payload_type_of(payload_type), repaired.and_then(payload_type_of)) {
             (Some(payload_type), Some(repaired)) => push(&mut self.retransmissions, (payload_type, repaired)),
@@ -147,10 +151,16 @@ impl Section {
         push(&mut self.repairs, pair)
     }
 
-    /// The first payload type of this codec.
-    pub fn payload_type(&self, name: &str) -> Option<u8> {
-        let codec = self.codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case(name))?;
-        Some(codec.payload_type)
+    /// The payload types of a codec by name, in the order of the section.
+    pub fn payload_types(&self, name: &str) -> impl Iterator<Item = u8> {
+        let codecs = self.codecs.iter().filter(move |codec| codec.name.eq_ignore_ascii_case(name));
+        codecs.map(|codec| codec.payload_type)
+    }
+
+    /// True when the parameters of a payload type have this one, such as `packetization-mode=1`.
+    pub fn has_parameter(&self, payload_type: u8, parameter: &str) -> bool {
+        let mut told = self.parameters.iter().filter(|(told_for, _)| *told_for == payload_type);
+        told.any(|(_, parameters)| parameters.split(';').any(|it| it.trim() == parameter))
     }
 
     /// The payload type that retransmits another.

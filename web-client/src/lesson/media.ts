@@ -113,6 +113,9 @@ export class LessonMedia {
       case 'layers_wanted':
         void this.#publisher.layersWanted(frame.layers);
         break;
+      case 'codecs_decoded':
+        void this.#publisher.codecsDecoded(frame.codecs);
+        break;
       case 'leg_lost':
         if (frame.leg === 'subscriber') this.#subscriber.open();
         else void this.#publisher.reopen().catch(() => undefined);

@@ -54,13 +54,22 @@ export function ladder(size: CaptureSize, wanted?: readonly boolean[]): Rung[] {
   });
 }
 
+/** What the camera's encodings are fitted to, beside its size. */
+export interface Terms {
+  /** Layers that somebody receives; all, until told. */
+  wanted?: readonly boolean[] | undefined;
+  /** Instead of the first agreed codec, VP8. */
+  codec?: RTCRtpCodec | undefined;
+}
+
 /** Brings a sender's encodings in line with what it sends now. */
-export async function fit(sender: RTCRtpSender, size: CaptureSize, wanted?: readonly boolean[]): Promise<void> {
+export async function fit(sender: RTCRtpSender, size: CaptureSize, { wanted, codec }: Terms): Promise<void> {
   const parameters = sender.getParameters();
   const rungs = ladder(size, wanted);
   parameters.encodings.forEach((encoding, i) => {
     const rung = rungs[i];
     if (rung) Object.assign(encoding, rung);
+    if (codec) Object.assign(encoding, { codec });
   });
   await sender.setParameters(parameters).catch(() => undefined);
 }

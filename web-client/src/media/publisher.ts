@@ -1,5 +1,6 @@
-import type { ClientFrame, OfferedTrack, Source } from '../protocol/generated.ts';
-import { fit, ladder } from './ladder.ts';
+import type { ClientFrame, OfferedTrack, Source, VideoCodec } from '../protocol/generated.ts';
+import { cameraCodec } from './codec.ts';
+import { fit, ladder, type Terms } from './ladder.ts';
 
 /** What the sending leg tells its owner. */
 export interface PublisherEvents {
@@ -27,8 +28,10 @@ export class PublisherLeg {
   #opening: Promise<void> | undefined;
   #answer: ((sdp: string) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
-  /** Layers of the camera that somebody receives; unknown until told. */
-  #wanted: readonly boolean[] | undefined;
+  /** What the camera is encoded to, as last told. */
+  #terms: Terms = {};
+  /** As last told; a new leg begins with VP8. */
+  #codecs: readonly VideoCodec[] = ['vp8'];
   #closed = false;
   /** The leg was made since the last welcome: its offer goes over the present socket. */
   #fresh = false;
@@ -51,7 +54,7 @@ export class PublisherLeg {
   async #carry(source: Source, track: MediaStreamTrack): Promise<void> {
     const sender = this.#senders.get(source)?.sender;
     await sender?.replaceTrack(track);
-    if (sender && source === 'camera') await fit(sender, track.getSettings(), this.#wanted);
+    if (sender && source === 'camera') await fit(sender, track.getSettings(), this.#terms);
   }
 
   /** Takes a track off the wire and lets the device go. */
@@ -187,10 +190,22 @@ export class PublisherLeg {
 
   /** Stops encoding the layers that nobody receives. */
   async layersWanted(layers: readonly boolean[]): Promise<void> {
-    this.#wanted = layers;
+    await this.#fit({ ...this.#terms, wanted: layers });
+  }
+
+  /** Encodes the camera in what everybody present decodes: H.264 where the device prefers it, else VP8. */
+  async codecsDecoded(codecs: readonly VideoCodec[]): Promise<void> {
+    this.#codecs = codecs;
+    const codec = await cameraCodec(codecs);
+    // Somebody else may have come while the device was asked.
+    if (this.#codecs === codecs) await this.#fit({ ...this.#terms, codec });
+  }
+
+  async #fit(terms: Terms): Promise<void> {
+    this.#terms = terms;
     const sender = this.#senders.get('camera')?.sender;
     const track = this.#tracks.get('camera');
-    if (sender && track) await fit(sender, track.getSettings(), layers);
+    if (sender && track) await fit(sender, track.getSettings(), terms);
   }
 
   get state(): RTCPeerConnectionState | 'none' {
@@ -206,7 +221,8 @@ export class PublisherLeg {
     this.#connection = undefined;
     this.#senders = new Map();
     this.#opening = undefined;
-    this.#wanted = undefined;
+    this.#terms = {};
+    this.#codecs = ['vp8'];
     this.#fail?.(new Error('the leg ended'));
   }
 

@@ -36,6 +36,7 @@ export type LegKind = "publisher" | "subscriber";
 export type Slot = number;
 export type SlotKind = "teacher_audio" | "speaker_audio" | "screen" | "screen_audio" | "camera";
 export type ReceiveMode = "voice" | "voice_and_screen" | "low_video" | "everything";
+export type VideoCodec = "vp8" | "h264";
 export type WantedVideo = { user: UserId, 
 /**
  * Device pixels; chooses the simulcast layer.
@@ -138,4 +139,4 @@ snapshot?: Snapshot,
  * Milliseconds since the Unix epoch, for drawing clocks.
  */
 server_time: number, };
-export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };
+export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "codecs_decoded", codecs: Array<VideoCodec>, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };

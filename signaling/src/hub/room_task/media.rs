@@ -179,6 +179,11 @@ impl RoomTask {
                     seat.outbox.send(&ServerFrame::LayersWanted { layers });
                 }
             }
+            MediaEvent::CodecsDecoded { publication, codecs, .. } => {
+                if let Some(seat) = self.seats.of(publication.user) {
+                    seat.outbox.send(&ServerFrame::CodecsDecoded { codecs });
+                }
+            }
         }
     }
 

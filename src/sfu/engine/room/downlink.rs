@@ -98,6 +98,8 @@ fn smaller(wanted: usize, limit: usize, facts: &[LayerFacts]) -> usize {
 /// The slots of one subscriber leg.
 pub struct Downlink {
     pub terms: SubscriberTerms,
+    /// Whether the receiver decodes H.264; unknown until it answered.
+    pub decodes_h264: Option<bool>,
     pub slots: Vec<TrackOut>,
     pub link: Link,
     repairs: RepairBudget,
@@ -107,7 +109,7 @@ impl Downlink {
     /// `first` gives each slot its first sequence number.
     pub fn new(terms: SubscriberTerms, mut first: impl FnMut() -> u16) -> Self {
         let slots = terms.slots().map(|slot| TrackOut::new(slot, first())).collect();
-        Self { terms, slots, link: Link::default(), repairs: RepairBudget::default() }
+        Self { terms, decodes_h264: None, slots, link: Link::default(), repairs: RepairBudget::default() }
     }
 
     pub fn slot(&mut self, slot: Slot) -> Option<&mut TrackOut> {
@@ -124,6 +126,11 @@ impl Downlink {
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
         let was_idle = out.forwarder.current().is_none();
         for (layer, packet) in fresh {
+            if packet.is_h264() && self.decodes_h264 != Some(true) {
+                // Nothing of what follows would be a picture: begin anew once the publisher has switched.
+                out.forwarder.restart();
+                continue;
+            }
             if let Some(rewritten) = out.forwarder.forward(layer, packet) {
                 let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None };
                 if outgoing.write(&mut self.link, to) {

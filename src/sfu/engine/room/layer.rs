@@ -7,12 +7,11 @@ use bytes::Bytes;
 use crate::sfu::forward::{
     layers::LayerFacts,
     nack::NackTracker,
-    packet::Packet,
+    packet::{Codec, Content, Packet},
     reception::{Figures, Reception},
     ring::PacketRing,
     rtp::Header,
     sequence::Unwrapper,
-    vp8::Descriptor,
 };
 
 /// A layer that is silent for longer is off (the browser stops layers that its uplink cannot carry).
@@ -84,7 +83,7 @@ impl LayerIn {
     }
 
     /// Takes a packet of the stream itself; its number when it is new.
-    pub fn receive(&mut self, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
+    pub fn receive(&mut self, header: &Header, codec: Codec, payload: Bytes, now: Instant) -> Option<u64> {
         let sequence = self.unwrapper.unwrap(header.sequence);
         if self.is_video {
             self.nack.received(sequence, now);
@@ -93,11 +92,17 @@ impl LayerIn {
         self.reception.received(sequence, header.timestamp, self.clock_rate(), since, now);
         self.newest = Some(now);
         self.count(payload.len(), now);
-        self.keep(sequence, header, payload, now)
+        self.keep(sequence, header, codec, payload, now)
     }
 
     /// Takes a retransmission: the payload starts with the original number (RFC 4588).
-    pub fn receive_repair(&mut self, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
+    pub fn receive_repair(
+        &mut self,
+        header: &Header,
+        codec: Codec,
+        payload: Bytes,
+        now: Instant,
+    ) -> Option<u64> {
         let original: &[u8; 2] = payload.first_chunk()?;
         let original = u16::from_be_bytes(*original);
         let sequence = crate::sfu::forward::sequence::nearest(self.unwrapper.highest()?, original);
@@ -106,11 +111,18 @@ impl LayerIn {
         }
         self.nack.received(sequence, now);
         let header = Header { sequence: original, ..*header };
-        self.keep(sequence, &header, payload.slice(2..), now)
+        self.keep(sequence, &header, codec, payload.slice(2..), now)
     }
 
-    fn keep(&mut self, sequence: u64, header: &Header, payload: Bytes, now: Instant) -> Option<u64> {
-        let vp8 = if self.is_video { self.describe(&payload) } else { None };
+    fn keep(
+        &mut self,
+        sequence: u64,
+        header: &Header,
+        codec: Codec,
+        payload: Bytes,
+        now: Instant,
+    ) -> Option<u64> {
+        let content = Content::read(codec, &payload);
         let packet = Packet {
             sequence,
             timestamp: header.timestamp,
@@ -118,20 +130,11 @@ impl LayerIn {
             captured: self.captured(header.timestamp),
             arrived: now,
             payload,
-            vp8,
+            content,
         };
+        self.size = packet.content.size().or(self.size);
+        self.has_temporal_layers |= packet.temporal() > 0;
         self.ring.insert(packet).then_some(sequence)
-    }
-
-    fn describe(&mut self, payload: &[u8]) -> Option<Descriptor> {
-        let descriptor = Descriptor::parse(payload);
-        if let Some(size) = descriptor.and_then(|descriptor| descriptor.size) {
-            self.size = Some(size);
-        }
-        self.has_temporal_layers |=
-            descriptor.and_then(|descriptor| descriptor.temporal).is_some_and(|(layer, _)| layer > 0);
-        // An unreadable payload still is video: it must not pass for an entry.
-        descriptor.or(Some(Descriptor::default()))
     }
 
     fn captured(&self, timestamp: u32) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! The media of one lesson on one thread: what is published, who may publish, who receives what.
 
+pub mod codecs;
 pub mod downlink;
 pub mod layer;
 mod link;
@@ -26,12 +27,20 @@ pub struct Room {
     pub tracks: Vec<TrackIn>,
     /// What each person may send; nobody else may send anything.
     permits: HashMap<UserId, Vec<Source>>,
+    /// Receivers who do not decode H.264.
+    pub without_h264: usize,
     pub speakers: Speakers<UserId>,
 }
 
 impl Room {
     pub fn new(lesson: LessonId) -> Self {
-        Self { lesson, tracks: Vec::new(), permits: HashMap::new(), speakers: Speakers::default() }
+        Self {
+            lesson,
+            tracks: Vec::new(),
+            permits: HashMap::new(),
+            without_h264: 0,
+            speakers: Speakers::default(),
+        }
     }
 
     /// The track of a publication, made when it is first named by its publisher or by a subscriber.

@@ -13,7 +13,10 @@ use crate::sfu::{
         },
         net::batch::Batch,
     },
-    forward::{forwarder::Rewritten, packet::Packet},
+    forward::{
+        forwarder::Rewritten,
+        packet::{Content, Packet},
+    },
     sdp::offer,
 };
 
@@ -65,10 +68,12 @@ impl Outgoing<'_> {
     }
 
     fn write_fixed_header(&self, place: Place, has_extension: bool, buffer: &mut Vec<u8>) {
-        let payload_type = match (offer::is_audio(self.slot), self.repair) {
-            (true, _) => offer::OPUS,
-            (false, None) => offer::VP8,
-            (false, Some(_)) => offer::RTX,
+        let payload_type = match (&self.packet.content, self.repair) {
+            (Content::Sound, _) => offer::OPUS,
+            (Content::Vp8(_), None) => offer::VP8,
+            (Content::Vp8(_), Some(_)) => offer::VP8_RTX,
+            (Content::H264(_), None) => offer::H264,
+            (Content::H264(_), Some(_)) => offer::H264_RTX,
         };
         let marker = u8::from(self.packet.marker) << 7;
         buffer.push(0x80 | u8::from(has_extension) << 4);
@@ -83,7 +88,7 @@ impl Outgoing<'_> {
             buffer.extend((self.rewritten.sequence as u16).to_be_bytes());
         }
         let payload = &self.packet.payload;
-        match self.packet.vp8.filter(|vp8| vp8.length > 0) {
+        match self.packet.vp8().filter(|vp8| vp8.length > 0 && !payload.is_empty()) {
             Some(vp8) => {
                 vp8.write(payload, self.rewritten.numbers, buffer);
                 buffer.extend_from_slice(&payload[vp8.length..]);

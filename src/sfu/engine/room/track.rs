@@ -5,10 +5,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use qism_signaling::protocol::{Publication, Slot, Source};
 
-use super::{LegIndex, layer::LayerIn};
+use super::{LegIndex, codecs::Agreement, layer::LayerIn, uplink::Stream};
 use crate::sfu::{
-    forward::{keyframes::KeyframeGate, layers::LayerFacts, packet::Packet, rtp::Header},
-    sdp::answer::LAYERS,
+    forward::{
+        keyframes::KeyframeGate,
+        layers::LayerFacts,
+        packet::{Codec, Packet},
+        rtp::Header,
+    },
+    sdp::{Upstream, answer::LAYERS},
 };
 
 const CAMERA_INTERVAL: Duration = Duration::from_millis(500);
@@ -31,6 +36,8 @@ pub struct TrackIn {
     pub clock_offset: Option<i64>,
     /// Which layers anybody receives, as last told to the hub.
     pub told_wanted: Option<Vec<bool>>,
+    /// Whether the publisher may send H.264; `None` when it cannot.
+    pub h264: Option<Agreement>,
     /// The streams are other ones now: every slot starts anew at a key frame.
     pub is_restarted: bool,
     /// A layer came up or changed its size: subscribers choose anew before the next fan-out.
@@ -53,6 +60,7 @@ impl TrackIn {
             fresh: Vec::new(),
             clock_offset: None,
             told_wanted: None,
+            h264: None,
             is_restarted: false,
             is_changed: false,
         }
@@ -93,13 +101,15 @@ impl TrackIn {
         self.fresh.clear();
     }
 
-    /// A publisher's leg announces this track with so many layers.
-    pub fn publish(&mut self, publisher: LegIndex, layers: usize) {
+    /// A publisher's leg announces this track as agreed.
+    pub fn publish(&mut self, publisher: LegIndex, upstream: &Upstream, now: Instant) {
+        let layers = upstream.rids.len();
         let is_video = !self.is_audio();
         self.publisher = Some(publisher);
         self.is_restarted = true;
         self.clock_offset = None;
         self.told_wanted = None;
+        self.h264 = upstream.speaks(Codec::H264).then(|| Agreement::new(now));
         self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
         self.fresh.clear();
     }
@@ -108,6 +118,7 @@ impl TrackIn {
         self.publisher = None;
         self.clock_offset = None;
         self.told_wanted = None;
+        self.h264 = None;
         self.layers.clear();
         self.keyframes.clear();
         self.fresh.clear();
@@ -126,15 +137,16 @@ impl TrackIn {
     }
 
     /// Takes a packet of a permitted track.
-    pub fn receive(&mut self, layer: usize, is_repair: bool, header: &Header, payload: Bytes, now: Instant) {
+    pub fn receive(&mut self, stream: Stream, codec: Codec, header: &Header, payload: Bytes, now: Instant) {
+        let layer = stream.layer;
         let is_lone = self.layers.len() == 1;
         let Some(incoming) = self.layers.get_mut(layer) else { return };
         let before = incoming.facts(is_lone, now);
-        let kept = match is_repair {
-            true => incoming.receive_repair(header, payload, now),
+        let kept = match stream.is_repair {
+            true => incoming.receive_repair(header, codec, payload, now),
             false => {
                 self.is_restarted |= incoming.start(header.ssrc);
-                incoming.receive(header, payload, now)
+                incoming.receive(header, codec, payload, now)
             }
         };
         let Some(sequence) = kept else { return };

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Instant};
 
 use super::TrackIndex;
 use crate::sfu::{
-    forward::{arrivals::Arrivals, extensions::Token, rtp::Header},
+    forward::{arrivals::Arrivals, extensions::Token, packet::Codec, rtp::Header},
     sdp::{PublisherTerms, Upstream},
 };
 
@@ -50,16 +50,16 @@ impl Uplink {
     }
 
     /// What a packet is: known by its SSRC, else learned from what it says of itself. `None` when nothing tells, or
-    /// when its codec is not the agreed one.
-    pub fn route(&mut self, header: &Header) -> Option<Stream> {
+    /// when its codec is not an agreed one.
+    pub fn route(&mut self, header: &Header) -> Option<(Stream, Codec)> {
         let known = self.streams.get(&header.ssrc).copied();
         let stream = match known {
             Some(stream) => stream,
             None => self.learn(header)?,
         };
         let upstream = self.terms.upstreams.get(stream.upstream)?;
-        let expected = if stream.is_repair { upstream.retransmission } else { Some(upstream.payload_type) };
-        (expected == Some(header.payload_type)).then_some(stream)
+        let codec = upstream.codec_of(header.payload_type, stream.is_repair)?;
+        Some((stream, codec))
     }
 
     fn learn(&mut self, header: &Header) -> Option<Stream> {
@@ -85,10 +85,9 @@ impl Uplink {
 
     /// The only section with this payload type.
     fn by_payload_type(&self, header: &Header) -> Option<Stream> {
-        let mut fitting =
-            self.terms.upstreams.iter().enumerate().filter(|(_, upstream)| {
-                upstream.rids.is_empty() && upstream.payload_type == header.payload_type
-            });
+        let mut fitting = self.terms.upstreams.iter().enumerate().filter(|(_, upstream)| {
+            upstream.rids.is_empty() && upstream.codec_of(header.payload_type, false).is_some()
+        });
         let (upstream, _) = fitting.next()?;
         fitting.next().is_none().then_some(Stream { upstream, layer: 0, is_repair: false })
     }
@@ -102,7 +101,7 @@ impl Uplink {
 /// A stream of a known section.
 fn within(index: usize, upstream: &Upstream, header: &Header) -> Option<Stream> {
     if upstream.rids.is_empty() {
-        let is_repair = upstream.retransmission == Some(header.payload_type);
+        let is_repair = upstream.codec_of(header.payload_type, true).is_some();
         return Some(Stream { upstream: index, layer: 0, is_repair });
     }
     by_rid(index, upstream, header)
@@ -132,14 +131,16 @@ mod tests {
     use qism_signaling::protocol::Source;
 
     use super::*;
-    use crate::sfu::forward::extensions::Values;
+    use crate::sfu::{forward::extensions::Values, sdp::answer::Format};
 
     fn uplink() -> Uplink {
         let camera = Upstream {
             mid: "1".into(),
             source: Source::Camera,
-            payload_type: 96,
-            retransmission: Some(97),
+            formats: vec![
+                Format { codec: Codec::Vp8, payload_type: 96, retransmission: Some(97) },
+                Format { codec: Codec::H264, payload_type: 102, retransmission: Some(103) },
+            ],
             rids: vec!["l".into(), "h".into()],
             ssrcs: vec![],
             repairs: vec![],
@@ -177,12 +178,19 @@ mod tests {
     fn layers_are_learned_by_rid_and_remembered_by_ssrc() {
         let mut uplink = uplink();
         let said = Values { mid: token("1"), rid: token("h"), ..Values::default() };
-        let expected = Some(Stream { upstream: 0, layer: 1, is_repair: false });
+        let stream = Stream { upstream: 0, layer: 1, is_repair: false };
+        let expected = Some((stream, Codec::Vp8));
         assert_eq!(uplink.route(&header(77, 96, said)), expected);
         assert_eq!(uplink.route(&header(77, 96, Values::default())), expected);
-        assert_eq!(uplink.stream(77), expected);
+        assert_eq!(uplink.stream(77), Some(stream));
+        let switched = header(77, 102, Values::default());
+        assert_eq!(
+            uplink.route(&switched),
+            Some((stream, Codec::H264)),
+            "the codec is told packet by packet"
+        );
         let repair = Values { mid: token("1"), repaired_rid: token("h"), ..Values::default() };
-        let expected = Some(Stream { upstream: 0, layer: 1, is_repair: true });
+        let expected = Some((Stream { upstream: 0, layer: 1, is_repair: true }, Codec::Vp8));
         assert_eq!(uplink.route(&header(78, 97, repair)), expected);
     }
 
@@ -190,8 +198,9 @@ mod tests {
     fn a_stream_told_in_the_offer_needs_no_extension() {
         let mut uplink = uplink();
         let (media, repair) = (header(5, 96, Values::default()), header(6, 97, Values::default()));
-        assert_eq!(uplink.route(&media), Some(Stream { upstream: 1, layer: 0, is_repair: false }));
-        assert_eq!(uplink.route(&repair), Some(Stream { upstream: 1, layer: 0, is_repair: true }));
+        let expected = |is_repair| Some((Stream { upstream: 1, layer: 0, is_repair }, Codec::Vp8));
+        assert_eq!(uplink.route(&media), expected(false));
+        assert_eq!(uplink.route(&repair), expected(true));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::super::packet::Content;
 use super::*;
 
 /// A VP8 publication: one packet a picture, 30 pictures a second, layers with numbers of their own.
@@ -42,7 +43,7 @@ impl Source {
             captured: None,
             arrived: self.start + Duration::from_micros(33_333) * self.frame,
             payload: Bytes::from_static(b"picture"),
-            vp8: Some(Descriptor {
+            content: Content::Vp8(Descriptor {
                 starts_frame: true,
                 key_frame,
                 picture: Some(self.picture),
@@ -150,7 +151,7 @@ fn an_audio_slot_changes_its_speaker_without_a_jump() {
         captured: None,
         arrived: now + Duration::from_millis(after),
         payload: Bytes::from_static(b"opus"),
-        vp8: None,
+        content: Content::Sound,
     };
     let mut forwarder = Forwarder::new(48_000, 7);
     forwarder.want(Some(0));

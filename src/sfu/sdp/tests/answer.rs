@@ -37,7 +37,8 @@ fn a_camera_is_accepted_with_its_layers_and_without_firefox_directions() {
     assert!(text.contains("a=rid:l recv\r\na=rid:h recv\r\na=simulcast:recv l;h\r\n"));
     assert!(text.contains("a=candidate:1 1 udp 2130706431 192.0.2.7 5000 typ host\r\n"));
     let upstream = &terms.upstreams[0];
-    assert_eq!((upstream.payload_type, upstream.retransmission), (96, Some(97)));
+    assert_eq!((upstream.formats[0].payload_type, upstream.formats[0].retransmission), (96, Some(97)));
+    assert_eq!(upstream.formats.len(), 1, "no H.264 was offered");
     assert_eq!(upstream.rids, ["l", "h"]);
 }
 
@@ -81,4 +82,34 @@ fn nothing_acceptable_is_an_error() {
     assert!(answer(&offer(CAMERA), &[], &local()).is_err());
     let twice = format!("{CAMERA}{CAMERA}");
     assert!(answer(&offer(&twice), &[track("1", Source::Camera)], &local()).is_err());
+}
+
+/// As Chromium writes it: three profiles, two ways of packetization.
+const MANY_CODECS: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 106 107 39 40\r\na=mid:1\r\na=sendonly\r\n\
+    a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
+    a=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f\r\n\
+    a=rtpmap:106 H264/90000\r\na=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42E01F\r\n\
+    a=rtpmap:107 rtx/90000\r\na=fmtp:107 apt=106\r\n\
+    a=rtpmap:39 H264/90000\r\na=fmtp:39 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640c1f\r\n";
+
+#[test]
+fn a_camera_may_come_in_constrained_baseline_beside_vp8() {
+    let (text, terms) =
+        answer(&offer(MANY_CODECS), &[track("1", Source::Camera)], &local()).expect("acceptable");
+    assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 96 97 106 107\r\n"), "VP8 first: {text}");
+    assert!(
+        text.contains(
+            "a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+        )
+    );
+    let upstream = &terms.upstreams[0];
+    assert_eq!(upstream.codec_of(106, false), Some(Codec::H264));
+    assert_eq!(upstream.codec_of(107, true), Some(Codec::H264));
+    assert_eq!(upstream.codec_of(102, false), None, "one packet a frame is not enough for a picture");
+}
+
+#[test]
+fn a_screen_comes_in_vp8_only() {
+    let (text, _) = answer(&offer(MANY_CODECS), &[track("1", Source::Screen)], &local()).expect("acceptable");
+    assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"));
 }

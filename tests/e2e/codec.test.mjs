@@ -1,0 +1,99 @@
+// A teacher whose device encodes H.264 in hardware sends it only while everybody present decodes it. Firefox as Debian builds it
+// does not: it joins, the camera comes in VP8, it leaves, H.264 comes back. Nobody ever looks at black.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch } from './support/browser.mjs';
+import { FirefoxPerson, launchFirefox } from './support/firefox.mjs';
+import { eventually, huesOnPage, sees } from './support/identity.mjs';
+import { openSchool } from './support/school.mjs';
+import { Person } from './support/person.mjs';
+
+const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
+
+/** Runs in the teacher's page: this machine has no encoder in hardware, so the browser is made to say what a phone's says. */
+function withHardwareEncoder() {
+  const ask = MediaCapabilities.prototype.encodingInfo;
+  MediaCapabilities.prototype.encodingInfo = async function (asked) {
+    const answer = await ask.call(this, asked);
+    return { supported: answer.supported, smooth: answer.smooth, powerEfficient: asked.video?.contentType === 'video/H264' };
+  };
+}
+
+/** Runs in a page before any script: keeps its connections for `decodedCodecs`. */
+function keepConnections() {
+  const Real = window.RTCPeerConnection;
+  window.connections = [];
+  window.RTCPeerConnection = class extends Real {
+    constructor(...args) {
+      super(...args);
+      window.connections.push(this);
+    }
+  };
+}
+
+/** In a receiving page: the codecs of pictures that are decoded right now. */
+function decodedCodecs(page) {
+  return page.evaluate(async () => {
+    const decoded = async () => {
+      const found = new Map();
+      for (const connection of window.connections) {
+        for (const report of (await connection.getStats()).values()) {
+          if (report.type === 'inbound-rtp' && report.kind === 'video') found.set(report.id, report);
+          if (report.type === 'codec') found.set(report.id, report);
+        }
+      }
+      return found;
+    };
+    const before = await decoded();
+    await new Promise((done) => setTimeout(done, 500));
+    const after = await decoded();
+    return [...after.values()]
+      .filter(({ type, id, framesDecoded }) => type === 'inbound-rtp' && framesDecoded > (before.get(id)?.framesDecoded ?? 0))
+      .map(({ codecId }) => after.get(codecId)?.mimeType);
+  });
+}
+
+describe('H.264 only while everybody decodes it', { concurrency: false }, () => {
+  let school, chromium, firefox, teacher, student, late;
+
+  before(async () => {
+    school = await openSchool();
+    [chromium, firefox] = await Promise.all([launch(), launchFirefox()]);
+    teacher = await Person.open(chromium, school, TEACHER);
+    await teacher.context.addInitScript(withHardwareEncoder);
+    student = await Person.open(chromium, school, { login: 'student1', hue: 120, hz: 700 });
+    await student.context.addInitScript(keepConnections);
+    for (const person of [teacher, student]) {
+      await person.signIn();
+      await person.enterLesson();
+    }
+    const camera = teacher.button('bar.cameraOn');
+    if (await camera.isVisible()) await camera.click();
+  });
+
+  after(async () => {
+    await chromium?.close();
+    await firefox?.close();
+    await school?.close();
+  });
+
+  test('a class that decodes it gets it', async () => {
+    await eventually('a picture in H.264', async () => (await decodedCodecs(student.page)).includes('video/H264'));
+    await eventually('the picture is the teacher’s', () => sees(student.page, TEACHER.hue));
+  });
+
+  test('one who does not decode it joins: the camera comes in VP8, to everybody', async () => {
+    late = await FirefoxPerson.open(firefox, school, { login: 'student2', hue: 240 });
+    await late.signIn();
+    await late.enterLesson();
+    await eventually('the newcomer sees the teacher', () => sees(late.page, TEACHER.hue));
+    await eventually('the others get VP8 too', async () => (await decodedCodecs(student.page)).includes('video/VP8'));
+    assert.ok(await sees(student.page, TEACHER.hue), `no picture: ${await huesOnPage(student.page)}`);
+  });
+
+  test('who does not decode it leaves: H.264 comes back', async () => {
+    await late.close();
+    await eventually('a picture in H.264', async () => (await decodedCodecs(student.page)).includes('video/H264'), 60_000);
+    assert.ok(await sees(student.page, TEACHER.hue), `no picture: ${await huesOnPage(student.page)}`);
+  });
+});
