@@ -8,11 +8,20 @@ use crate::class::{Class, wait};
 async fn students_of_a_crowd_see_counts_and_the_few_who_matter() {
     let class = Class::of(120);
     let (mut teacher, mut students) = class.full().await;
-    let mut last = students.pop().expect("the last one in");
+    let last = students.pop().expect("the last one in");
     assert_eq!(last.snapshot().participants.len(), 2, "the teacher and oneself");
     assert_eq!(last.snapshot().students_present, 120);
     let known = last.welcome.as_ref().map(|welcome| welcome.people.len());
     assert_eq!(known, Some(2));
+    let (entry, position) = (last.entry, last.position);
+    last.attached.disconnected().await;
+    let mut last =
+        class.try_enter(entry.user, entry.session.0.as_u128(), Some(position)).await.expect("admitted");
+    let told = last.now().await;
+    assert!(
+        told.iter().any(|f| matches!(f, ServerFrame::Counts { students_present: 120 })),
+        "also who missed no change"
+    );
     let visitor = class.enter(class.director).await;
     assert_eq!(visitor.snapshot().participants.len(), 122);
     wait(1).await;

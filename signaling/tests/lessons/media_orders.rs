@@ -105,6 +105,23 @@ async fn a_reconnect_keeps_the_slots_and_a_long_cut_loses_the_legs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_back_is_told_who_speaks_though_nothing_changed_since() {
+    let class = Class::of(1);
+    let (teacher, mut students) = class.full().await;
+    let student = students.remove(0);
+    let (entry, position) = (student.entry, student.position);
+    student.attached.disconnected().await;
+    let users = vec![teacher.entry.user];
+    let speaks = MediaEvent::Speaking { lesson: class.lesson, users: users.clone() };
+    class.media_events.send(speaks).await.expect("the hub listens");
+    wait(1).await;
+    let mut back =
+        class.try_enter(entry.user, entry.session.0.as_u128(), Some(position)).await.expect("admitted");
+    let told = back.now().await;
+    assert!(told.iter().any(|f| matches!(f, ServerFrame::Speaking { users: told } if *told == users)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn descriptions_go_to_the_media_plane_and_come_back() {
     let class = Class::of(1);
     let (mut teacher, _students) = class.full().await;

@@ -138,6 +138,16 @@ impl RoomTask {
                 _ => render::event(logged),
             });
         }
+        self.tell_present(seat);
+    }
+
+    /// What no event says and is otherwise told when it changes: who speaks, and in a crowd how many are here.
+    fn tell_present(&self, seat: &Seat) {
+        seat.outbox.send(&ServerFrame::Speaking { users: self.speakers.clone() });
+        if self.room.is_crowd() && seat.role == Role::Student {
+            let students_present = self.room.roster.students_present();
+            seat.outbox.send(&ServerFrame::Counts { students_present });
+        }
     }
 
     /// Whose names this person may know from the start.
