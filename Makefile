@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench bench-join clean
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench bench-join bench-voice clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -77,6 +77,10 @@ bench: ## all benches, under 10 minutes: target/bench/summary.json
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node join.mjs
+
+bench-voice: release $(E2E)/node_modules/.package-lock.json ## how much of the voice Chromium misses at 10, 20, 30 % loss: target/bench/voice.json (root)
+	tools/setup.sh browsers namespaces
+	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node voice.mjs
 
 clean: ## what builds made; downloads stay
 	cargo clean

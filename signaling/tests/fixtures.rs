@@ -188,6 +188,7 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::SlotAssigned { slot: Slot(6), publication: None },
         ServerFrame::Speaking { users: vec![teacher()] },
         ServerFrame::LayersWanted { layers: vec![true, false, false] },
+        ServerFrame::PicturesStopped { stopped: true },
         ServerFrame::CodecsDecoded { codecs: vec![VideoCodec::Vp8, VideoCodec::H264] },
         ServerFrame::LegLost { leg: LegKind::Subscriber },
         ServerFrame::Error { error: ErrorCode::Malformed },

@@ -6,6 +6,7 @@ mod config_cli;
 mod journal;
 mod lesson;
 mod lesson_media;
+mod lossy;
 mod peer;
 mod postgres;
 mod school;

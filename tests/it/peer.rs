@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use crate::lossy::LossyLink;
 use qism::sfu::{Sfu, SfuConfig};
 use qism_signaling::{
     hub::ports::{LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
@@ -314,6 +315,16 @@ impl PeerConnectionEventHandler for Collector {
     }
 }
 
+/// The port that an offer's first candidate tells.
+pub fn candidate_port(offer: &str) -> u16 {
+    told(offer, "a=candidate:1 ").split(' ').nth(4).and_then(|port| port.parse().ok()).expect("a port")
+}
+
+/// What follows this word in the description.
+pub fn told<'a>(offer: &'a str, word: &str) -> &'a str {
+    offer.lines().find_map(|line| line.strip_prefix(word)).expect("in the offer").trim()
+}
+
 /// Receives whatever is assigned.
 pub struct Subscriber {
     pub leg: Leg,
@@ -324,9 +335,23 @@ pub struct Subscriber {
 impl Subscriber {
     pub async fn join(plane: &Plane) -> Self {
         let leg = plane.leg(LegKind::Subscriber);
+        let offer = plane.subscribe(leg, 2).await;
+        Self::accept(plane, leg, offer).await
+    }
+
+    /// Joins over a link that can be made to lose datagrams.
+    pub async fn join_over_link(plane: &Plane, seed: u64) -> (Self, LossyLink) {
+        let leg = plane.leg(LegKind::Subscriber);
+        let offer = plane.subscribe(leg, 2).await;
+        let port = candidate_port(&offer);
+        let link = LossyLink::open(port, seed).await;
+        let offer = offer.replace(&format!(" {port} typ host"), &format!(" {} typ host", link.port));
+        (Self::accept(plane, leg, offer).await, link)
+    }
+
+    async fn accept(plane: &Plane, leg: Leg, offer: String) -> Self {
         let received = Received::default();
         let connection = connection(Arc::new(Collector(received.clone()))).await;
-        let offer = plane.subscribe(leg, 2).await;
         let offer = RTCSessionDescription::offer(offer).expect("well formed");
         connection.set_remote_description(offer).await.expect("acceptable");
         let answer = connection.create_answer(None).await.expect("an answer");

@@ -8,7 +8,7 @@ use qism_signaling::{
     protocol::{LegKind, Slot, Source},
 };
 
-use crate::peer::{Plane, Publisher, Subscriber, eventually};
+use crate::peer::{Plane, Publisher, Subscriber, candidate_port, eventually, told};
 
 /// SSRC of a slot on every subscriber leg.
 fn ssrc(slot: Slot) -> u32 {
@@ -122,16 +122,42 @@ async fn a_publisher_who_reloads_the_page_goes_on_in_the_same_stream() {
     assert!(sequences.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{sequences:?}");
 }
 
+/// The share of a voice's packets that came, among the last so many.
+fn share_heard(sequences: &[u16], newest: usize) -> f64 {
+    let heard: std::collections::HashSet<u16> = sequences.iter().rev().take(newest).copied().collect();
+    let (first, last) = (sequences[sequences.len().saturating_sub(newest)], sequences[sequences.len() - 1]);
+    heard.len() as f64 / f64::from(last.wrapping_sub(first) + 1)
+}
+
+/// These peers do not take redundant audio.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_who_loses_a_fifth_of_all_datagrams_gets_the_voice_again_and_again() {
+    let mut plane = Plane::start();
+    let publisher = Publisher::join(&plane).await;
+    let user = publisher.leg.user;
+    plane.permit(user, &EVERYTHING);
+    is_up(&mut plane, LegKind::Publisher).await;
+    let (subscriber, link) = Subscriber::join_over_link(&plane, 7).await;
+    plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
+    is_up(&mut plane, LegKind::Subscriber).await;
+    publisher.send();
+    let (received, voice) = (subscriber.received.clone(), ssrc(Slot::TEACHER_AUDIO));
+    eventually("the voice flows", || received.count(voice) > 50).await;
+    assert_eq!(plane.sfu.counters().echoes, 0, "nobody lost anything");
+    link.lose(20);
+    let sfu = plane.sfu.clone();
+    eventually("the listener's report came", || sfu.counters().echoes > 0).await;
+    let then = received.count(voice);
+    eventually("the voice flows on", || received.count(voice) > then + 300).await;
+    let share = share_heard(&received.sequences(voice), 250);
+    assert!(share > 0.95, "{share}: three times one in five lost is one in 125");
+}
+
 #[tokio::test]
 async fn garbage_and_forgeries_from_strangers_change_nothing() {
     let plane = Plane::start();
     let offer = plane.subscribe(plane.leg(LegKind::Subscriber), 2).await;
-    let line = |name: &str| {
-        let found = offer.lines().find_map(|line| line.strip_prefix(name)).expect("in the offer");
-        found.trim().to_owned()
-    };
-    let port: u16 =
-        line("a=candidate:1 ").split(' ').nth(4).and_then(|port| port.parse().ok()).expect("a port");
+    let port = candidate_port(&offer);
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     stranger.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
     stranger.connect(("127.0.0.1", port)).expect("connected");
@@ -142,7 +168,7 @@ async fn garbage_and_forgeries_from_strangers_change_nothing() {
             stranger.send(&bytes).expect("sent");
         }
     }
-    stranger.send(&forged_check(&line("a=ice-ufrag:"))).expect("sent");
+    stranger.send(&forged_check(told(&offer, "a=ice-ufrag:"))).expect("sent");
     let mut buffer = [0; 2_048];
     assert!(stranger.recv(&mut buffer).is_err(), "nobody answers a stranger");
     eventually("all were counted as strangers", || {

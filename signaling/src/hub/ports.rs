@@ -177,6 +177,8 @@ pub enum MediaEvent {
     Speaking { lesson: LessonId, users: Vec<UserId> },
     /// Which simulcast layers of a camera anybody receives, smallest first.
     LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
+    /// All pictures to this subscriber were stopped so that the voice gets through; or they flow again.
+    PicturesStopped { leg: Leg, stopped: bool },
     /// The codecs of a camera that everybody present decodes.
     CodecsDecoded { lesson: LessonId, publication: Publication, codecs: Vec<VideoCodec> },
 }

@@ -35,7 +35,9 @@ pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>
     while let Some(event) = events.recv().await {
         let Some(hub) = hub.upgrade() else { return };
         let lesson = match &event {
-            MediaEvent::LegUp { leg } | MediaEvent::LegLost { leg } => leg.lesson,
+            MediaEvent::LegUp { leg }
+            | MediaEvent::LegLost { leg }
+            | MediaEvent::PicturesStopped { leg, .. } => leg.lesson,
             MediaEvent::Speaking { lesson, .. }
             | MediaEvent::LayersWanted { lesson, .. }
             | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,

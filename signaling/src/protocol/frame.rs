@@ -129,6 +129,10 @@ pub enum ServerFrame {
     LayersWanted {
         layers: Vec<bool>,
     },
+    /// Your link is too weak for pictures beside the voice: none comes until this says otherwise.
+    PicturesStopped {
+        stopped: bool,
+    },
     /// What your camera may be encoded in from now on: what everybody present decodes. VP8 alone until told otherwise.
     CodecsDecoded {
         codecs: Vec<VideoCodec>,

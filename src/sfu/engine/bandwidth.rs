@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use qism_signaling::protocol::SlotKind;
+use qism_signaling::{hub::ports::MediaEvent, protocol::SlotKind};
 
 use super::{
     legs::{LegState, Role},
@@ -32,23 +32,52 @@ impl Worker {
         let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
             return;
         };
-        let (Some(room), Some(estimate)) = (self.rooms.get(&name.lesson), downlink.link.estimate()) else {
-            return;
-        };
-        let (slots, demands) = demands(downlink, room, now);
-        let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
-        let budget = Budget {
-            bitrate: estimate.saturating_sub(VOICE * voices as u32),
-            may_rise: downlink.link.may_rise(now),
-        };
-        for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(allocate(budget, &demands)) {
-            if step.map_or(0, |step| step.bitrate) < demand.flowing {
-                downlink.link.note_fall(now);
-            }
-            let out = &mut downlink.slots[slot];
-            let is_whole = step.is_some() && step == demand.steps.last().copied();
-            out.limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
+        let Some(room) = self.rooms.get(&name.lesson) else { return };
+        if downlink.protection.poll_resume(now) {
+            downlink.link.restart();
         }
+        if let Some(estimate) = downlink.link.estimate() {
+            downlink.protection.bears(estimate, now);
+            fit(downlink, room, estimate, now);
+        }
+        if let Some(stopped) = stop_pictures(downlink) {
+            let leg = *name;
+            self.tell(MediaEvent::PicturesStopped { leg, stopped });
+        }
+    }
+}
+
+/// Stops all pictures, or lets them flow again; what to tell, if that is something new.
+fn stop_pictures(downlink: &mut Downlink) -> Option<bool> {
+    let stopped = downlink.protection.pictures_stopped();
+    let was_stopped = std::mem::replace(&mut downlink.told_stopped, stopped);
+    let pictures = downlink.slots.iter_mut().filter(|out| !out.is_audio());
+    match (was_stopped, stopped) {
+        (_, true) => pictures.for_each(|out| out.limit = Limit::Paused),
+        // Who sends no feedback has no other limit.
+        (true, false) if downlink.link.estimate().is_none() => {
+            pictures.for_each(|out| out.limit = Limit::None)
+        }
+        _ => {}
+    }
+    (was_stopped != stopped).then_some(stopped)
+}
+
+/// Gives each picture its part of the estimate.
+fn fit(downlink: &mut Downlink, room: &Room, estimate: u32, now: Instant) {
+    let (slots, demands) = demands(downlink, room, now);
+    let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
+    let budget = Budget {
+        bitrate: estimate.saturating_sub(VOICE * voices as u32),
+        may_rise: downlink.link.may_rise(now),
+    };
+    for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(allocate(budget, &demands)) {
+        if step.map_or(0, |step| step.bitrate) < demand.flowing {
+            downlink.link.note_fall(now);
+        }
+        let out = &mut downlink.slots[slot];
+        let is_whole = step.is_some() && step == demand.steps.last().copied();
+        out.limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
     }
 }
 

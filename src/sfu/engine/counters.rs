@@ -40,6 +40,8 @@ counters! {
     nacks_in,
     /// Packets sent again.
     retransmissions,
+    /// Packets of a voice sent once more to peers without redundant audio.
+    echoes,
     /// Key frames asked from publishers.
     plis_out,
     /// Key frames that subscribers asked for.

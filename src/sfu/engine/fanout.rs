@@ -6,9 +6,10 @@ use qism_signaling::protocol::LessonId;
 
 use super::{
     counters::add,
+    echoes::Echo,
     legs::{LegState, Legs, Role},
     reports,
-    room::{Room, TrackIndex, outgoing::Destination},
+    room::{Room, TrackIndex, downlink::VoiceCare, outgoing::Destination},
     rtcp,
     worker::Worker,
 };
@@ -55,7 +56,12 @@ impl Worker {
             let Some(path) = transport.ice.live_path(now) else { continue };
             let Some(srtp) = &mut transport.srtp else { continue };
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
-            let begins = downlink.send(slot, track.fresh(), &mut to);
+            let begins = downlink.send(slot, track, &mut to);
+            if track.is_audio() && downlink.voice_care(now) == VoiceCare::Echoed {
+                for (layer, packet) in track.fresh() {
+                    self.echoes.sent(Echo { leg, slot, layer, sequence: packet.sequence }, now);
+                }
+            }
             if let Some(out) = downlink.slot(slot).filter(|_| begins) {
                 clocks.extend(reports::clock(out, track, now).map(|clock| (leg, clock)));
             }

@@ -45,8 +45,10 @@ impl Worker {
                 self.handle_picture_loss(index, entry.ssrc, now);
             }
         } else if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
-            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) {
-                downlink.link.handle_feedback(feedback, now);
+            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index)
+                && let Some(fraction) = downlink.link.handle_feedback(feedback, now)
+            {
+                downlink.protection.lost(fraction, now);
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.handle_receiver_report(index, report, now);
@@ -100,6 +102,9 @@ impl Worker {
         for block in &report.reports {
             if let Some(out) = offer::slot_of_ssrc(block.ssrc).and_then(|slot| downlink.slot(slot)) {
                 out.loss = Some(ReportedLoss { fraction: block.fraction_lost, at: now });
+                if out.is_audio() {
+                    downlink.protection.lost(block.fraction_lost, now);
+                }
             }
         }
     }

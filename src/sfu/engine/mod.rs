@@ -4,6 +4,7 @@
 mod bandwidth;
 pub mod counters;
 mod datagrams;
+mod echoes;
 mod fanout;
 mod feedback;
 pub mod identity;

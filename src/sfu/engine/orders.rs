@@ -17,7 +17,7 @@ use super::{
 };
 use crate::sfu::{
     forward::forwarder::FIRST_SEQUENCE_LIMIT,
-    sdp::{self, Description, Local, SdpError, Setup, SubscriberTerms},
+    sdp::{self, Abilities, Description, Local, SdpError, Setup, SubscriberTerms},
 };
 
 impl From<SdpError> for MediaError {
@@ -146,9 +146,9 @@ impl Worker {
         state.transport.accept(&answer)?;
         state.transport.ice.hear(now);
         let Role::Subscriber(downlink) = &mut state.role else { return Err(MediaError::NoLeg) };
-        let is_first = downlink.decodes_h264.is_none();
-        let decodes = *downlink.decodes_h264.get_or_insert(sdp::decodes_h264(&answer));
-        if is_first && !decodes {
+        let is_first = downlink.abilities.is_none();
+        let abilities = *downlink.abilities.get_or_insert(Abilities::of(&answer));
+        if is_first && !abilities.h264 {
             self.room(leg.lesson).without_h264 += 1;
         }
         Ok(())

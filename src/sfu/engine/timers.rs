@@ -56,6 +56,7 @@ impl Worker {
         }
         self.tell_waiting();
         self.ask_missing(now);
+        self.send_echoes(now);
         if is_due(&mut self.timers.fed_back, arrivals::INTERVAL, now) {
             self.feed_back_arrivals(now);
         }

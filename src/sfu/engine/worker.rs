@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
     counters::{Counters, add},
+    echoes::Echoes,
     identity::Identity,
     legs::{Legs, Role},
     net::{batch::Batch, socket::Socket},
@@ -35,6 +36,7 @@ pub struct Worker {
     pub(super) touched: Vec<LessonId>,
     pub(super) batch: Batch,
     pub(super) timers: Timers,
+    pub(super) echoes: Echoes,
     pub(super) counters: Arc<Counters>,
     events: Sender<MediaEvent>,
     waiting_events: VecDeque<MediaEvent>,
@@ -57,6 +59,7 @@ impl Worker {
             touched: Vec::new(),
             batch: Batch::default(),
             timers: Timers::default(),
+            echoes: Echoes::default(),
             counters,
             events,
             waiting_events: VecDeque::new(),
@@ -109,7 +112,8 @@ impl Worker {
             Role::Publisher(_) => room.unpublish(index),
             Role::Subscriber(downlink) => {
                 room.unsubscribe(index);
-                room.without_h264 -= usize::from(downlink.decodes_h264 == Some(false));
+                let counted = downlink.abilities.is_some_and(|abilities| !abilities.h264);
+                room.without_h264 -= usize::from(counted);
             }
         }
     }

@@ -52,10 +52,27 @@ fn is_our_h264(section: &Section, payload_type: u8) -> bool {
         .all(|parameter| section.has_parameter(payload_type, parameter))
 }
 
-/// True when the peer that answered shows pictures in H.264.
-pub fn decodes_h264(answer: &Description) -> bool {
-    let mut pictures = answer.sections.iter().filter(|it| it.kind == MediaKind::Video && !it.rejected);
-    pictures.all(|section| section.payload_types(name(Codec::H264)).next().is_some())
+/// What a receiver can make of what we offer, by its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    pub h264: bool,
+    /// Redundant audio (RFC 2198).
+    pub red: bool,
+}
+
+impl Abilities {
+    pub fn of(answer: &Description) -> Self {
+        Self {
+            h264: takes(answer, MediaKind::Video, name(Codec::H264)),
+            red: takes(answer, MediaKind::Audio, "red"),
+        }
+    }
+}
+
+/// True when all accepted sections of this kind list the codec.
+fn takes(answer: &Description, kind: MediaKind, codec: &str) -> bool {
+    let mut sections = answer.sections.iter().filter(|it| it.kind == kind && !it.rejected);
+    sections.all(|section| section.payload_types(codec).next().is_some())
 }
 
 /// Appends the lines of one codec.

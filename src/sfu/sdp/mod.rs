@@ -8,7 +8,7 @@ pub mod parse;
 mod section;
 
 pub use answer::{PublisherTerms, Upstream, answer};
-pub use codec::decodes_h264;
+pub use codec::Abilities;
 pub use offer::{SubscriberTerms, offer};
 pub use parse::{Description, Setup};
 

@@ -12,6 +12,7 @@ pub const VP8_RTX: u8 = 97;
 pub const H264: u8 = 98;
 pub const H264_RTX: u8 = 99;
 pub const OPUS: u8 = 111;
+pub const RED: u8 = 63;
 /// Extension ids of the subscriber leg.
 pub const MID_EXTENSION: u8 = 1;
 pub const TRANSPORT_EXTENSION: u8 = 4;
@@ -71,7 +72,7 @@ pub fn offer(terms: SubscriberTerms, local: &Local) -> String {
 
 fn write_slot(slot: Slot, local: &Local, out: &mut String) {
     match is_audio(slot) {
-        true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\n")),
+        true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS} {RED}\r\n")),
         false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {VP8_RTX} {H264} {H264_RTX}\r\n")),
     }
     local.write_transport(out);
@@ -89,6 +90,7 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
 
 fn write_audio(slot: Slot, out: &mut String) {
     codec::write(Codec::Opus, OPUS, None, out);
+    out.push_str(&format!("a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {OPUS}/{OPUS}\r\n"));
     write_source(ssrc(slot), slot, out);
 }
 

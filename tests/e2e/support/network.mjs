@@ -1,5 +1,8 @@
 // A network namespace with one address of its own, where losses and a change of network can be made. Nothing outside sees it.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const CABLE = 'cable';
 
@@ -38,4 +41,42 @@ export function lose(percent) {
   const chain = 'type filter hook input priority 0;';
   const drop = `meta l4proto udp numgen random mod 100 < ${percent} drop`;
   execFileSync('nft', ['-f', '-'], { input: `table inet loss {\nchain in {\n${chain}\n${drop}\n}\n}\n` });
+}
+
+/** Runs in the far namespace: what its own loopback is asked goes on to the server at the near end of the cable. */
+const FORWARD = `const net = require('node:net'); const [port, host] = process.argv.slice(1);
+net.createServer((a) => { const b = net.connect(Number(port), host); a.pipe(b); b.pipe(a); for (const s of [a, b]) s.on('error', () => { a.destroy(); b.destroy(); }); }).listen(Number(port), '127.0.0.1');`;
+
+/**
+ * A second namespace at the far end of the cable, for one participant with a link of their own; to be opened before the server, which looks at
+ * its addresses once. `browser` is a Chromium in it. After `reach(port)` the server is at the same address of its loopback (a secure
+ * context); its media come over the cable.
+ */
+export function openFarEnd(chromium) {
+  const far = spawn('unshare', ['-n', 'sleep', 'infinity'], { stdio: 'ignore' });
+  const net = `--net=/proc/${far.pid}/ns/net`;
+  for (let tries = 0; spawnSync('sh', ['-c', `test "$(readlink /proc/${far.pid}/ns/net)" != "$(readlink /proc/self/ns/net)"`]).status !== 0; tries += 1) {
+    if (tries > 200) throw new Error('no second namespace');
+    spawnSync('sleep', ['0.02']);
+  }
+  for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`]) ip(command);
+  for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
+  const browser = join(mkdtempSync(join(tmpdir(), 'qism-far-')), 'chromium');
+  writeFileSync(browser, `#!/bin/sh\nexec nsenter ${net} ${chromium} "$@"\n`);
+  chmodSync(browser, 0o755);
+  const started = [far];
+  return {
+    browser,
+    reach: (port) => started.push(spawn('nsenter', [net, process.execPath, '-e', FORWARD, String(port), '10.77.0.1'], { stdio: 'inherit' })),
+    close: () => started.forEach((child) => child.kill()),
+  };
+}
+
+/** Drops so many percent of the UDP datagrams on the cable, in each direction. */
+export function loseOnCable(percent) {
+  execFileSync('nft', ['flush', 'ruleset']);
+  if (percent === 0) return;
+  const drop = `meta l4proto udp numgen random mod 1000 < ${Math.round(percent * 10)} drop`;
+  const chain = (hook, side) => `chain ${hook} {\ntype filter hook ${hook} priority 0;\n${side} "${CABLE}" ${drop}\n}\n`;
+  execFileSync('nft', ['-f', '-'], { input: `table inet loss {\n${chain('input', 'iifname')}${chain('output', 'oifname')}}\n` });
 }

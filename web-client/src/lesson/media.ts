@@ -113,6 +113,9 @@ export class LessonMedia {
       case 'layers_wanted':
         void this.#publisher.layersWanted(frame.layers);
         break;
+      case 'pictures_stopped':
+        this.#subscriber.picturesToldStopped(frame.stopped);
+        break;
       case 'codecs_decoded':
         void this.#publisher.codecsDecoded(frame.codecs);
         break;
@@ -152,6 +155,12 @@ export class LessonMedia {
   videoOf(user: string, source: Source): MediaStream | undefined {
     void this.received.value;
     return this.#subscriber.videoOf(user, source);
+  }
+
+  /** The server stopped all pictures to keep the voice. */
+  get picturesStopped(): boolean {
+    void this.received.value;
+    return this.#subscriber.picturesStopped;
   }
 
   unlockSound(): void {

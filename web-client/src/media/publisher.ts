@@ -196,6 +196,7 @@ export class PublisherLeg {
   /** Encodes the camera in what everybody present decodes: H.264 where the device prefers it, else VP8. */
   async codecsDecoded(codecs: readonly VideoCodec[]): Promise<void> {
     this.#codecs = codecs;
+    if (!this.#connection) return;
     const codec = await cameraCodec(codecs);
     // Somebody else may have come while the device was asked.
     if (this.#codecs === codecs) await this.#fit({ ...this.#terms, codec });

@@ -40,6 +40,7 @@ export class SubscriberLeg {
   /** Descriptions are applied one after another. */
   #applied: Promise<void> = Promise.resolve();
   #speaker = '';
+  #picturesStopped = false;
 
   constructor(events: SubscriberEvents, cameras: number) {
     this.#events = events;
@@ -151,8 +152,22 @@ export class SubscriberLeg {
     this.#events.onChange();
   }
 
-  /** The picture of somebody's camera or screen, while it sits in a slot. */
+  /** The link is too weak for pictures beside the voice; or carries them again. */
+  picturesToldStopped(stopped: boolean): void {
+    this.#picturesStopped = stopped;
+    this.#events.onChange();
+  }
+
+  get picturesStopped(): boolean {
+    return this.#picturesStopped;
+  }
+
+  /**
+   * The picture of somebody's camera or screen, while it sits in a slot. A face that stands still would mislead; the last page
+   * of a screen can still be read.
+   */
   videoOf(user: string, source: Source): MediaStream | undefined {
+    if (this.#picturesStopped && source === 'camera') return undefined;
     for (const [slot, publication] of this.#slots) {
       if (slot >= SCREEN && publication.user === user && publication.source === source) return this.#streams.get(slot);
     }
@@ -195,6 +210,7 @@ export class SubscriberLeg {
     this.#connection = undefined;
     this.#streams.clear();
     this.#slots.clear();
+    this.#picturesStopped = false;
   }
 
   close(): void {

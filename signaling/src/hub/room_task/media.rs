@@ -15,7 +15,7 @@ use crate::{
 
 use super::RoomTask;
 use crate::hub::{
-    ports::{MediaError, MediaEvent, MediaOrder, SdpReply},
+    ports::{Leg, MediaError, MediaEvent, MediaOrder, SdpReply},
     render,
     seats::SeatId,
 };
@@ -168,10 +168,9 @@ impl RoomTask {
     pub(super) fn media_event(&mut self, event: MediaEvent) {
         match event {
             MediaEvent::LegUp { .. } => {}
-            MediaEvent::LegLost { leg } => {
-                if let Some(seat) = self.seats.of(leg.user).filter(|seat| seat.session == leg.session) {
-                    seat.outbox.send(&ServerFrame::LegLost { leg: leg.kind });
-                }
+            MediaEvent::LegLost { leg } => self.tell_leg(leg, &ServerFrame::LegLost { leg: leg.kind }),
+            MediaEvent::PicturesStopped { leg, stopped } => {
+                self.tell_leg(leg, &ServerFrame::PicturesStopped { stopped });
             }
             MediaEvent::Speaking { users, .. } => self.speaking(users),
             MediaEvent::LayersWanted { publication, layers, .. } => {
@@ -184,6 +183,12 @@ impl RoomTask {
                     seat.outbox.send(&ServerFrame::CodecsDecoded { codecs });
                 }
             }
+        }
+    }
+
+    fn tell_leg(&self, leg: Leg, frame: &ServerFrame) {
+        if let Some(seat) = self.seats.of(leg.user).filter(|seat| seat.session == leg.session) {
+            seat.outbox.send(frame);
         }
     }
 

@@ -200,4 +200,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_packet_that_was_lost_opens_when_it_is_sealed_once_more_after_later_ones() {
+        for profile in [ProtectionProfile::AeadAes128Gcm, ProtectionProfile::Aes128CmHmacSha1_80] {
+            let (mut ours, mut theirs) = pair(profile);
+            let mut sealed = |sequence: u64| {
+                let mut buffer = packet(sequence as u16);
+                assert!(ours.seal_rtp(Place { ssrc: 7, sequence }, &mut buffer, 3, 12));
+                buffer.split_off(3)
+            };
+            let (first, lost, later) = (sealed(65_534), sealed(65_535), sealed(65_536));
+            assert!(theirs.open_rtp(&first).is_some() && theirs.open_rtp(&later).is_some());
+            let again = sealed(65_535);
+            assert_eq!(again, lost, "the very same bytes");
+            assert!(theirs.open_rtp(&again).is_some());
+        }
+    }
 }

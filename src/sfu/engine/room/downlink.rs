@@ -1,11 +1,14 @@
 //! A subscriber leg's side of the room: its slots, and writing packets for them.
 
+use std::time::Instant;
+
 use qism_signaling::{hub::ports::LayerCap, protocol::Slot};
 
 use super::{
     TrackIndex,
     link::Link,
     outgoing::{Destination, Outgoing},
+    track::TrackIn,
 };
 use crate::sfu::{
     forward::{
@@ -14,9 +17,11 @@ use crate::sfu::{
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
         packet::Packet,
+        protection::Protection,
+        red::EARLIER,
         repairs::RepairBudget,
     },
-    sdp::{SubscriberTerms, offer},
+    sdp::{Abilities, SubscriberTerms, offer},
 };
 
 /// How far a picture may go on the receiver's link.
@@ -95,44 +100,75 @@ fn smaller(wanted: usize, limit: usize, facts: &[LayerFacts]) -> usize {
     }
 }
 
+/// How voices are sent to a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoiceCare {
+    Plain,
+    /// Each packet carries earlier frames.
+    Redundant,
+    /// Each packet is sent again a little later.
+    Echoed,
+}
+
 /// The slots of one subscriber leg.
 pub struct Downlink {
     pub terms: SubscriberTerms,
-    /// Whether the receiver decodes H.264; unknown until it answered.
-    pub decodes_h264: Option<bool>,
+    /// Unknown until the receiver answered.
+    pub abilities: Option<Abilities>,
     pub slots: Vec<TrackOut>,
     pub link: Link,
     repairs: RepairBudget,
+    pub protection: Protection,
+    /// Whether the receiver was last told that its pictures are stopped.
+    pub told_stopped: bool,
 }
 
 impl Downlink {
     /// `first` gives each slot its first sequence number.
     pub fn new(terms: SubscriberTerms, mut first: impl FnMut() -> u16) -> Self {
         let slots = terms.slots().map(|slot| TrackOut::new(slot, first())).collect();
-        Self { terms, decodes_h264: None, slots, link: Link::default(), repairs: RepairBudget::default() }
+        Self {
+            terms,
+            abilities: None,
+            slots,
+            link: Link::default(),
+            repairs: RepairBudget::default(),
+            protection: Protection::default(),
+            told_stopped: false,
+        }
     }
 
     pub fn slot(&mut self, slot: Slot) -> Option<&mut TrackOut> {
         self.slots.get_mut(usize::from(slot.0))
     }
 
+    /// How a voice reaches this receiver now.
+    pub fn voice_care(&self, now: Instant) -> VoiceCare {
+        match (self.protection.is_on(now), self.abilities) {
+            (false, _) => VoiceCare::Plain,
+            (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
+            (true, _) => VoiceCare::Echoed,
+        }
+    }
+
     /// Sends the fresh packets of a track into a slot; true when a new source began to flow with them.
-    pub fn send<'a>(
-        &mut self,
-        slot: Slot,
-        fresh: impl Iterator<Item = (usize, &'a Packet)>,
-        to: &mut Destination<'_>,
-    ) -> bool {
+    pub fn send(&mut self, slot: Slot, track: &TrackIn, to: &mut Destination<'_>) -> bool {
+        let is_redundant = track.is_audio() && self.voice_care(to.now) == VoiceCare::Redundant;
+        let shows_h264 = self.abilities.is_some_and(|abilities| abilities.h264);
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
         let was_idle = out.forwarder.current().is_none();
-        for (layer, packet) in fresh {
-            if packet.is_h264() && self.decodes_h264 != Some(true) {
+        for (layer, packet) in track.fresh() {
+            if packet.is_h264() && !shows_h264 {
                 // Nothing of what follows would be a picture: begin anew once the publisher has switched.
                 out.forwarder.restart();
                 continue;
             }
             if let Some(rewritten) = out.forwarder.forward(layer, packet) {
-                let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None };
+                let earlier = match is_redundant {
+                    true => track.earlier(layer, packet.sequence, &out.forwarder),
+                    false => [None; EARLIER],
+                };
+                let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None, earlier };
                 if outgoing.write(&mut self.link, to) {
                     self.repairs.sent(packet.payload.len());
                     out.packets = out.packets.wrapping_add(1);
@@ -163,7 +199,16 @@ impl Downlink {
             return false;
         }
         out.repair_sequence += 1;
-        let outgoing = Outgoing { slot, packet, rewritten, repair: Some(out.repair_sequence) };
+        let repair = Some(out.repair_sequence);
+        let outgoing = Outgoing { slot, packet, rewritten, repair, earlier: [None; EARLIER] };
+        outgoing.write(&mut self.link, to)
+    }
+
+    /// Sends a packet of a voice once more, the same bytes; false when it belongs to another source by now.
+    pub fn echo(&mut self, slot: Slot, layer: usize, packet: &Packet, to: &mut Destination<'_>) -> bool {
+        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
+        let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
+        let outgoing = Outgoing { slot, packet, rewritten, repair: None, earlier: [None; EARLIER] };
         outgoing.write(&mut self.link, to)
     }
 }

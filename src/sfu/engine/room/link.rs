@@ -12,10 +12,14 @@ use crate::sfu::forward::sequence::nearest;
 
 /// Assumed before the first feedback: a picture at once is worth a moment of congestion.
 const FIRST: f64 = 1_500_000.0;
-const LEAST: f64 = 60_000.0;
+const LEAST: f64 = 30_000.0;
+/// Assumed when pictures come back after a stop.
+const AGAIN: f64 = 150_000.0;
 const MOST: f64 = 8_000_000.0;
 /// Packets remembered: a second of the largest picture and the screen.
 const REMEMBERED: usize = 512;
+/// Losses are told of so many packets at least.
+const COUNTED: u32 = 200;
 /// After a fall nothing rises for so long.
 const CALM: Duration = Duration::from_secs(3);
 
@@ -36,6 +40,9 @@ pub struct Link {
     /// Some peers never send feedback; they are not limited.
     is_measured: bool,
     fell: Option<Instant>,
+    /// Packets told of and lost since the share was last taken.
+    told: u32,
+    lost: u32,
 }
 
 impl Default for Link {
@@ -46,6 +53,8 @@ impl Default for Link {
             estimator: Box::new(Gcc::new(FIRST, LEAST, MOST)),
             is_measured: false,
             fell: None,
+            told: 0,
+            lost: 0,
         }
     }
 }
@@ -63,12 +72,18 @@ impl Link {
         self.next += 1;
     }
 
-    /// Takes the receiver's feedback.
-    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) {
+    /// Forgets what was measured: pictures begin anew after a stop.
+    pub fn restart(&mut self) {
+        self.estimator = Box::new(Gcc::new(AGAIN, LEAST, MOST));
+        (self.told, self.lost) = (0, 0);
+    }
+
+    /// Takes the receiver's feedback; yields the share lost, in 256ths, whenever enough packets were told of.
+    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) -> Option<u8> {
         let told = convert_twcc(feedback);
         // rtc also yields the filling symbols of the last chunk.
         let told = &told[..told.len().min(usize::from(feedback.packet_status_count))];
-        let Some(last) = told.iter().rposition(|packet| packet.arrived) else { return };
+        let last = told.iter().rposition(|packet| packet.arrived)?;
         let reports: Vec<PacketReport> = told[..=last]
             .iter()
             .filter_map(|packet| {
@@ -89,6 +104,18 @@ impl Link {
             .collect();
         self.is_measured |= !reports.is_empty();
         self.estimator.on_reports(now, &reports);
+        self.told += reports.len() as u32;
+        self.lost += reports.iter().filter(|report| !report.arrived).count() as u32;
+        self.poll_loss()
+    }
+
+    fn poll_loss(&mut self) -> Option<u8> {
+        if self.told < COUNTED {
+            return None;
+        }
+        let fraction = self.lost * 255 / self.told;
+        (self.told, self.lost) = (0, 0);
+        u8::try_from(fraction).ok()
     }
 
     fn take(&mut self, wrapped: u16) -> Option<Sent> {
@@ -119,13 +146,13 @@ mod tests {
     use super::*;
     use crate::sfu::forward::arrivals::Arrivals;
 
-    /// A link that delivers `kbps`, fed at `offered_kbps` for some seconds; the estimate at the end.
-    fn run(kbps: u64, offered_kbps: u64, seconds: u64) -> u32 {
+    /// A link that delivers `kbps`, offered `wanted_kbps` or what the estimate says, if that is less; the estimate at the
+    /// end of each second.
+    fn run(kbps: u64, wanted_kbps: u64, seconds: u64, follows: bool) -> Vec<u32> {
         let start = Instant::now();
         let (mut link, mut arrivals) = (Link::default(), Arrivals::new(start));
         let (mut busy, mut sent_at) = (start, start);
-        let gap = Duration::from_micros(1_000 * 8_000 / offered_kbps);
-        let mut next_feedback = start + Duration::from_millis(60);
+        let (mut next_feedback, mut told) = (start + Duration::from_millis(60), Vec::new());
         while sent_at < start + Duration::from_secs(seconds) {
             let number = link.next_number();
             link.sent(1_000, sent_at);
@@ -145,20 +172,36 @@ mod tests {
                     link.handle_feedback(feedback, sent_at);
                 }
             }
-            sent_at += gap;
+            let kbps = match link.estimate().filter(|_| follows) {
+                Some(estimate) => wanted_kbps.min(u64::from(estimate) / 1_000),
+                None => wanted_kbps,
+            };
+            sent_at += Duration::from_micros(1_000 * 8_000 / kbps);
+            if sent_at >= start + Duration::from_secs(told.len() as u64 + 1) {
+                told.push(link.estimate().expect("feedback came"));
+            }
         }
-        link.estimate().expect("feedback came")
+        told
+    }
+
+    #[test]
+    fn a_sender_that_follows_finds_what_the_link_bears_and_stays_there() {
+        for kbps in [100u32, 250, 500, 1_000] {
+            let told = run(u64::from(kbps), 1_500, 30, true);
+            let near = kbps * 900..kbps * 1_300;
+            assert!(told[3..].iter().all(|estimate| near.contains(estimate)), "{kbps}: {told:?}");
+        }
     }
 
     #[test]
     fn a_narrow_link_is_noticed() {
-        let estimate = run(500, 1_500, 6);
-        assert!((60_000..900_000).contains(&estimate), "{estimate}");
+        let estimate = run(500, 1_500, 6, false)[5];
+        assert!(estimate < 900_000, "{estimate}");
     }
 
     #[test]
     fn a_wide_link_is_not_throttled() {
-        let estimate = run(20_000, 1_200, 6);
+        let estimate = run(20_000, 1_200, 6, false)[5];
         assert!(estimate > 1_200_000, "{estimate}");
     }
 

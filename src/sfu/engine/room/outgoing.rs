@@ -16,6 +16,7 @@ use crate::sfu::{
     forward::{
         forwarder::Rewritten,
         packet::{Content, Packet},
+        red::{self, Block, EARLIER},
     },
     sdp::offer,
 };
@@ -35,6 +36,8 @@ pub struct Outgoing<'a> {
     pub rewritten: Rewritten,
     /// Number in the retransmission stream, for a packet that is sent again.
     pub repair: Option<u64>,
+    /// Frames of a voice that ride along, oldest first.
+    pub earlier: [Option<Block<'a>>; EARLIER],
 }
 
 impl Outgoing<'_> {
@@ -69,6 +72,7 @@ impl Outgoing<'_> {
 
     fn write_fixed_header(&self, place: Place, has_extension: bool, buffer: &mut Vec<u8>) {
         let payload_type = match (&self.packet.content, self.repair) {
+            (Content::Sound, _) if self.is_redundant() => offer::RED,
             (Content::Sound, _) => offer::OPUS,
             (Content::Vp8(_), None) => offer::VP8,
             (Content::Vp8(_), Some(_)) => offer::VP8_RTX,
@@ -83,7 +87,24 @@ impl Outgoing<'_> {
         buffer.extend(place.ssrc.to_be_bytes());
     }
 
+    fn is_redundant(&self) -> bool {
+        self.earlier.iter().any(Option::is_some)
+    }
+
+    fn write_redundant(&self, buffer: &mut Vec<u8>) {
+        let mut blocks = [Block { offset: 0, frame: &[] }; EARLIER];
+        let mut count = 0;
+        for block in self.earlier.iter().flatten() {
+            blocks[count] = *block;
+            count += 1;
+        }
+        red::write(offer::OPUS, &blocks[..count], &self.packet.payload, buffer);
+    }
+
     fn write_payload(&self, buffer: &mut Vec<u8>) {
+        if self.is_redundant() {
+            return self.write_redundant(buffer);
+        }
         if self.repair.is_some() {
             buffer.extend((self.rewritten.sequence as u16).to_be_bytes());
         }

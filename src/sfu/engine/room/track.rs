@@ -8,9 +8,11 @@ use qism_signaling::protocol::{Publication, Slot, Source};
 use super::{LegIndex, codecs::Agreement, layer::LayerIn, uplink::Stream};
 use crate::sfu::{
     forward::{
+        forwarder::Forwarder,
         keyframes::KeyframeGate,
         layers::LayerFacts,
         packet::{Codec, Packet},
+        red::{Block, EARLIER},
         rtp::Header,
     },
     sdp::{Upstream, answer::LAYERS},
@@ -163,6 +165,24 @@ impl TrackIn {
         self.fresh
             .iter()
             .filter_map(|&(layer, sequence)| Some((layer, self.layers.get(layer)?.ring.get(sequence)?)))
+    }
+
+    /// The frames right before one of a voice, oldest first, as far as they are there, belong to the same source in this
+    /// receiver's slot, and fit a redundant packet.
+    pub fn earlier(
+        &self,
+        layer: usize,
+        sequence: u64,
+        forwarder: &Forwarder,
+    ) -> [Option<Block<'_>>; EARLIER] {
+        std::array::from_fn(|place| {
+            let ring = &self.layers.get(layer)?.ring;
+            let own = ring.get(sequence)?;
+            let frame = ring.get(sequence.checked_sub((EARLIER - place) as u64)?)?;
+            forwarder.rewrite(layer, frame)?;
+            let offset = own.timestamp.wrapping_sub(frame.timestamp);
+            Some(Block { offset, frame: &frame.payload }).filter(Block::fits)
+        })
     }
 
     pub fn has_fresh(&self) -> bool {

@@ -58,15 +58,18 @@ export class LessonNotices {
 
   #connection(now: number): Notice[] {
     const connection = this.#session.connection.value;
-    if (connection.kind !== 'cut') return this.#blocked();
+    if (connection.kind !== 'cut') return this.#weakness();
     const seconds = Math.max(0, Math.round((now - connection.since) / 1000));
     const text = `${t('connection.reconnecting', { seconds })} ${t('connection.reconnectingHint')}`;
     return [{ key: 'connection', tone: 'danger', icon: 'network', text, closable: false }];
   }
 
-  #blocked(): Notice[] {
-    if (!this.#session.media.blocked.value) return [];
-    return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
+  #weakness(): Notice[] {
+    if (this.#session.media.blocked.value)
+      return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
+    if (this.#session.media.picturesStopped)
+      return [{ key: 'weak', tone: 'warning', icon: 'network', text: t('connection.weak'), closable: false }];
+    return [];
   }
 
   #visits(): Notice[] {

@@ -1,0 +1,89 @@
+// How much of the teacher's voice a student misses whose own link loses datagrams both ways: real Chromium at the far end of a cable between two
+// network namespaces, continuous sound, the share of samples that the browser made up. `node voice.mjs [--loss 10,20,30] [--seconds 60]`;
+// needs root, nftables and iproute2. Writes target/bench/voice.json. A measurement, not a test: see benches/README.md.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CHROMIUM, launch } from './support/browser.mjs';
+import { eventually, hears } from './support/identity.mjs';
+import { isInside, loseOnCable, openFarEnd } from './support/network.mjs';
+import { Person } from './support/person.mjs';
+import { openSchool } from './support/school.mjs';
+
+const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' } } });
+const losses = values.loss.split(',').map(Number);
+const seconds = Number(values.seconds);
+const SETTLE_MS = 10_000;
+
+if (!isInside()) {
+  const again = ['-n', process.execPath, ...process.argv.slice(1)];
+  process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
+}
+
+/** Runs in the page before any script: `heard()` sums up the voices that came. */
+function meter() {
+  const Real = window.RTCPeerConnection;
+  const all = [];
+  window.RTCPeerConnection = class extends Real {
+    constructor(...args) {
+      super(...args);
+      all.push(this);
+    }
+  };
+  window.heard = async () => {
+    const sum = { total: 0, concealed: 0, packets: 0, lost: 0, pictures: 0 };
+    for (const connection of all) {
+      for (const report of (await connection.getStats()).values()) {
+        if (report.type !== 'inbound-rtp') continue;
+        if (report.kind === 'video') sum.pictures += report.framesDecoded ?? 0;
+        if (report.kind !== 'audio' || !report.packetsReceived) continue;
+        sum.total += report.totalSamplesReceived;
+        sum.concealed += report.concealedSamples - report.silentConcealedSamples;
+        sum.packets += report.packetsReceived;
+        sum.lost += report.packetsLost;
+      }
+    }
+    return sum;
+  };
+}
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const far = openFarEnd(CHROMIUM);
+const school = await openSchool({ host: '0.0.0.0' });
+far.reach(school.port);
+const near = await launch();
+const away = await launch({ executablePath: far.browser });
+const figures = { 'voice.seconds': seconds };
+try {
+  const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
+  await teacher.signIn();
+  await teacher.enterLesson();
+  const camera = teacher.button('bar.cameraOn');
+  if (await camera.isVisible()) await camera.click();
+  const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
+  await student.context.addInitScript(meter);
+  await student.signIn();
+  await student.enterLesson({ listenOnly: true });
+  await eventually('the student hears', () => hears(student.page, 440));
+  for (const loss of losses) {
+    loseOnCable(loss);
+    await wait(SETTLE_MS);
+    const before = await student.page.evaluate(() => window.heard());
+    await wait(seconds * 1000);
+    const after = await student.page.evaluate(() => window.heard());
+    const grown = (key) => after[key] - before[key];
+    const concealed = (100 * grown('concealed')) / grown('total');
+    console.log(`${loss} %: concealed ${concealed.toFixed(2)} % of ${(grown('total') / 48_000).toFixed(0)} s, ${grown('lost')} of ${grown('lost') + grown('packets')} packets lost, ${grown('pictures')} pictures`);
+    figures[`voice.concealed_percent.${loss}`] = Number(concealed.toFixed(2));
+  }
+} finally {
+  await near.close();
+  await away.close();
+  await school.close();
+  far.close();
+}
+const folder = join(new URL('../../', import.meta.url).pathname, 'target', 'bench');
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, 'voice.json'), `${JSON.stringify(figures, null, 2)}\n`);
+console.log(figures);
