@@ -1,67 +1,70 @@
 // A student whose network is bad, or another one from now on: real Chromium in a network namespace of its own. Needs root, iproute2 and nftables.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
 import { launch } from './support/browser.mjs';
 import { eventually, hears } from './support/identity.mjs';
-import { isInside, lose, missingForNamespaces, moveTo, openCable } from './support/network.mjs';
+import { inNamespace, lose, moveTo, openCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
 
 const TEACHER = { login: 'teacher1', language: 'ar', hue: 200, hz: 700 };
 
-if (!isInside()) {
-  const missing = missingForNamespaces();
-  test('a student on a bad network', { skip: missing && `needs ${missing}` }, () => {
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env; // a test run of its own
-    const again = spawnSync('unshare', ['-n', process.execPath, '--test', fileURLToPath(import.meta.url)], { env: { ...env, QISM_NAMESPACE: '1' }, encoding: 'utf8' });
-    assert.equal(again.status, 0, again.stdout + again.stderr);
-    assert.match(again.stdout, /^# pass 2$/m);
+inNamespace('a student on a bad network', import.meta.url, 3, () => {
+  let school, browser, teacher, student;
+
+  before(async () => {
+    openCable();
+    school = await openSchool();
+    browser = await launch();
+    teacher = await Person.open(browser, school, TEACHER);
+    await teacher.signIn();
+    await teacher.enterLesson();
+    student = await Person.open(browser, school, { login: 'student1', language: 'ar' });
+    await student.context.addInitScript(countPackets);
+    await student.signIn();
+    await student.enterLesson({ listenOnly: true });
+    await eventually('the student hears', () => hears(student.page, TEACHER.hz));
   });
-} else {
-  describe('a student on a bad network', { concurrency: false }, () => {
-    let school, browser, teacher, student;
 
-    before(async () => {
-      openCable();
-      school = await openSchool();
-      browser = await launch();
-      teacher = await Person.open(browser, school, TEACHER);
-      await teacher.signIn();
-      await teacher.enterLesson();
-      student = await Person.open(browser, school, { login: 'student1', language: 'ar' });
-      await student.context.addInitScript(countPackets);
-      await student.signIn();
-      await student.enterLesson({ listenOnly: true });
-      await eventually('the student hears', () => hears(student.page, TEACHER.hz));
-    });
-
-    after(async () => {
-      await browser?.close();
-      await school?.close();
-    });
-
-    test('hears on after moving to another network, without a tap, and nobody sees a leave', async () => {
-      moveTo('10.78.0.1/24');
-      const before = await received(student.page);
-      await eventually('packets come to the new address', async () => (await received(student.page)) > before + 20);
-      await eventually('the student hears', () => hears(student.page, TEACHER.hz));
-      await eventually('both are still here', async () => /\(2\)/.test(await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) }).first().innerText()));
-    });
-
-    test('comes in while a third of all datagrams is lost', async () => {
-      lose(30);
-      const late = await Person.open(browser, school, { login: 'student2', language: 'ar' });
-      await late.signIn();
-      await late.enterLesson({ listenOnly: true });
-      await eventually('the late student hears', () => hears(late.page, TEACHER.hz), 60_000);
-      lose(0);
-    });
+  after(async () => {
+    await browser?.close();
+    await school?.close();
   });
-}
 
-/** Runs in a page before any script: offers the number of audio packets that came. */
+  const bothAreHere = () => eventually('both are still here', async () => /\(2\)/.test(await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) }).first().innerText()));
+
+  test('hears on after moving to another network, without a tap, and nobody sees a leave', async () => {
+    moveTo('10.78.0.1/24');
+    const before = await received(student.page);
+    await eventually('packets come to the new address', async () => (await received(student.page)) > before + 20);
+    await eventually('the student hears', () => hears(student.page, TEACHER.hz));
+    await bothAreHere();
+  });
+
+  test('hears on after a network that was dead for ten seconds, by new credentials on the same connection', async () => {
+    const before = await connections(student.page);
+    lose(100);
+    await eventually('the browser notices', async () => (await connections(student.page)).every(({ state }) => state !== 'connected'));
+    await new Promise((done) => setTimeout(done, 3_000));
+    lose(0);
+    await eventually('the student hears', () => hears(student.page, TEACHER.hz));
+    const after = await connections(student.page);
+    assert.equal(after.length, before.length, 'no connection was made anew');
+    assert.notEqual(after[0].credentials, before[0].credentials, 'restarted');
+    await bothAreHere();
+  });
+
+  test('comes in while a third of all datagrams is lost', async () => {
+    lose(30);
+    const late = await Person.open(browser, school, { login: 'student2', language: 'ar' });
+    await late.signIn();
+    await late.enterLesson({ listenOnly: true });
+    await eventually('the late student hears', () => hears(late.page, TEACHER.hz), 60_000);
+    lose(0);
+  });
+});
+
+/** Runs in a page before any script: offers the number of audio packets that came, and the connections. */
 function countPackets() {
   const Real = window.RTCPeerConnection;
   const all = [];
@@ -71,6 +74,7 @@ function countPackets() {
       all.push(this);
     }
   };
+  window.connectionsNow = () => all.map((connection) => ({ state: connection.connectionState, credentials: connection.remoteDescription?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1] }));
   window.audioPackets = async () => {
     const reports = await Promise.all(all.map(async (connection) => [...(await connection.getStats()).values()]));
     return reports.flat().reduce((sum, report) => sum + (report.type === 'inbound-rtp' && report.kind === 'audio' ? report.packetsReceived : 0), 0);
@@ -80,4 +84,9 @@ function countPackets() {
 /** Audio packets that came to this page. */
 function received(page) {
   return page.evaluate(() => window.audioPackets());
+}
+
+/** The connections this page has made: their state and the server's ICE credentials. */
+function connections(page) {
+  return page.evaluate(() => window.connectionsNow());
 }

@@ -9,7 +9,7 @@ const ARGS = [
   '--use-fake-device-for-media-stream',
   `--auto-select-tab-capture-source-by-title=${SHARED_TAB}`,
   '--component-updater=url-source=http://127.0.0.1:9/',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE ::1',
 ];
 
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };

@@ -1,8 +1,11 @@
 // A network namespace with one address of its own, where losses and a change of network can be made. Nothing outside sees it.
+import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 const CABLE = 'cable';
 
@@ -18,6 +21,18 @@ export function missingForNamespaces() {
   return spawnSync('unshare', ['-n', 'true']).status === 0 ? undefined : 'network namespaces';
 }
 
+/** Runs the tests of a file in a network namespace of their own, as one test of this process; `tests` of them must pass. */
+export function inNamespace(title, file, tests, define) {
+  if (isInside()) return describe(title, { concurrency: false }, define);
+  const missing = missingForNamespaces();
+  return test(title, { skip: missing && `needs ${missing}` }, () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env; // a test run of its own
+    const again = spawnSync('unshare', ['-n', process.execPath, '--test', fileURLToPath(file)], { env: { ...env, QISM_NAMESPACE: '1' }, encoding: 'utf8' });
+    assert.equal(again.status, 0, again.stdout + again.stderr);
+    assert.match(again.stdout, new RegExp(`^# pass ${tests}$`, 'm'));
+  });
+}
+
 function ip(command) {
   execFileSync('ip', command.split(' '));
 }
@@ -25,7 +40,8 @@ function ip(command) {
 /** Chromium gathers no candidates on loopback alone: one end of an unused cable has an address. */
 export function openCable(address = '10.77.0.1/24') {
   for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set ${CABLE} up`, 'link set end up']) ip(command);
-  ip(`addr add ${address} dev ${CABLE}`);
+  // An address of IPv6 is usable at once only without the search for a duplicate.
+  ip(`addr add ${address} dev ${CABLE}${address.includes(':') ? ' nodad' : ''}`);
 }
 
 /** As when a phone goes from Wi-Fi to mobile data: the old address is gone, another one is there. */
@@ -34,12 +50,18 @@ export function moveTo(address) {
   ip(`addr add ${address} dev ${CABLE}`);
 }
 
+/** The kernel's rule that loses so many percent of UDP; its dice know no *always*. */
+function dropped(percent) {
+  const dice = percent < 100 ? `numgen random mod 1000 < ${Math.round(percent * 10)} ` : '';
+  return `meta l4proto udp ${dice}drop`;
+}
+
 /** Drops so many percent of all UDP datagrams, in both directions. */
 export function lose(percent) {
   execFileSync('nft', ['flush', 'ruleset']);
   if (percent === 0) return;
   const chain = 'type filter hook input priority 0;';
-  const drop = `meta l4proto udp numgen random mod 100 < ${percent} drop`;
+  const drop = dropped(percent);
   execFileSync('nft', ['-f', '-'], { input: `table inet loss {\nchain in {\n${chain}\n${drop}\n}\n}\n` });
 }
 
@@ -76,7 +98,7 @@ export function openFarEnd(chromium) {
 export function loseOnCable(percent) {
   execFileSync('nft', ['flush', 'ruleset']);
   if (percent === 0) return;
-  const drop = `meta l4proto udp numgen random mod 1000 < ${Math.round(percent * 10)} drop`;
+  const drop = dropped(percent);
   const chain = (hook, side) => `chain ${hook} {\ntype filter hook ${hook} priority 0;\n${side} "${CABLE}" ${drop}\n}\n`;
   execFileSync('nft', ['-f', '-'], { input: `table inet loss {\n${chain('input', 'iifname')}${chain('output', 'oifname')}}\n` });
 }

@@ -1,0 +1,87 @@
+// A language that nobody has thought of is one more file of messages. A made-up one, written from right to left, whose every word is marked: what
+// is read on a screen without the mark was not in the file.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { launch, PHONE } from './support/browser.mjs';
+import { openSchool } from './support/school.mjs';
+import { PASSWORD, Person } from './support/person.mjs';
+
+const APP = new URL('../../web-client/', import.meta.url).pathname;
+const NAME = 'Ŧaŋgo';
+const MARK = '¤';
+
+/** Marks every text of a message file. */
+function marked(messages) {
+  const texts = Object.entries(messages).map(([key, text]) => [key, `${MARK}${text}`]);
+  return { ...Object.fromEntries(texts), 'lang.name': NAME, 'lang.direction': 'rtl', 'lang.locale': 'en' };
+}
+
+/** Builds the app with the file added, in a folder of its own. */
+function buildWith(messages) {
+  const folder = mkdtempSync(join(tmpdir(), 'qism-language-'));
+  cpSync(APP, folder, { recursive: true, filter: (path) => !/web-client\/(node_modules|dist)/.test(path) });
+  symlinkSync(join(APP, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'messages', 'qtg.json'), JSON.stringify(messages));
+  const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+  return folder;
+}
+
+/** The words on the buttons, headings and labels of the page; the languages' own names aside. */
+function words(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('button, h1, label, [role=tab]')]
+      .filter((element) => element.checkVisibility() && element.control?.type !== 'radio')
+      .map((element) => (element.getAttribute('aria-label') ?? element.innerText).trim())
+      .filter((text) => /\p{Letter}{2}/u.test(text)),
+  );
+}
+
+describe('a made-up fourth language', { concurrency: false }, () => {
+  let folder, school, browser, student;
+
+  before(async () => {
+    folder = buildWith(marked(JSON.parse(readFileSync(join(APP, 'messages', 'en.json'), 'utf8'))));
+    school = await openSchool({ app: join(folder, 'dist') });
+    browser = await launch();
+    student = await Person.open(browser, school, { login: 'student1', device: PHONE });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await school?.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function readsLikeTheFile(screen) {
+    const read = await words(student.page);
+    assert.ok(read.length > 2, `${screen}: ${read.join(' | ')}`);
+    assert.deepEqual(read.filter((text) => !text.includes(MARK)), [], `${screen}: words that are in no file`);
+  }
+
+  test('it is in the list under its own name, and turns the page to its direction', async () => {
+    await student.page.goto(school.url);
+    await student.page.getByRole('radio', { name: NAME, exact: true }).check();
+    await student.page.waitForFunction(() => document.documentElement.lang === 'qtg');
+    assert.equal(await student.page.evaluate(() => getComputedStyle(document.documentElement).direction), 'rtl');
+    await readsLikeTheFile('sign-in');
+  });
+
+  test('it goes along from sign-in to the lesson, and over a reload', async () => {
+    const { page } = student;
+    await page.getByLabel(`${MARK}Account code`).fill(student.login);
+    await page.getByLabel(`${MARK}Password`, { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: `${MARK}Sign in` }).click();
+    await page.getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) }).first().waitFor();
+    await readsLikeTheFile('home');
+    await page.reload();
+    await page.getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) }).first().click();
+    await page.getByRole('button', { name: new RegExp(`^${MARK}`) }).first().waitFor();
+    await readsLikeTheFile('the check');
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'qtg');
+  });
+});
