@@ -14,6 +14,7 @@ use qism_signaling::{
     protocol::IncarnationId,
 };
 use tokio::{
+    net::TcpStream,
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -32,7 +33,7 @@ use crate::{
         connections::Connections,
         forwarded::Proxies,
         health::Draining,
-        listener::{Listener, Service},
+        listener::{Listener, MediaDoor, Service},
         router::router,
         selfmade,
         tls::Certificate,
@@ -175,12 +176,12 @@ impl Running {
         let clock = Arc::new(SystemClock::default());
         let store = open_store(&config.storage).await?;
         let school = open_school(&store, clock.clone(), demo).await?;
-        let (hub, sfu) = start_lessons(&config.media, &store, &school, clock)?;
+        let (hub, sfu) = start_lessons(&config.media, door.listener.address(), &store, &school, clock)?;
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
         let state = state(&config, school, hub.clone());
         let draining = state.draining.clone();
         let (stop, stopped) = watch::channel(false);
-        let service = door.service(&config, state, stopped)?;
+        let service = door.service(&config, state, sfu.clone(), stopped)?;
         let (address, secure) = (door.listener.address(), door.certificate.is_some());
         let watching = door.certificate.as_ref().map(Certificate::watch);
         let connections = service.connections.clone();
@@ -258,17 +259,26 @@ impl Door {
         &self,
         config: &Config,
         state: AppState,
+        sfu: Arc<Sfu>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Service> {
         let Limits { connections, connections_per_address, .. } = config.limits;
         Ok(Service {
             router: router(state),
+            media: config.media.tcp.then_some(sfu as Arc<dyn MediaDoor>),
             tls: self.certificate.as_ref().map(Certificate::acceptor).transpose()?,
             connections: Connections::new(connections, connections_per_address),
             proxies: Arc::new(Proxies::new(config.server.trusted_proxies.clone())),
             header_timeout: config.limits.header_timeout(),
             stop,
         })
+    }
+}
+
+#[async_trait::async_trait]
+impl MediaDoor for Sfu {
+    async fn carry(&self, stream: TcpStream) {
+        Self::carry(self, stream).await;
     }
 }
 
@@ -291,12 +301,13 @@ async fn open_school(
 /// The hub and its media plane, which tell each other what happens.
 fn start_lessons(
     media: &Media,
+    http: SocketAddr,
     store: &Store,
     school: &Arc<School>,
     clock: Arc<SystemClock>,
 ) -> anyhow::Result<(Arc<Hub>, Arc<Sfu>)> {
     let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
-    let sfu = Sfu::start(sfu_config(media), events).context("media")?;
+    let sfu = Sfu::start(sfu_config(media, http), events).context("media")?;
     let incarnation = IncarnationId(Uuid::now_v7());
     let ports = Ports {
         journal: store.journal(),
@@ -319,11 +330,13 @@ async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: bool) {
     tokio::join!(school.watch_withdrawals(&hub), prolonging);
 }
 
-fn sfu_config(media: &Media) -> SfuConfig {
+fn sfu_config(media: &Media, http: SocketAddr) -> SfuConfig {
+    let port = media.tcp_port.unwrap_or(http.port());
     SfuConfig {
         listen: media.listen_addresses.clone(),
         udp_port: media.udp_port,
         threads: media.threads,
+        tcp: media.tcp.then(|| SocketAddr::new(http.ip(), port)),
         public_addresses: media.public_addresses.clone(),
     }
 }

@@ -8,6 +8,11 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 #[serde(deny_unknown_fields)]
 pub struct Media {
     pub udp_port: u16,
+    /// Whether the HTTP port takes media connections.
+    pub tcp: bool,
+    /// The port told for them; `None`: the one listened on.
+    #[serde(default)]
+    pub tcp_port: Option<u16>,
     #[serde(deserialize_with = "thread_count")]
     pub threads: usize,
     /// Empty: every address except loopback.

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _};
 use hyper::{
     Request, Response,
@@ -55,6 +56,12 @@ const LATER: Duration = Duration::from_secs(5);
 const BACKLOG: i32 = 4096;
 /// After a failed accept (no file descriptors left).
 const BREATH: Duration = Duration::from_millis(100);
+/// Bytes that tell whether a connection carries media.
+const HEAD: usize = 10;
+/// First byte of a TLS handshake; letters come after it, the length of a media frame before it.
+const FIRST_OF_OTHERS: u8 = 0x16;
+/// Between two looks at a connection that began like media.
+const GLANCE: Duration = Duration::from_millis(20);
 /// Requests under way and sockets told to close get this long at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -65,10 +72,19 @@ pub struct Listener {
     address: SocketAddr,
 }
 
+/// Who takes connections that carry media: browsers whose network lets no UDP through open them.
+#[async_trait]
+pub trait MediaDoor: Send + Sync {
+    /// Until the connection ends.
+    async fn carry(&self, stream: TcpStream);
+}
+
 /// What is served, to whom, under which limits.
 #[derive(Clone)]
 pub struct Service {
     pub router: Router,
+    /// Takes connections that carry media; `None` = there are none.
+    pub media: Option<Arc<dyn MediaDoor>>,
     /// `None` = plain HTTP.
     pub tls: Option<TlsAcceptor>,
     pub connections: Arc<Connections>,
@@ -145,8 +161,20 @@ impl Service {
 }
 
 /// One connection from its first byte to its last; a WebSocket keeps the permit on.
-async fn connection(shared: Service, stream: TcpStream, peer: IpAddr, permit: Permit) {
+async fn connection(mut shared: Service, stream: TcpStream, peer: IpAddr, permit: Permit) {
     tune(&stream);
+    if let Some(media) = shared.media.clone() {
+        match first_bytes(&stream, &mut shared).await {
+            First::Media => {
+                return tokio::select! {
+                    () = media.carry(stream) => {}
+                    () = stopped(&mut shared.stop) => {}
+                };
+            }
+            First::Silence => return,
+            First::Other => {}
+        }
+    }
     let visitor = Visitor { service: shared.clone(), peer, permit: Arc::new(permit) };
     let Some(tls) = shared.tls.clone() else {
         return serve_http1(shared, stream, visitor).await;
@@ -158,6 +186,41 @@ async fn connection(shared: Service, stream: TcpStream, peer: IpAddr, permit: Pe
         Ok(Ok(stream)) => serve_http1(shared, stream, visitor).await,
         Ok(Err(error)) => tracing::trace!(%error, "TLS handshake failed"),
         Err(_) => tracing::trace!("TLS handshake took too long"),
+    }
+}
+
+/// True for a frame of media that is a binding request: a length below 1,536, its type, the magic cookie (RFC 6544
+/// section 10.1 has such connections begin so).
+fn is_check(head: &[u8; HEAD]) -> bool {
+    matches!(head, [0..=5, _, 0, 1, _, _, 0x21, 0x12, 0xa4, 0x42])
+}
+
+/// What a connection begins with.
+enum First {
+    Media,
+    /// HTTP, TLS, or what their readers refuse.
+    Other,
+    /// Nothing, for too long.
+    Silence,
+}
+
+/// Looks at the first bytes, which stay unread.
+async fn first_bytes(stream: &TcpStream, shared: &mut Service) -> First {
+    tokio::select! {
+        first = timeout(shared.header_timeout, look(stream)) => first.unwrap_or(First::Silence),
+        () = stopped(&mut shared.stop) => First::Silence,
+    }
+}
+
+/// HTTP and TLS begin unlike media, so that only what begins like it waits for more.
+async fn look(stream: &TcpStream) -> First {
+    let mut head = [0; HEAD];
+    loop {
+        match stream.peek(&mut head).await {
+            Ok(HEAD) if is_check(&head) => return First::Media,
+            Ok(1..HEAD) if head[0] < FIRST_OF_OTHERS => tokio::time::sleep(GLANCE).await,
+            _ => return First::Other,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod engine;
 pub mod forward;
 mod sdp;
+mod streams;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -18,9 +19,11 @@ use qism_signaling::{
     hub::ports::{MediaEvent, MediaOrder, MediaPlane},
     protocol::LessonId,
 };
-use tokio::sync::mpsc;
+use tokio::{net::TcpStream, sync::mpsc};
 
 pub use engine::counters::Totals;
+use sdp::Candidates;
+
 use engine::{Worker, counters::Counters, identity::Identity, inbox::Inbox, net::socket::Socket};
 
 /// Where the SFU listens and what peers are told.
@@ -32,6 +35,9 @@ pub struct SfuConfig {
     pub udp_port: u16,
     /// Engine threads; one serves about a core.
     pub threads: usize,
+    /// Where connections of peers come to whose network lets no UDP through: the HTTP listener, which hands them to
+    /// [`Sfu::carry`]. `None`: nowhere.
+    pub tcp: Option<SocketAddr>,
     /// Addresses told to peers; empty means those listened on, loopback left out.
     pub public_addresses: Vec<IpAddr>,
 }
@@ -71,7 +77,9 @@ impl Sfu {
         for index in 0..config.threads.max(1) {
             let sockets = bind(&config, index)?;
             let candidates = candidates(&config, &sockets);
-            let worker = Worker::new(identity.clone(), sockets, candidates, events.clone(), counters.clone());
+            let number = index as u8;
+            let worker =
+                Worker::new(identity.clone(), number, sockets, candidates, events.clone(), counters.clone());
             sfu.spawn(index, worker).map_err(SfuError::Thread)?;
         }
         Ok(Arc::new(sfu))
@@ -101,6 +109,13 @@ impl Sfu {
     /// What happened since the start.
     pub fn counters(&self) -> Totals {
         self.counters.totals()
+    }
+
+    /// Carries a connection that begins like a check, until it ends.
+    pub async fn carry(&self, stream: TcpStream) {
+        if let Err(error) = streams::carry(&self.inboxes, stream).await {
+            tracing::trace!(%error, "a media connection ended");
+        }
     }
 
     /// SHA-256 of this node's DTLS certificate.
@@ -161,8 +176,24 @@ fn bind_one(address: SocketAddr) -> Result<Socket, SfuError> {
     Socket::bind(address).map_err(|error| SfuError::Bind { address, error })
 }
 
-/// What peers are told: the public addresses, or those listened on.
-fn candidates(config: &SfuConfig, sockets: &[Socket]) -> Vec<SocketAddr> {
+/// What peers are told.
+fn candidates(config: &SfuConfig, sockets: &[Socket]) -> Candidates {
+    let udp = udp_candidates(config, sockets);
+    let served = |listener: &SocketAddr, ip: IpAddr| match listener.ip() {
+        // "[::]" serves IPv4 too.
+        any if any.is_unspecified() => any.is_ipv6() || ip.is_ipv4(),
+        one => one == ip,
+    };
+    let tcp = config.tcp.iter().flat_map(|listener| {
+        let public = !config.public_addresses.is_empty();
+        let ips = udp.iter().map(SocketAddr::ip).filter(move |&ip| public || served(listener, ip));
+        ips.map(|ip| SocketAddr::new(ip, listener.port()))
+    });
+    Candidates { tcp: tcp.collect(), udp }
+}
+
+/// The public addresses, or those listened on.
+fn udp_candidates(config: &SfuConfig, sockets: &[Socket]) -> Vec<SocketAddr> {
     let port = sockets.first().map_or(config.udp_port, |socket| socket.address().port());
     if !config.public_addresses.is_empty() {
         return config.public_addresses.iter().map(|&ip| SocketAddr::new(ip, port)).collect();

@@ -9,7 +9,7 @@ import { openSchool } from './support/school.mjs';
 
 const TEACHER = { login: 'teacher1', language: 'ar', hue: 200, hz: 700 };
 
-inNamespace('a student on a bad network', import.meta.url, 3, () => {
+inNamespace('a student on a bad network', import.meta.url, 4, () => {
   let school, browser, teacher, student;
 
   before(async () => {
@@ -31,14 +31,14 @@ inNamespace('a student on a bad network', import.meta.url, 3, () => {
     await school?.close();
   });
 
-  const bothAreHere = () => eventually('both are still here', async () => /\(2\)/.test(await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) }).first().innerText()));
+  const allAreHere = (count = 2) => eventually('everybody is still here', async () => new RegExp(`\\(${count}\\)`).test(await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) }).first().innerText()));
 
   test('hears on after moving to another network, without a tap, and nobody sees a leave', async () => {
     moveTo('10.78.0.1/24');
     const before = await received(student.page);
     await eventually('packets come to the new address', async () => (await received(student.page)) > before + 20);
     await eventually('the student hears', () => hears(student.page, TEACHER.hz));
-    await bothAreHere();
+    await allAreHere();
   });
 
   test('hears on after a network that was dead for ten seconds, by new credentials on the same connection', async () => {
@@ -51,7 +51,7 @@ inNamespace('a student on a bad network', import.meta.url, 3, () => {
     const after = await connections(student.page);
     assert.equal(after.length, before.length, 'no connection was made anew');
     assert.notEqual(after[0].credentials, before[0].credentials, 'restarted');
-    await bothAreHere();
+    await allAreHere();
   });
 
   test('comes in while a third of all datagrams is lost', async () => {
@@ -61,6 +61,15 @@ inNamespace('a student on a bad network', import.meta.url, 3, () => {
     await late.enterLesson({ listenOnly: true });
     await eventually('the late student hears', () => hears(late.page, TEACHER.hz), 60_000);
     lose(0);
+  });
+
+  test('hears over TCP where no UDP passes, who is there and who comes', async () => {
+    lose(100);
+    const late = await Person.open(browser, school, { login: 'student3', language: 'ar' });
+    await late.signIn();
+    await late.enterLesson({ listenOnly: true });
+    for (const person of [late, student]) await eventually(`${person.login} hears`, () => hears(person.page, TEACHER.hz));
+    await allAreHere(4);
   });
 });
 

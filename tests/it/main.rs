@@ -7,6 +7,7 @@ mod journal;
 mod lesson;
 mod lesson_media;
 mod lossy;
+mod media_over_tcp;
 mod peer;
 mod postgres;
 mod school;

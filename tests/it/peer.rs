@@ -56,6 +56,7 @@ impl Plane {
             listen: vec!["127.0.0.1".parse().expect("an address")],
             udp_port: 0,
             threads: 1,
+            tcp: None,
             public_addresses: Vec::new(),
         };
         let sfu = Sfu::start(config, sender).expect("loopback ports are free");

@@ -179,7 +179,7 @@ async fn garbage_and_forgeries_from_strangers_change_nothing() {
 }
 
 /// A binding request with the right user fragment and a made-up MESSAGE-INTEGRITY.
-fn forged_check(ufrag: &str) -> Vec<u8> {
+pub fn forged_check(ufrag: &str) -> Vec<u8> {
     let username = format!("{ufrag}:peer");
     let mut attributes = vec![0, 6];
     attributes.extend((username.len() as u16).to_be_bytes());
@@ -215,6 +215,7 @@ fn a_port_in_use_is_a_clear_error() {
         listen: vec!["127.0.0.1".parse().expect("an address")],
         udp_port: port,
         threads: 1,
+        tcp: None,
         public_addresses: Vec::new(),
     };
     let (events, _keep) = tokio::sync::mpsc::channel(1);

@@ -50,6 +50,7 @@ impl Worker {
         }
         if let Some(evicted) = checked.evicted {
             self.legs.unbind(evicted, index);
+            self.close_stream(evicted);
         }
         self.batch.push(path, &checked.response);
         self.drive_handshake(index, now);

@@ -66,7 +66,7 @@ impl Worker {
                 clocks.extend(reports::clock(out, track, now).map(|clock| (leg, clock)));
             }
             if self.batch.is_full() {
-                let flushed = self.batch.flush(&self.sockets);
+                let flushed = self.batch.flush(&self.sockets, &self.streams);
                 add(&self.counters.packets_out, flushed.packets);
                 add(&self.counters.bytes_out, flushed.bytes);
                 add(&self.counters.packets_refused, flushed.refused);

@@ -12,22 +12,31 @@ use std::{
 
 use qism_signaling::hub::ports::{MediaError, MediaOrder};
 
-use super::net::wake::Wake;
+use super::net::{streams::StreamEvent, wake::Wake};
 
 /// Orders waiting for one thread. A full inbox refuses what asks for a new leg (the client is told to come later);
 /// what takes a right away or closes is always taken, since there is at most one such order per person and slot.
 const ORDERS: usize = 4_096;
 
+/// Frames from connections waiting for one thread.
+const FRAMES: usize = 8_192;
+
 /// Filled by the hub, emptied by the thread.
 pub struct Inbox {
     orders: Mutex<VecDeque<MediaOrder>>,
+    streams: Mutex<VecDeque<StreamEvent>>,
     stopped: AtomicBool,
     wake: Wake,
 }
 
 impl Inbox {
     pub fn new() -> io::Result<Self> {
-        Ok(Self { orders: Mutex::new(VecDeque::new()), stopped: AtomicBool::new(false), wake: Wake::new()? })
+        Ok(Self {
+            orders: Mutex::default(),
+            streams: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            wake: Wake::new()?,
+        })
     }
 
     /// Hands over an order; never blocks on the network.
@@ -45,6 +54,21 @@ impl Inbox {
     pub fn drain(&self) -> VecDeque<MediaOrder> {
         self.wake.reset();
         std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands over what came on a connection; beyond the bound it is lost like a datagram, but not the end of one.
+    pub fn tell(&self, event: StreamEvent) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams.len() < FRAMES || matches!(event, StreamEvent::Closed { .. }) {
+            streams.push_back(event);
+        }
+        drop(streams);
+        self.wake.wake();
+    }
+
+    /// Takes everything that came on connections.
+    pub fn drain_streams(&self) -> VecDeque<StreamEvent> {
+        std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn stop(&self) {

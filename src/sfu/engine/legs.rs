@@ -108,19 +108,24 @@ impl Legs {
     }
 }
 
-/// Makes credentials whose user fragment names the leg, so that a check finds it without a search. The random part
+/// Makes credentials whose user fragment names thread and leg, so that a check finds it without a search. The random part
 /// is the secret; the index is only a hint that is verified.
-pub fn credentials(index: LegIndex) -> Credentials {
+pub fn credentials(thread: u8, index: LegIndex) -> Credentials {
     let (salt, password): (u64, [u64; 2]) = (rand::random(), rand::random());
     Credentials {
-        ufrag: format!("{index:06x}{salt:016x}"),
+        ufrag: format!("{thread:02x}{index:06x}{salt:016x}"),
         password: format!("{:016x}{:016x}", password[0], password[1]),
     }
 }
 
 /// The leg that a user fragment names.
 pub fn index_of(ufrag: &str) -> Option<LegIndex> {
-    LegIndex::from_str_radix(ufrag.get(..6)?, 16).ok()
+    LegIndex::from_str_radix(ufrag.get(2..8)?, 16).ok()
+}
+
+/// The thread that holds it.
+pub fn thread_of(ufrag: &str) -> Option<usize> {
+    usize::from_str_radix(ufrag.get(..2)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -129,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_user_fragment_names_its_leg() {
-        let one = credentials(77);
-        assert_eq!(index_of(&one.ufrag), Some(77));
-        assert_ne!(one, credentials(77));
+        let one = credentials(3, 77);
+        assert_eq!((thread_of(&one.ufrag), index_of(&one.ufrag)), (Some(3), Some(77)));
+        assert_ne!(one, credentials(3, 77));
         assert_eq!(index_of("é"), None);
     }
 }

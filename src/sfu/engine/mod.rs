@@ -17,6 +17,7 @@ mod orders;
 mod reports;
 mod room;
 mod rtcp;
+mod streams;
 mod timers;
 mod worker;
 
@@ -24,6 +25,7 @@ use std::{os::fd::RawFd, sync::Arc, time::Instant};
 
 use inbox::Inbox;
 use net::{socket::Receiver, wake::wait};
+pub use streams::thread_of_check;
 pub use worker::Worker;
 
 /// Runs a thread's loop until its inbox is stopped.
@@ -42,6 +44,13 @@ pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
 fn turn(worker: &mut Worker, inbox: &Inbox, receiver: &mut Receiver) {
     for order in inbox.drain() {
         worker.obey(order, Instant::now());
+    }
+    let streams = inbox.drain_streams();
+    if !streams.is_empty() {
+        let now = Instant::now();
+        streams.into_iter().for_each(|event| worker.receive_stream(event, now));
+        worker.fan_out(now);
+        worker.flush();
     }
     for socket in 0..worker.sockets().len() {
         drain_socket(worker, socket, receiver);

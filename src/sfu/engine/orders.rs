@@ -81,7 +81,7 @@ impl Worker {
         offer: &Description,
         tracks: &[OfferedTrack],
     ) -> Result<String, MediaError> {
-        let fresh = credentials(index);
+        let fresh = credentials(self.number, index);
         let local = self.local(&fresh.ufrag, &fresh.password, setup_answering(offer));
         let (answer, _) = sdp::answer(offer, tracks, &local)?;
         if let Some(state) = self.legs.get_mut(index) {
@@ -101,7 +101,7 @@ impl Worker {
             self.close_leg(old, now);
         }
         let index = self.legs.next_index().ok_or(MediaError::Full)?;
-        let fresh = credentials(index);
+        let fresh = credentials(self.number, index);
         let local = self.local(&fresh.ufrag, &fresh.password, setup_answering(offer));
         let (answer, terms) = sdp::answer(offer, tracks, &local)?;
         let mut transport = Transport::new(IceLite::new(fresh, now), self.identity.clone());
@@ -127,7 +127,7 @@ impl Worker {
             self.close_leg(old, now);
         }
         let index = self.legs.next_index().ok_or(MediaError::Full)?;
-        let (fresh, terms) = (credentials(index), SubscriberTerms::new(cameras));
+        let (fresh, terms) = (credentials(self.number, index), SubscriberTerms::new(cameras));
         let offer = sdp::offer(terms, &self.local(&fresh.ufrag, &fresh.password, "actpass"));
         let transport = Transport::new(IceLite::new(fresh, now), self.identity.clone());
         let downlink = Downlink::new(terms, || rand::random::<u16>() % FIRST_SEQUENCE_LIMIT);
@@ -160,7 +160,7 @@ impl Worker {
 
     fn restart_subscriber(&mut self, leg: Leg) -> Result<String, MediaError> {
         let index = self.find_subscriber(leg)?;
-        let fresh = credentials(index);
+        let fresh = credentials(self.number, index);
         let local = self.local(&fresh.ufrag, &fresh.password, "actpass");
         let state = self.legs.get_mut(index).ok_or(MediaError::NoLeg)?;
         let Role::Subscriber(downlink) = &state.role else { return Err(MediaError::NoLeg) };

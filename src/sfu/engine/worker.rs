@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::SocketAddr,
     sync::Arc,
     time::Instant,
 };
@@ -16,10 +15,11 @@ use super::{
     echoes::Echoes,
     identity::Identity,
     legs::{Legs, Role},
-    net::{batch::Batch, socket::Socket},
+    net::{batch::Batch, socket::Socket, streams::Streams},
     room::{LegIndex, Room},
     timers::Timers,
 };
+use crate::sfu::sdp::Candidates;
 
 /// Events kept while the hub's channel is full; beyond, the oldest are dropped: the hub is far behind by then.
 const EVENTS: usize = 4_096;
@@ -28,8 +28,10 @@ const EVENTS: usize = 4_096;
 pub struct Worker {
     pub(super) identity: Arc<Identity>,
     pub(super) sockets: Vec<Socket>,
+    /// Which of the threads this is.
+    pub(super) number: u8,
     /// What peers are told to connect to.
-    pub(super) candidates: Vec<SocketAddr>,
+    pub(super) candidates: Candidates,
     pub(super) legs: Legs,
     pub(super) rooms: HashMap<LessonId, Room>,
     /// Rooms with fresh packets.
@@ -37,6 +39,7 @@ pub struct Worker {
     pub(super) batch: Batch,
     pub(super) timers: Timers,
     pub(super) echoes: Echoes,
+    pub(super) streams: Streams,
     pub(super) counters: Arc<Counters>,
     events: Sender<MediaEvent>,
     waiting_events: VecDeque<MediaEvent>,
@@ -45,13 +48,15 @@ pub struct Worker {
 impl Worker {
     pub fn new(
         identity: Arc<Identity>,
+        number: u8,
         sockets: Vec<Socket>,
-        candidates: Vec<SocketAddr>,
+        candidates: Candidates,
         events: Sender<MediaEvent>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
             identity,
+            number,
             sockets,
             candidates,
             legs: Legs::default(),
@@ -60,6 +65,7 @@ impl Worker {
             batch: Batch::default(),
             timers: Timers::default(),
             echoes: Echoes::default(),
+            streams: Streams::default(),
             counters,
             events,
             waiting_events: VecDeque::new(),
@@ -72,7 +78,7 @@ impl Worker {
 
     /// Sends everything that was written.
     pub fn flush(&mut self) {
-        let flushed = self.batch.flush(&self.sockets);
+        let flushed = self.batch.flush(&self.sockets, &self.streams);
         add(&self.counters.packets_out, flushed.packets);
         add(&self.counters.bytes_out, flushed.bytes);
         add(&self.counters.packets_refused, flushed.refused);
@@ -107,6 +113,7 @@ impl Worker {
         self.say_goodbye(index, now);
         let Some(state) = self.legs.remove(index) else { return };
         add(&self.counters.legs_closed, 1);
+        state.transport.ice.bound().iter().for_each(|path| self.close_stream(*path));
         let Some(room) = self.rooms.get_mut(&state.name.lesson) else { return };
         match state.role {
             Role::Publisher(_) => room.unpublish(index),

@@ -29,6 +29,30 @@ pub enum SdpError {
     Section { mid: String, reason: &'static str },
 }
 
+/// Where peers find us, best first.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    pub udp: Vec<SocketAddr>,
+    /// For networks that let no UDP through; we only wait for connections there (RFC 6544).
+    pub tcp: Vec<SocketAddr>,
+}
+
+impl Candidates {
+    /// RFC 8445 section 5.1.2.1: type preference 126 for UDP hosts; TCP comes after every other way.
+    fn write(&self, out: &mut String) {
+        let udp = self.udp.iter().map(|address| (address, "udp", 126u32, ""));
+        let tcp = self.tcp.iter().map(|address| (address, "tcp", 90, " tcptype passive"));
+        for (index, (address, protocol, preference, more)) in udp.chain(tcp).enumerate() {
+            let (number, ip, port) = (index + 1, address.ip(), address.port());
+            let priority = preference << 24 | (65_535 - index as u32) << 8 | 255;
+            out.push_str(&format!(
+                "a=candidate:{number} 1 {protocol} {priority} {ip} {port} typ host{more}\r\n"
+            ));
+        }
+        out.push_str("a=end-of-candidates\r\n");
+    }
+}
+
 /// What our side of a connection looks like to the peer.
 #[derive(Clone, Debug)]
 pub struct Local {
@@ -38,8 +62,7 @@ pub struct Local {
     pub fingerprint: String,
     /// `a=setup` value.
     pub setup: &'static str,
-    /// Host candidates, best first.
-    pub candidates: Vec<SocketAddr>,
+    pub candidates: Candidates,
 }
 
 impl Local {
@@ -62,16 +85,6 @@ impl Local {
             "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=setup:{}\r\n",
             self.ufrag, self.password, self.setup
         ));
-        for (index, address) in self.candidates.iter().enumerate() {
-            // RFC 8445 section 5.1.2.1: host type preference 126, falling local preference, component 1.
-            let priority = (126 << 24) | ((65_535 - index as u32) << 8) | 255;
-            out.push_str(&format!(
-                "a=candidate:{} 1 udp {priority} {} {} typ host\r\n",
-                index + 1,
-                address.ip(),
-                address.port()
-            ));
-        }
-        out.push_str("a=end-of-candidates\r\n");
+        self.candidates.write(out);
     }
 }

@@ -119,7 +119,7 @@ fn stream(slot: Slot) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Candidates, *};
 
     #[test]
     fn the_table_is_fixed_and_bounded() {
@@ -128,7 +128,7 @@ mod tests {
             password: "password".into(),
             fingerprint: "AA".into(),
             setup: "actpass",
-            candidates: Vec::new(),
+            candidates: Candidates::default(),
         };
         let text = offer(SubscriberTerms::new(2), &local);
         assert!(text.contains("a=group:BUNDLE 0 1 2 3 4 5 6 7\r\n"));

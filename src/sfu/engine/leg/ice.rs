@@ -102,6 +102,12 @@ impl IceLite {
         Some(Checked { response, is_new, evicted })
     }
 
+    /// This address is no more.
+    pub fn forget(&mut self, path: Path) {
+        self.bound.retain(|bound| *bound != path);
+        self.selected = self.selected.filter(|selected| *selected != path);
+    }
+
     fn follow(&mut self, nominates: bool, is_pending: bool, path: Path) {
         if nominates
             && is_pending

@@ -3,7 +3,12 @@
 
 use std::io;
 
-use super::{address, control::Control, socket::Socket};
+use super::{
+    address,
+    control::Control,
+    socket::Socket,
+    streams::{STREAM, Streams},
+};
 use crate::sfu::engine::leg::Path;
 
 /// Messages per system call.
@@ -81,7 +86,7 @@ impl Batch {
     }
 
     /// Sends everything.
-    pub fn flush(&mut self, sockets: &[Socket]) -> Flushed {
+    pub fn flush(&mut self, sockets: &[Socket], streams: &Streams) -> Flushed {
         let mut flushed = Flushed::default();
         let runs = runs(&self.datagrams, if self.segments { RUN } else { 1 });
         let mut rest = &runs[..];
@@ -90,6 +95,7 @@ impl Batch {
             let chunk = &rest[..same.min(MESSAGES)];
             let sent = match sockets.get(usize::from(first.path.socket)) {
                 Some(socket) => self.send(socket, chunk, &mut flushed),
+                None if first.path.socket == STREAM => self.queue(streams, chunk, &mut flushed),
                 None => chunk.len(),
             };
             rest = &rest[sent..];
@@ -119,6 +125,22 @@ impl Batch {
                 1
             }
         }
+    }
+
+    /// Hands runs to connections; how many are done with, which is all.
+    fn queue(&self, streams: &Streams, runs: &[Run], flushed: &mut Flushed) -> usize {
+        for run in runs {
+            for datagram in self.buffer[run.start..run.start + run.length].chunks(run.segment.max(1)) {
+                match streams.send(run.path.peer, datagram) {
+                    true => {
+                        flushed.packets += 1;
+                        flushed.bytes += datagram.len() as u64;
+                    }
+                    false => flushed.refused += 1,
+                }
+            }
+        }
+        runs.len()
     }
 
     fn send_singly(&mut self, socket: &Socket, run: Run, flushed: &mut Flushed) {
@@ -237,7 +259,7 @@ mod tests {
             buffer.push(1);
             false
         }));
-        let flushed = batch.flush(std::slice::from_ref(&from));
+        let flushed = batch.flush(std::slice::from_ref(&from), &Streams::default());
         assert_eq!((flushed.packets, flushed.refused), (20, 0));
         std::thread::sleep(std::time::Duration::from_millis(20));
         let mut receiver = super::super::socket::Receiver::default();
@@ -260,7 +282,7 @@ mod tests {
         assert_eq!(asked.local, "127.0.0.9".parse().ok());
         let mut batch = Batch::default();
         batch.push(Path { socket: 0, peer: asked.peer, local: asked.local }, b"answer");
-        batch.flush(std::slice::from_ref(&server));
+        batch.flush(std::slice::from_ref(&server), &Streams::default());
         let mut buffer = [0; 16];
         let (length, from) = client.recv_from(&mut buffer).expect("an answer");
         assert_eq!((&buffer[..length], from.ip().to_string().as_str()), (&b"answer"[..], "127.0.0.9"));

@@ -5,4 +5,5 @@ mod address;
 pub mod batch;
 mod control;
 pub mod socket;
+pub mod streams;
 pub mod wake;

@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::Candidates, *};
 
 fn local() -> Local {
     Local {
@@ -6,7 +6,10 @@ fn local() -> Local {
         password: "password".into(),
         fingerprint: "AA".into(),
         setup: "passive",
-        candidates: vec!["192.0.2.7:5000".parse().expect("an address")],
+        candidates: Candidates {
+            udp: vec!["192.0.2.7:5000".parse().expect("an address")],
+            tcp: vec!["192.0.2.7:443".parse().expect("an address")],
+        },
     }
 }
 
@@ -36,6 +39,7 @@ fn a_camera_is_accepted_with_its_layers_and_without_firefox_directions() {
     assert!(!text.contains("video-orientation") && !text.contains("sendonly"));
     assert!(text.contains("a=rid:l recv\r\na=rid:h recv\r\na=simulcast:recv l;h\r\n"));
     assert!(text.contains("a=candidate:1 1 udp 2130706431 192.0.2.7 5000 typ host\r\n"));
+    assert!(text.contains("a=candidate:2 1 tcp 1526726399 192.0.2.7 443 typ host tcptype passive\r\n"));
     let upstream = &terms.upstreams[0];
     assert_eq!((upstream.formats[0].payload_type, upstream.formats[0].retransmission), (96, Some(97)));
     assert_eq!(upstream.formats.len(), 1, "no H.264 was offered");

@@ -1,0 +1,97 @@
+//! ICE over TCP (RFC 6544), passive: a connection that came to the HTTP port carries the datagrams of one peer, each
+//! behind its length in two bytes (RFC 4571). Whoever does not begin with an authentic check is closed.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+    time::timeout,
+};
+
+use super::engine::{
+    inbox::Inbox,
+    net::streams::{StreamEvent, StreamOut},
+    thread_of_check,
+};
+
+/// Longest frame: no peer of ours sends larger datagrams.
+const LONGEST: usize = 1_500;
+/// The first frame must be there by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Frames that wait to be written; their bytes are bounded elsewhere.
+const FRAMES: usize = 1_024;
+/// Frames written by one call.
+const TOGETHER: usize = 32;
+
+/// Carries one connection from its first frame to its end.
+pub(super) async fn carry(inboxes: &[Arc<Inbox>], stream: TcpStream) -> io::Result<()> {
+    let (peer, local) = (stream.peer_addr()?, stream.local_addr()?.ip().to_canonical());
+    // A listener for both families shows IPv4 in the clothes of IPv6; the peer would not know itself by that.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let (mut read, write) = stream.into_split();
+    let first = timeout(PATIENCE, read_frame(&mut read)).await??;
+    let Some(inbox) = thread_of_check(&first).and_then(|thread| inboxes.get(thread)) else { return Ok(()) };
+    let (frames, waiting) = mpsc::channel(FRAMES);
+    let queued = Arc::new(AtomicUsize::new(0));
+    // Held weakly: the thread closes the connection by dropping its end.
+    let open = frames.downgrade();
+    let out = StreamOut { frames, queued: queued.clone() };
+    inbox.tell(StreamEvent::Opened { peer, local, out, first });
+    let reading = async {
+        while open.upgrade().is_some() {
+            let frame = read_frame(&mut read).await?;
+            inbox.tell(StreamEvent::Frame { peer, frame });
+        }
+        Ok(())
+    };
+    let ended = tokio::select! {
+        ended = reading => ended,
+        ended = write_frames(write, waiting, &queued) => ended,
+    };
+    inbox.tell(StreamEvent::Closed { peer });
+    ended
+}
+
+async fn read_frame(read: &mut OwnedReadHalf) -> io::Result<Bytes> {
+    let length = usize::from(read.read_u16().await?);
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut frame = vec![0; length];
+    read.read_exact(&mut frame).await?;
+    Ok(frame.into())
+}
+
+/// Writes until the thread drops its end.
+async fn write_frames(
+    mut write: OwnedWriteHalf,
+    mut waiting: mpsc::Receiver<Bytes>,
+    queued: &AtomicUsize,
+) -> io::Result<()> {
+    let (mut frames, mut buffer) = (Vec::with_capacity(TOGETHER), Vec::new());
+    while waiting.recv_many(&mut frames, TOGETHER).await > 0 {
+        buffer.clear();
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        for frame in frames.drain(..) {
+            buffer.extend_from_slice(&(frame.len() as u16).to_be_bytes());
+            buffer.extend_from_slice(&frame);
+        }
+        write.write_all(&buffer).await?;
+        queued.fetch_sub(bytes, Ordering::Relaxed);
+    }
+    Ok(())
+}
