@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch } from './support/browser.mjs';
+import { keepConnections } from './support/connections.mjs';
 import { FirefoxPerson, launchFirefox } from './support/firefox.mjs';
 import { eventually, huesOnPage, sees } from './support/identity.mjs';
 import { openSchool } from './support/school.mjs';
@@ -16,18 +17,6 @@ function withHardwareEncoder() {
   MediaCapabilities.prototype.encodingInfo = async function (asked) {
     const answer = await ask.call(this, asked);
     return { supported: answer.supported, smooth: answer.smooth, powerEfficient: asked.video?.contentType === 'video/H264' };
-  };
-}
-
-/** Runs in a page before any script: keeps its connections for `decodedCodecs`. */
-function keepConnections() {
-  const Real = window.RTCPeerConnection;
-  window.connections = [];
-  window.RTCPeerConnection = class extends Real {
-    constructor(...args) {
-      super(...args);
-      window.connections.push(this);
-    }
   };
 }
 

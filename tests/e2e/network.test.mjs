@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from './support/browser.mjs';
+import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { inNamespace, lose, moveTo, openCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
@@ -20,7 +21,7 @@ inNamespace('a student on a bad network', import.meta.url, 4, () => {
     await teacher.signIn();
     await teacher.enterLesson();
     student = await Person.open(browser, school, { login: 'student1', language: 'ar' });
-    await student.context.addInitScript(countPackets);
+    await student.context.addInitScript(keepConnections);
     await student.signIn();
     await student.enterLesson({ listenOnly: true });
     await eventually('the student hears', () => hears(student.page, TEACHER.hz));
@@ -73,29 +74,17 @@ inNamespace('a student on a bad network', import.meta.url, 4, () => {
   });
 });
 
-/** Runs in a page before any script: offers the number of audio packets that came, and the connections. */
-function countPackets() {
-  const Real = window.RTCPeerConnection;
-  const all = [];
-  window.RTCPeerConnection = class extends Real {
-    constructor(...args) {
-      super(...args);
-      all.push(this);
-    }
-  };
-  window.connectionsNow = () => all.map((connection) => ({ state: connection.connectionState, credentials: connection.remoteDescription?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1] }));
-  window.audioPackets = async () => {
-    const reports = await Promise.all(all.map(async (connection) => [...(await connection.getStats()).values()]));
-    return reports.flat().reduce((sum, report) => sum + (report.type === 'inbound-rtp' && report.kind === 'audio' ? report.packetsReceived : 0), 0);
-  };
-}
-
 /** Audio packets that came to this page. */
 function received(page) {
-  return page.evaluate(() => window.audioPackets());
+  return page.evaluate(async () => {
+    const reports = await Promise.all(window.connections.map(async (connection) => [...(await connection.getStats()).values()]));
+    return reports.flat().reduce((sum, report) => sum + (report.type === 'inbound-rtp' && report.kind === 'audio' ? report.packetsReceived : 0), 0);
+  });
 }
 
 /** The connections this page has made: their state and the server's ICE credentials. */
 function connections(page) {
-  return page.evaluate(() => window.connectionsNow());
+  return page.evaluate(() =>
+    window.connections.map((connection) => ({ state: connection.connectionState, credentials: connection.remoteDescription?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1] })),
+  );
 }

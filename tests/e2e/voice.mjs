@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CHROMIUM, launch } from './support/browser.mjs';
+import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { isInside, loseOnCable, openFarEnd } from './support/network.mjs';
 import { Person } from './support/person.mjs';
@@ -21,19 +22,11 @@ if (!isInside()) {
   process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
 }
 
-/** Runs in the page before any script: `heard()` sums up the voices that came. */
-function meter() {
-  const Real = window.RTCPeerConnection;
-  const all = [];
-  window.RTCPeerConnection = class extends Real {
-    constructor(...args) {
-      super(...args);
-      all.push(this);
-    }
-  };
-  window.heard = async () => {
+/** The voices that came to a page so far, summed up. */
+function heard(page) {
+  return page.evaluate(async () => {
     const sum = { total: 0, concealed: 0, packets: 0, lost: 0, pictures: 0 };
-    for (const connection of all) {
+    for (const connection of window.connections) {
       for (const report of (await connection.getStats()).values()) {
         if (report.type !== 'inbound-rtp') continue;
         if (report.kind === 'video') sum.pictures += report.framesDecoded ?? 0;
@@ -45,7 +38,7 @@ function meter() {
       }
     }
     return sum;
-  };
+  });
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -62,16 +55,16 @@ try {
   const camera = teacher.button('bar.cameraOn');
   if (await camera.isVisible()) await camera.click();
   const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
-  await student.context.addInitScript(meter);
+  await student.context.addInitScript(keepConnections);
   await student.signIn();
   await student.enterLesson({ listenOnly: true });
   await eventually('the student hears', () => hears(student.page, 440));
   for (const loss of losses) {
     loseOnCable(loss);
     await wait(SETTLE_MS);
-    const before = await student.page.evaluate(() => window.heard());
+    const before = await heard(student.page);
     await wait(seconds * 1000);
-    const after = await student.page.evaluate(() => window.heard());
+    const after = await heard(student.page);
     const grown = (key) => after[key] - before[key];
     const concealed = (100 * grown('concealed')) / grown('total');
     console.log(`${loss} %: concealed ${concealed.toFixed(2)} % of ${(grown('total') / 48_000).toFixed(0)} s, ${grown('lost')} of ${grown('lost') + grown('packets')} packets lost, ${grown('pictures')} pictures`);
