@@ -57,7 +57,7 @@ const BACKLOG: i32 = 4096;
 /// After a failed accept (no file descriptors left).
 const BREATH: Duration = Duration::from_millis(100);
 /// Bytes that tell whether a connection carries media.
-const HEAD: usize = 10;
+const FIRST_BYTES: usize = 10;
 /// First byte of a TLS handshake; letters come after it, the length of a media frame before it.
 const FIRST_OF_OTHERS: u8 = 0x16;
 /// Between two looks at a connection that began like media.
@@ -191,7 +191,7 @@ async fn connection(mut shared: Service, stream: TcpStream, peer: IpAddr, permit
 
 /// True for a frame of media that is a binding request: a length below 1,536, its type, the magic cookie (RFC 6544
 /// section 10.1 has such connections begin so).
-fn is_check(head: &[u8; HEAD]) -> bool {
+fn is_check(head: &[u8; FIRST_BYTES]) -> bool {
     matches!(head, [0..=5, _, 0, 1, _, _, 0x21, 0x12, 0xa4, 0x42])
 }
 
@@ -214,11 +214,11 @@ async fn first_bytes(stream: &TcpStream, shared: &mut Service) -> First {
 
 /// HTTP and TLS begin unlike media, so that only what begins like it waits for more.
 async fn look(stream: &TcpStream) -> First {
-    let mut head = [0; HEAD];
+    let mut head = [0; FIRST_BYTES];
     loop {
         match stream.peek(&mut head).await {
-            Ok(HEAD) if is_check(&head) => return First::Media,
-            Ok(1..HEAD) if head[0] < FIRST_OF_OTHERS => tokio::time::sleep(GLANCE).await,
+            Ok(FIRST_BYTES) if is_check(&head) => return First::Media,
+            Ok(1..FIRST_BYTES) if head[0] < FIRST_OF_OTHERS => tokio::time::sleep(GLANCE).await,
             _ => return First::Other,
         }
     }

@@ -1,22 +1,17 @@
 // How long a student takes to hear the teacher when the link loses datagrams both ways: real Chromium, the real server, a network namespace
 // of its own in which the kernel drops UDP at random. `node join.mjs [--loss 30] [--joins 20]`; needs root, nftables and iproute2.
 // Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { enterNamespace, writeFigures } from './support/bench.mjs';
 import { launch } from './support/browser.mjs';
-import { isInside, lose, openCable } from './support/network.mjs';
+import { lose, openCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
 
 const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' } } });
 const [loss, joins] = [Number(values.loss), Number(values.joins)];
 
-if (!isInside()) {
-  const again = ['-n', process.execPath, ...process.argv.slice(1)];
-  process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
-}
+enterNamespace();
 
 const PATIENCE_MS = 30_000;
 
@@ -77,7 +72,4 @@ const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.lengt
 const figures = { 'join.loss_percent': loss, 'join.joins': joins, 'join.failed': joins - took.length };
 // Of those that came: nothing to say of none.
 if (took.length > 0) Object.assign(figures, { 'join.p50_ms': quantile(0.5), 'join.p95_ms': quantile(0.95), 'join.max_ms': took.at(-1) });
-const folder = join(new URL('../../', import.meta.url).pathname, 'target', 'bench');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'join.json'), `${JSON.stringify(figures, null, 2)}\n`);
-console.log(figures);
+writeFigures('join', figures);

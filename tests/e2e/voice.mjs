@@ -1,14 +1,12 @@
 // How much of the teacher's voice a student misses whose own link loses datagrams both ways: real Chromium at the far end of a cable between two
 // network namespaces, continuous sound, the share of samples that the browser made up. `node voice.mjs [--loss 10,20,30] [--seconds 60]`;
 // needs root, nftables and iproute2. Writes target/bench/voice.json. A measurement, not a test: see benches/README.md.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { enterNamespace, writeFigures } from './support/bench.mjs';
 import { CHROMIUM, launch } from './support/browser.mjs';
 import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
-import { isInside, loseOnCable, openFarEnd } from './support/network.mjs';
+import { loseOnCable, openFarEnd } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
 
@@ -17,10 +15,7 @@ const losses = values.loss.split(',').map(Number);
 const seconds = Number(values.seconds);
 const SETTLE_MS = 10_000;
 
-if (!isInside()) {
-  const again = ['-n', process.execPath, ...process.argv.slice(1)];
-  process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
-}
+enterNamespace();
 
 /** The voices that came to a page so far, summed up. */
 function heard(page) {
@@ -76,7 +71,4 @@ try {
   await school.close();
   far.close();
 }
-const folder = join(new URL('../../', import.meta.url).pathname, 'target', 'bench');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'voice.json'), `${JSON.stringify(figures, null, 2)}\n`);
-console.log(figures);
+writeFigures('voice', figures);

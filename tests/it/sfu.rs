@@ -15,6 +15,15 @@ fn ssrc(slot: Slot) -> u32 {
     10_000 + u32::from(slot.0)
 }
 
+/// An SFU with a publisher who may send everything and is connected.
+async fn on_air() -> (Plane, Publisher) {
+    let mut plane = Plane::start();
+    let publisher = Publisher::join(&plane).await;
+    plane.permit(publisher.leg.user, &EVERYTHING);
+    is_up(&mut plane, LegKind::Publisher).await;
+    (plane, publisher)
+}
+
 const EVERYTHING: [Source; 2] = [Source::Microphone, Source::Camera];
 
 async fn is_up(plane: &mut Plane, kind: LegKind) {
@@ -23,11 +32,8 @@ async fn is_up(plane: &mut Plane, kind: LegKind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn voice_and_camera_of_a_permitted_publisher_arrive_in_order() {
-    let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
+    let (mut plane, publisher) = on_air().await;
     let user = publisher.leg.user;
-    plane.permit(user, &EVERYTHING);
-    is_up(&mut plane, LegKind::Publisher).await;
     let subscriber = Subscriber::join(&plane).await;
     plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
     plane.assign(subscriber.leg, Slot::FIRST_CAMERA, user, Source::Camera);
@@ -101,11 +107,8 @@ async fn a_slot_that_is_emptied_gets_nothing_more_and_takes_only_its_kind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publisher_who_reloads_the_page_goes_on_in_the_same_stream() {
-    let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
+    let (mut plane, publisher) = on_air().await;
     let leg = publisher.leg;
-    plane.permit(leg.user, &EVERYTHING);
-    is_up(&mut plane, LegKind::Publisher).await;
     let subscriber = Subscriber::join(&plane).await;
     plane.assign(subscriber.leg, Slot::FIRST_CAMERA, leg.user, Source::Camera);
     is_up(&mut plane, LegKind::Subscriber).await;
@@ -132,11 +135,8 @@ fn share_heard(sequences: &[u16], newest: usize) -> f64 {
 /// These peers do not take redundant audio.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_who_loses_a_fifth_of_all_datagrams_gets_the_voice_again_and_again() {
-    let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
+    let (mut plane, publisher) = on_air().await;
     let user = publisher.leg.user;
-    plane.permit(user, &EVERYTHING);
-    is_up(&mut plane, LegKind::Publisher).await;
     let (subscriber, link) = Subscriber::join_over_link(&plane, 7).await;
     plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
     is_up(&mut plane, LegKind::Subscriber).await;

@@ -38,7 +38,9 @@ impl Worker {
         }
         if let Some(estimate) = downlink.link.estimate() {
             downlink.protection.bears(estimate, now);
-            fit(downlink, room, estimate, now);
+            if !downlink.protection.pictures_stopped() {
+                fit(downlink, room, estimate, now);
+            }
         }
         if let Some(stopped) = stop_pictures(downlink) {
             let leg = *name;

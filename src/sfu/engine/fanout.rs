@@ -11,7 +11,7 @@ use super::{
     reports,
     room::{Room, TrackIndex, downlink::VoiceCare, outgoing::Destination},
     rtcp,
-    worker::Worker,
+    worker::{Worker, flush},
 };
 
 impl Worker {
@@ -56,8 +56,9 @@ impl Worker {
             let Some(path) = transport.ice.live_path(now) else { continue };
             let Some(srtp) = &mut transport.srtp else { continue };
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
-            let begins = downlink.send(slot, track, &mut to);
-            if track.is_audio() && downlink.voice_care(now) == VoiceCare::Echoed {
+            let care = downlink.care(track, now);
+            let begins = downlink.send(slot, track, care, &mut to);
+            if care == VoiceCare::Echoed {
                 for (layer, packet) in track.fresh() {
                     self.echoes.sent(Echo { leg, slot, layer, sequence: packet.sequence }, now);
                 }
@@ -66,10 +67,7 @@ impl Worker {
                 clocks.extend(reports::clock(out, track, now).map(|clock| (leg, clock)));
             }
             if self.batch.is_full() {
-                let flushed = self.batch.flush(&self.sockets, &self.streams);
-                add(&self.counters.packets_out, flushed.packets);
-                add(&self.counters.bytes_out, flushed.bytes);
-                add(&self.counters.packets_refused, flushed.refused);
+                flush(&mut self.batch, &self.sockets, &self.streams, &self.counters);
             }
         }
         for (leg, clock) in clocks {

@@ -78,10 +78,7 @@ impl Worker {
 
     /// Sends everything that was written.
     pub fn flush(&mut self) {
-        let flushed = self.batch.flush(&self.sockets, &self.streams);
-        add(&self.counters.packets_out, flushed.packets);
-        add(&self.counters.bytes_out, flushed.bytes);
-        add(&self.counters.packets_refused, flushed.refused);
+        flush(&mut self.batch, &self.sockets, &self.streams, &self.counters);
     }
 
     /// Tells the hub.
@@ -158,4 +155,12 @@ impl Worker {
         }
         sealed.is_some()
     }
+}
+
+/// Sends and counts; of the parts of a worker, since rooms and legs are borrowed in the middle of a burst.
+pub(super) fn flush(batch: &mut Batch, sockets: &[Socket], streams: &Streams, counters: &Counters) {
+    let flushed = batch.flush(sockets, streams);
+    add(&counters.packets_out, flushed.packets);
+    add(&counters.bytes_out, flushed.bytes);
+    add(&counters.packets_refused, flushed.refused);
 }

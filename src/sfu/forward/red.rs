@@ -24,14 +24,19 @@ impl Block<'_> {
 
 /// Appends the payload: block headers, oldest first, earlier frames, own frame. `payload_type` is that of the frames.
 /// Blocks must fit.
-pub fn write(payload_type: u8, blocks: &[Block<'_>], own: &[u8], out: &mut Vec<u8>) {
-    for block in blocks {
+pub fn write<'a>(
+    payload_type: u8,
+    blocks: impl Iterator<Item = &'a Block<'a>> + Clone,
+    own: &[u8],
+    out: &mut Vec<u8>,
+) {
+    for block in blocks.clone() {
         out.push(0x80 | payload_type);
         let fields = block.offset << 10 | block.frame.len() as u32;
         out.extend_from_slice(&fields.to_be_bytes()[1..]);
     }
     out.push(payload_type);
-    blocks.iter().for_each(|block| out.extend_from_slice(block.frame));
+    blocks.for_each(|block| out.extend_from_slice(block.frame));
     out.extend_from_slice(own);
 }
 
@@ -44,7 +49,7 @@ mod tests {
         let blocks = [Block { offset: 1_920, frame: b"first" }, Block { offset: 960, frame: b"second" }];
         assert!(blocks.iter().all(Block::fits));
         let mut out = Vec::new();
-        write(111, &blocks, b"own", &mut out);
+        write(111, blocks.iter(), b"own", &mut out);
         // 1920 = 0b00011110000000, then 5 in ten bits; 960 and 6 likewise.
         assert_eq!(out[..9], [0x80 | 111, 0x1e, 0x00, 5, 0x80 | 111, 0x0f, 0x00, 6, 111]);
         assert_eq!(&out[9..], b"firstsecondown");

@@ -1,7 +1,7 @@
 // A network namespace with one address of its own, where losses and a change of network can be made. Nothing outside sees it.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -83,14 +83,17 @@ export function openFarEnd(chromium) {
   }
   for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`]) ip(command);
   for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
-  const browser = join(mkdtempSync(join(tmpdir(), 'qism-far-')), 'chromium');
-  writeFileSync(browser, `#!/bin/sh\nexec nsenter ${net} ${chromium} "$@"\n`);
-  chmodSync(browser, 0o755);
+  const folder = mkdtempSync(join(tmpdir(), 'qism-far-'));
+  const browser = join(folder, 'chromium');
+  writeFileSync(browser, `#!/bin/sh\nexec nsenter ${net} ${chromium} "$@"\n`, { mode: 0o755 });
   const started = [far];
   return {
     browser,
     reach: (port) => started.push(spawn('nsenter', [net, process.execPath, '-e', FORWARD, String(port), '10.77.0.1'], { stdio: 'inherit' })),
-    close: () => started.forEach((child) => child.kill()),
+    close: () => {
+      started.forEach((child) => child.kill());
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 

@@ -174,15 +174,17 @@ impl RoomTask {
             }
             MediaEvent::Speaking { users, .. } => self.speaking(users),
             MediaEvent::LayersWanted { publication, layers, .. } => {
-                if let Some(seat) = self.seats.of(publication.user) {
-                    seat.outbox.send(&ServerFrame::LayersWanted { layers });
-                }
+                self.tell_user(publication.user, &ServerFrame::LayersWanted { layers });
             }
             MediaEvent::CodecsDecoded { publication, codecs, .. } => {
-                if let Some(seat) = self.seats.of(publication.user) {
-                    seat.outbox.send(&ServerFrame::CodecsDecoded { codecs });
-                }
+                self.tell_user(publication.user, &ServerFrame::CodecsDecoded { codecs });
             }
+        }
+    }
+
+    fn tell_user(&self, user: UserId, frame: &ServerFrame) {
+        if let Some(seat) = self.seats.of(user) {
+            seat.outbox.send(frame);
         }
     }
 

@@ -126,8 +126,10 @@ mod tests {
         let sent = (0..200).filter(|_| streams.send(peer(), &packet(96))).count();
         assert_eq!(sent, QUEUED / 1_000);
         assert!(streams.send(peer(), &packet(0x80 | OPUS)) && streams.send(peer(), &[0, 1, 0, 0]));
+        let room = QUEUED + RESERVED - queued.load(Ordering::Relaxed);
         let voices = (0..200).filter(|_| streams.send(peer(), &packet(RED))).count();
-        assert_eq!(voices, (QUEUED + RESERVED - queued.load(Ordering::Relaxed)) / 1_000 + voices);
+        assert_eq!(voices, room / 1_000);
+        assert!(voices > 30, "{voices}");
         streams.remove(peer());
         assert!(!streams.send(peer(), &packet(OPUS)));
         let waiting = std::iter::from_fn(|| waiting.try_recv().ok()).count();

@@ -142,9 +142,9 @@ impl Downlink {
         self.slots.get_mut(usize::from(slot.0))
     }
 
-    /// How a voice reaches this receiver now.
-    pub fn voice_care(&self, now: Instant) -> VoiceCare {
-        match (self.protection.is_on(now), self.abilities) {
+    /// How a track reaches this receiver now.
+    pub fn care(&self, track: &TrackIn, now: Instant) -> VoiceCare {
+        match (track.is_audio() && self.protection.is_on(now), self.abilities) {
             (false, _) => VoiceCare::Plain,
             (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
             (true, _) => VoiceCare::Echoed,
@@ -152,8 +152,7 @@ impl Downlink {
     }
 
     /// Sends the fresh packets of a track into a slot; true when a new source began to flow with them.
-    pub fn send(&mut self, slot: Slot, track: &TrackIn, to: &mut Destination<'_>) -> bool {
-        let is_redundant = track.is_audio() && self.voice_care(to.now) == VoiceCare::Redundant;
+    pub fn send(&mut self, slot: Slot, track: &TrackIn, care: VoiceCare, to: &mut Destination<'_>) -> bool {
         let shows_h264 = self.abilities.is_some_and(|abilities| abilities.h264);
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
         let was_idle = out.forwarder.current().is_none();
@@ -164,9 +163,9 @@ impl Downlink {
                 continue;
             }
             if let Some(rewritten) = out.forwarder.forward(layer, packet) {
-                let earlier = match is_redundant {
-                    true => track.earlier(layer, packet.sequence, &out.forwarder),
-                    false => [None; EARLIER],
+                let earlier = match care {
+                    VoiceCare::Redundant => track.earlier(layer, packet.sequence, &out.forwarder),
+                    VoiceCare::Plain | VoiceCare::Echoed => [None; EARLIER],
                 };
                 let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None, earlier };
                 if outgoing.write(&mut self.link, to) {

@@ -91,19 +91,9 @@ impl Outgoing<'_> {
         self.earlier.iter().any(Option::is_some)
     }
 
-    fn write_redundant(&self, buffer: &mut Vec<u8>) {
-        let mut blocks = [Block { offset: 0, frame: &[] }; EARLIER];
-        let mut count = 0;
-        for block in self.earlier.iter().flatten() {
-            blocks[count] = *block;
-            count += 1;
-        }
-        red::write(offer::OPUS, &blocks[..count], &self.packet.payload, buffer);
-    }
-
     fn write_payload(&self, buffer: &mut Vec<u8>) {
         if self.is_redundant() {
-            return self.write_redundant(buffer);
+            return red::write(offer::OPUS, self.earlier.iter().flatten(), &self.packet.payload, buffer);
         }
         if self.repair.is_some() {
             buffer.extend((self.rewritten.sequence as u16).to_be_bytes());
