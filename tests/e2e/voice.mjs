@@ -13,7 +13,7 @@ import { openSchool } from './support/school.mjs';
 const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' } } });
 const losses = values.loss.split(',').map(Number);
 const seconds = Number(values.seconds);
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 5_000;
 
 enterNamespace();
 

@@ -102,8 +102,9 @@ impl Worker {
         for block in &report.reports {
             if let Some(out) = offer::slot_of_ssrc(block.ssrc).and_then(|slot| downlink.slot(slot)) {
                 out.loss = Some(ReportedLoss { fraction: block.fraction_lost, at: now });
-                if out.is_audio() {
-                    downlink.protection.lost(block.fraction_lost, now);
+                match out.is_audio() {
+                    true => downlink.protection.lost(block.fraction_lost, now),
+                    false => downlink.protection.lost_of_picture(block.fraction_lost, now),
                 }
             }
         }

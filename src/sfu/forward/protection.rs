@@ -45,11 +45,17 @@ enum Pictures {
 }
 
 impl Protection {
-    /// The receiver lost this share, in 256ths.
-    pub fn lost(&mut self, fraction: u8, now: Instant) {
+    /// The receiver lost this share of a picture's packets, in 256ths: told often, but of few packets. Voices are
+    /// protected; that pictures stop takes more.
+    pub fn lost_of_picture(&mut self, fraction: u8, now: Instant) {
         if fraction >= PROTECT_FROM {
             self.until = Some(now + HOLD);
         }
+    }
+
+    /// The receiver lost this share of hundreds of packets, in 256ths.
+    pub fn lost(&mut self, fraction: u8, now: Instant) {
+        self.lost_of_picture(fraction, now);
         match &mut self.pictures {
             Pictures::Doubted if fraction >= STOP_FROM => self.stop(now),
             pictures @ Pictures::Flow if fraction >= STOP_FROM => *pictures = Pictures::Doubted,
@@ -118,6 +124,8 @@ mod tests {
         protection.lost(PROTECT_FROM, start);
         assert!(protection.is_on(start + HOLD - SECOND));
         assert!(!protection.is_on(start + HOLD));
+        (0..5).for_each(|_| protection.lost_of_picture(255, start + HOLD));
+        assert!(protection.is_on(start + HOLD));
         assert!(!protection.pictures_stopped());
     }
 
