@@ -317,7 +317,9 @@ fn start_lessons(
         media: sfu.clone(),
     };
     tracing::info!(%incarnation, "lessons can begin");
-    Ok((Hub::start(HubConfig::new(incarnation), ports, media_events), sfu))
+    // Nobody writes to a single node: this end is closed at once.
+    let (_, bus_events) = mpsc::channel(1);
+    Ok((Hub::start(HubConfig::new(incarnation), ports, media_events, bus_events), sfu))
 }
 
 /// What a server does for its school by itself, until it is aborted.

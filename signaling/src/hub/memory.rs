@@ -12,9 +12,12 @@ use async_trait::async_trait;
 
 use crate::protocol::{Chain, Event, LessonId, Logged, Person, Position, UserId};
 
-use super::ports::{
-    Admissions, AppendError, Batch, Bus, Clock, Journal, MediaError, MediaOrder, MediaPlane, Roll,
-    Unavailable,
+use super::{
+    envelope::Content,
+    ports::{
+        Admissions, AppendError, Batch, Bus, Clock, Journal, MediaError, MediaOrder, MediaPlane, Roll,
+        Unavailable,
+    },
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -130,9 +133,14 @@ impl Journal for MemoryJournal {
 #[derive(Debug, Default)]
 pub struct NullBus;
 
-#[async_trait]
 impl Bus for NullBus {
-    async fn publish(&self, _: LessonId, _: &[Logged]) {}
+    fn publish(&self, _: LessonId, _: Content) {}
+
+    fn listen(&self, _: LessonId, _: bool) {}
+
+    fn is_up(&self) -> bool {
+        true
+    }
 }
 
 /// A school of fixed lists.

@@ -5,7 +5,10 @@
 //! frames into the [`Attached`] and writes what the [`OutboxReader`] yields.
 
 mod appender;
+pub mod envelope;
+pub mod fleet;
 pub mod memory;
+pub mod memory_bus;
 mod outbox;
 pub mod ports;
 mod rate;

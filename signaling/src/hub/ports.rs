@@ -9,6 +9,8 @@ use crate::protocol::{
     SessionId, Slot, Source, UserId, VideoCodec, media::OfferedTrack,
 };
 
+use super::envelope::Content;
+
 /// The durable log of every lesson. The primary key (lesson, number) is the only lock.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
@@ -61,10 +63,14 @@ pub enum AppendError {
 #[error("the store is not available: {0}")]
 pub struct Unavailable(pub String);
 
-/// Carries committed events to other nodes; losable.
-#[async_trait]
+/// Carries to other nodes what they should know at once. It may lose everything and never makes anybody wait.
 pub trait Bus: Send + Sync + 'static {
-    async fn publish(&self, lesson: LessonId, events: &[Logged]);
+    /// Passes something on to every other node that has the lesson open.
+    fn publish(&self, lesson: LessonId, content: Content);
+    /// Whether a room of this lesson is open here: its letters are wanted.
+    fn listen(&self, lesson: LessonId, open: bool);
+    /// False while nothing gets through; heads are then compared twice as often.
+    fn is_up(&self) -> bool;
 }
 
 /// The school: who a lesson is for.

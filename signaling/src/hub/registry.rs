@@ -7,13 +7,18 @@ use std::{
 };
 
 use dashmap::DashMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::protocol::{
     CloseCode, CommandId, IncarnationId, LessonId, Phase, Position, Role, SessionId, UserId, limits,
 };
 
 use super::{
+    envelope::BusEvent,
+    fleet::Fleet,
     outbox::{OutboxReader, outbox},
     ports::{Admissions, Bus, Clock, Journal, MediaEvent, MediaPlane},
     room_task::{self, RoomMessage},
@@ -84,7 +89,10 @@ pub struct LessonNow {
 pub struct Hub {
     pub(crate) config: HubConfig,
     pub(crate) ports: Ports,
+    /// The bus is there again: heads are compared at once.
+    pub(crate) compare_now: Arc<Notify>,
     rooms: DashMap<LessonId, Room>,
+    fleet: Mutex<Fleet>,
     /// Set on shutdown: nobody enters any more.
     closing: Mutex<bool>,
 }
@@ -94,15 +102,34 @@ struct Room {
     now: Arc<Mutex<Option<LessonNow>>>,
 }
 
+impl Room {
+    fn now(&self) -> Option<LessonNow> {
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 /// Messages waiting for one room: frames of a thousand people in a burst. Full → `busy` to the sender.
 const ROOM_QUEUE: usize = 4_096;
 
 impl Hub {
-    /// Starts the hub's own tasks: head checks and the distribution of media events.
-    pub fn start(config: HubConfig, ports: Ports, media_events: mpsc::Receiver<MediaEvent>) -> Arc<Self> {
-        let hub = Arc::new(Self { config, ports, rooms: DashMap::new(), closing: Mutex::new(false) });
+    /// Starts the hub's own tasks: head checks, and the distribution of what the media plane and the bus tell.
+    pub fn start(
+        config: HubConfig,
+        ports: Ports,
+        media_events: mpsc::Receiver<MediaEvent>,
+        bus_events: mpsc::Receiver<BusEvent>,
+    ) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            config,
+            ports,
+            compare_now: Arc::default(),
+            rooms: DashMap::new(),
+            fleet: Mutex::new(Fleet::default()),
+            closing: Mutex::new(false),
+        });
         tokio::spawn(watch::heads(Arc::downgrade(&hub)));
         tokio::spawn(watch::media(Arc::downgrade(&hub), media_events));
+        tokio::spawn(watch::bus(Arc::downgrade(&hub), bus_events));
         hub
     }
 
@@ -145,19 +172,49 @@ impl Hub {
     fn open(self: &Arc<Self>, lesson: LessonId) -> Room {
         let (queue, messages) = mpsc::channel(ROOM_QUEUE);
         let now = Arc::new(Mutex::new(None));
+        self.ports.bus.listen(lesson, true);
         tokio::spawn(room_task::run(self.clone(), lesson, messages, queue.downgrade(), now.clone()));
         Room { queue, now }
     }
 
     /// Called by a room task as its last act.
     pub(crate) fn forget(&self, lesson: LessonId) {
-        self.rooms.remove_if(&lesson, |_, room| room.queue.is_closed());
+        self.rooms.remove_if(&lesson, |_, room| {
+            let closed = room.queue.is_closed();
+            if closed {
+                // In here, so that it cannot come after the `listen` of a room that is opened anew.
+                self.ports.bus.listen(lesson, false);
+            }
+            closed
+        });
+    }
+
+    /// What a beat showed of all nodes.
+    pub fn see(&self, fleet: Fleet) {
+        *self.fleet.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fleet;
+    }
+
+    /// The nodes, when the picture of them may be judged by.
+    pub(crate) fn fleet(&self) -> Option<Fleet> {
+        let fleet = self.fleet.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        fleet.is_fresh(Instant::now()).then(|| fleet.clone())
+    }
+
+    /// Opens the room of a lesson that nobody has asked for here: its node died, and somebody must write it down.
+    pub fn adopt(self: &Arc<Self>, lesson: LessonId) {
+        if !self.is_closing() {
+            self.room(lesson);
+        }
+    }
+
+    /// How every lesson that is open here stands.
+    pub fn open_lessons(&self) -> Vec<LessonNow> {
+        self.rooms.iter().filter_map(|room| room.now()).collect()
     }
 
     /// How the lessons that are open here stand; others are absent.
     pub fn phases(&self, lessons: &[LessonId]) -> Vec<LessonNow> {
-        let now = |room: &Room| *room.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        lessons.iter().filter_map(|lesson| self.rooms.get(lesson).and_then(|room| now(&room))).collect()
+        lessons.iter().filter_map(|lesson| self.rooms.get(lesson).and_then(|room| room.now())).collect()
     }
 
     /// The school withdrew a right: the person is put out of the lesson, or of all lessons.

@@ -1,4 +1,4 @@
-//! The hub's own two tasks: comparing heads with the journal, and passing on what the media plane tells.
+//! The hub's own tasks: comparing heads with the journal, passing on what the media plane and the bus tell.
 
 use std::sync::Weak;
 
@@ -6,14 +6,15 @@ use tokio::sync::mpsc;
 
 use crate::protocol::LessonId;
 
-use super::{ports::MediaEvent, registry::Hub, room_task::RoomMessage};
+use super::{envelope::BusEvent, ports::MediaEvent, registry::Hub, room_task::RoomMessage};
 
 /// Every `head_check`, one query asks for the heads of all local lessons: events written by anybody else are seen even
-/// when no bus tells.
+/// when no bus tells. Twice as often while the bus is away; at once when it is back.
 pub(crate) async fn heads(hub: Weak<Hub>) {
     loop {
-        let Some(pause) = hub.upgrade().map(|hub| hub.config.head_check) else { return };
-        tokio::time::sleep(pause).await;
+        if !pause(&hub).await {
+            return;
+        }
         let Some(hub) = hub.upgrade() else { return };
         let queues = hub.queues(None);
         let lessons: Vec<LessonId> = queues.keys().copied().collect();
@@ -25,6 +26,36 @@ pub(crate) async fn heads(hub: Weak<Hub>) {
             if let Some(queue) = queues.get(&lesson) {
                 // A full queue means the room is busy; the next check comes soon.
                 let _ = queue.try_send(RoomMessage::Head(head));
+            }
+        }
+    }
+}
+
+/// Waits for the next comparison; false when the hub is gone.
+async fn pause(hub: &Weak<Hub>) -> bool {
+    let Some(hub) = hub.upgrade() else { return false };
+    let every = hub.config.head_check;
+    let pause = if hub.ports.bus.is_up() { every } else { every / 2 };
+    let compare_now = hub.compare_now.clone();
+    drop(hub);
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = compare_now.notified() => {}
+    }
+    true
+}
+
+/// Letters to the room they are for. A room that is too busy to take one finds the events by its gap or the next comparison.
+pub(crate) async fn bus(hub: Weak<Hub>, mut events: mpsc::Receiver<BusEvent>) {
+    while let Some(event) = events.recv().await {
+        let Some(hub) = hub.upgrade() else { return };
+        match event {
+            BusEvent::Restored => hub.compare_now.notify_one(),
+            BusEvent::Received(envelope) if envelope.from == hub.config.incarnation => {}
+            BusEvent::Received(envelope) => {
+                if let Some(queue) = hub.queue_to(envelope.lesson) {
+                    let _ = queue.try_send(RoomMessage::Letter(envelope));
+                }
             }
         }
     }

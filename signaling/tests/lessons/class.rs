@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use qism_signaling::{
     hub::{
         Attached, Entry, Hub, HubConfig, OutboxReader, Outgoing, Ports,
+        envelope::BusEvent,
         memory::{ManualClock, MemoryAdmissions, MemoryJournal, NullBus, RecordingMedia},
-        ports::{MediaEvent, Roll},
+        memory_bus::Wire,
+        ports::{Bus, MediaEvent, Roll},
     },
     protocol::{
         ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, IncarnationId, LessonId, LessonInfo,
@@ -36,6 +38,10 @@ pub fn user(number: u128) -> UserId {
     UserId(Uuid::from_u128(number))
 }
 
+pub fn incarnation(number: u128) -> IncarnationId {
+    IncarnationId(Uuid::from_u128(number))
+}
+
 fn person(user: UserId, role: Role) -> Person {
     let name =
         Name { arabic: None, latin: Some(Spelling { given: user.to_string(), family: "Test".into() }) };
@@ -47,8 +53,29 @@ impl Class {
         Self::with(students, Arc::new(MemoryJournal::default()))
     }
 
-    /// On a journal that exists already: another node, or the same one after a restart.
+    /// On a journal that exists already: the same node after a restart.
     pub fn with(students: u128, journal: Arc<MemoryJournal>) -> Self {
+        let (_, nothing) = mpsc::channel(1);
+        Self::node(Uuid::now_v7().as_u128(), students, journal, Arc::new(NullBus), nothing)
+    }
+
+    /// The class on several nodes that share a journal and a wire.
+    pub fn on_nodes(nodes: u128, students: u128) -> (Vec<Self>, Arc<Wire>) {
+        let (journal, wire) = (Arc::new(MemoryJournal::default()), Arc::new(Wire::default()));
+        let node = |n: u128| {
+            let (bus, events) = wire.end(incarnation(n));
+            Self::node(n, students, journal.clone(), bus, events)
+        };
+        ((1..=nodes).map(node).collect(), wire)
+    }
+
+    fn node(
+        number: u128,
+        students: u128,
+        journal: Arc<MemoryJournal>,
+        bus: Arc<dyn Bus>,
+        bus_events: mpsc::Receiver<BusEvent>,
+    ) -> Self {
         let lesson = LessonId(Uuid::from_u128(1));
         let (teacher, director) = (user(100), user(200));
         let students: Vec<UserId> = (1..=students).map(|n| user(1_000 + n)).collect();
@@ -61,12 +88,12 @@ impl Class {
         let (media_events, receiver) = mpsc::channel(64);
         let ports = Ports {
             journal: journal.clone(),
-            bus: Arc::new(NullBus),
+            bus,
             admissions: admissions.clone(),
             clock: Arc::new(ManualClock::starting_at(START_MS)),
             media: media.clone(),
         };
-        let hub = Hub::start(HubConfig::new(IncarnationId(Uuid::from_u128(9))), ports, receiver);
+        let hub = Hub::start(HubConfig::new(incarnation(number)), ports, receiver, bus_events);
         Self { hub, journal, admissions, media, media_events, lesson, teacher, students, director }
     }
 

@@ -8,5 +8,6 @@ mod limits_are_hit;
 mod media_orders;
 mod no_adult_no_class;
 mod order_in_the_room;
+mod several_nodes;
 mod the_door;
 mod the_store_fails;

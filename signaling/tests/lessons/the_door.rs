@@ -145,6 +145,7 @@ async fn after_a_restart_the_room_is_as_the_log_says_and_the_absent_are_cut_off(
     let before = Class::with(2, journal.clone());
     let (mut teacher, _students) = before.full().await;
     teacher.ask(Command::GiveFloor { user: before.students[0] }).await.expect("given");
+    before.hub.shutdown().await;
     let after = Class::with(2, journal);
     let teacher = after.try_enter(after.teacher, after.teacher.0.as_u128(), None).await.expect("admitted");
     assert!(teacher.snapshot().participants.iter().any(|p| p.user == after.students[0] && p.floor));

@@ -1,13 +1,14 @@
 //! Coming in and going away.
 
 use tokio::{sync::oneshot, time::Instant};
+use uuid::Uuid;
 
 use crate::{
     protocol::{
-        Attach, CloseCode, LegKind, Person, Position, Role, ServerFrame, SessionId, UserId, VERSION,
-        frame::Welcome, limits,
+        Attach, CloseCode, CommandId, LegKind, Person, Position, Role, ServerFrame, SessionId, UserId,
+        VERSION, frame::Welcome, limits,
     },
-    room::roster::{Arrival, Presence},
+    room::roster::Arrival,
 };
 
 use super::{Cut, RoomTask};
@@ -171,25 +172,11 @@ impl RoomTask {
         }
     }
 
-    /// After a restart the fold still says *here* of people whose connections died with the old process.
-    pub(super) fn expect_the_cut_off(&mut self) {
-        let due = Instant::now() + self.hub.config.cut_grace;
-        let here = self.room.roster.members().filter(|(_, member)| member.presence == Presence::Here);
-        self.cuts = here
-            .map(|(user, member)| Cut {
-                due,
-                user,
-                session: member.last.session,
-                attach: member.last.attach,
-                reception: Reception::default(),
-            })
-            .collect();
-    }
-
     /// The school withdrew the right to be here.
     pub(super) fn withdraw(&mut self, user: UserId) {
-        self.shut(user);
-        self.queue_own(Wish::PutOut { user });
+        let command = CommandId(Uuid::now_v7());
+        self.hold(command, user, None);
+        self.queue(Intent { wish: Wish::PutOut { user }, sender: None, command });
     }
 
     /// Takes somebody's connection away.

@@ -12,6 +12,9 @@ impl RoomTask {
         let now = Instant::now();
         self.pay_what_is_owed();
         self.write_cuts(now);
+        self.write_ghosts(now);
+        self.renew_holds(now);
+        self.renew_voices(now);
         self.close_idle(now);
         self.watch_adults(now);
         self.watch_the_hour();

@@ -67,7 +67,7 @@ impl RoomTask {
     ) {
         let Some(seat) = self.seats.get(id) else { return };
         let (user, by) = (seat.user, (seat.session, seat.attach));
-        self.close_gate_early(user, &command);
+        self.close_gate_early(user, command_id, &command);
         let wish = Wish::Command { seat: id, by, command, line_writer: writer };
         self.queue(Intent { wish, sender: Some(user), command: command_id });
     }

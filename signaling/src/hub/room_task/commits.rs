@@ -8,6 +8,7 @@ use crate::{
 use super::{Flight, RoomTask};
 use crate::hub::{
     appender::{self, Decided, Intent, Refusal, Wish},
+    envelope::Content,
     ports::{AppendError, Batch, Unavailable},
 };
 
@@ -60,12 +61,27 @@ impl RoomTask {
                 self.store_failed(flight.decided);
             }
         }
+        self.fold_early();
     }
 
     async fn all_committed(&mut self, decided: Vec<Decided>) {
         let events: Vec<Logged> = decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
+        if events.first().is_some_and(|first| !continues(&self.room.head, first)) {
+            return self.committed_elsewhere(decided).await;
+        }
         self.each_committed(decided);
-        self.hub.ports.bus.publish(self.lesson, &events).await;
+        self.hub.ports.bus.publish(self.lesson, Content::Events { events });
+    }
+
+    /// The store took what does not continue our fold: it went back to an older state meanwhile. What was written stands.
+    async fn committed_elsewhere(&mut self, decided: Vec<Decided>) {
+        if let Err(error) = self.refold().await {
+            tracing::warn!(lesson = %self.lesson, %error, "not folded anew; the next comparison of heads will");
+        }
+        for decided in decided {
+            let number = decided.events.last().map_or(self.room.head.number, |logged| logged.number);
+            self.answer_known(decided.intent, number);
+        }
     }
 
     fn each_committed(&mut self, decided: Vec<Decided>) {
@@ -90,6 +106,7 @@ impl RoomTask {
     /// Folds, tells and acknowledges one intent's events.
     fn committed(&mut self, decided: Decided) {
         let Decided { intent, events } = decided;
+        self.holds.release(intent.command);
         let mut attach = Attach::default();
         for logged in &events {
             if let Event::Attached { attach: given, .. } = logged.event {
@@ -124,6 +141,7 @@ impl RoomTask {
     }
 
     fn answer_known(&mut self, intent: Intent, number: u64) {
+        self.holds.release(intent.command);
         match intent.wish {
             Wish::Command { seat, .. } => {
                 if let Some(seat) = self.seats.get(seat) {
@@ -138,6 +156,7 @@ impl RoomTask {
     }
 
     pub(super) fn refuse(&mut self, intent: Intent, refusal: Refusal) {
+        self.holds.release(intent.command);
         match (intent.wish, refusal) {
             (Wish::Command { seat, .. }, Refusal::Error(error)) => {
                 let Some(seat) = self.seats.get(seat) else { return };
@@ -169,8 +188,7 @@ impl RoomTask {
                 if !continues(&self.room.head, &logged) {
                     return self.refold().await;
                 }
-                self.fold(&logged);
-                self.consequences(&logged.event);
+                self.fold_foreign(&logged);
             }
             self.after_change();
             if count < CATCH_UP {
@@ -179,7 +197,7 @@ impl RoomTask {
         }
     }
 
-    async fn refold(&mut self) -> Result<(), Unavailable> {
+    pub(super) async fn refold(&mut self) -> Result<(), Unavailable> {
         tracing::error!(lesson = %self.lesson, number = self.room.head.number, "the journal holds another history");
         let origin = self.hub.ports.journal.origin(self.lesson).await?;
         let mut room = crate::room::Room::new(origin);
@@ -192,6 +210,7 @@ impl RoomTask {
         }
         self.room = room;
         self.ring.clear();
+        self.early.clear();
         self.reset_all();
         self.after_change();
         Ok(())
@@ -208,7 +227,7 @@ fn put_out(reason: RemovalReason, keep_out: bool) -> CloseCode {
 }
 
 /// True when an event is the next one of this history.
-fn continues(head: &crate::protocol::Position, logged: &Logged) -> bool {
+pub(super) fn continues(head: &crate::protocol::Position, logged: &Logged) -> bool {
     let chain = chain::next(head.chain, logged.sender, logged.command, logged.event.kind());
     logged.number == head.number + 1 && logged.chain == chain
 }

@@ -19,6 +19,7 @@ impl RoomTask {
         let audience = self.room.audience(&logged.event);
         self.introduce(&logged.event);
         self.room.apply(logged);
+        self.holds.release(logged.command);
         self.tell(logged, &audience);
         if self.ring.len() == RING {
             self.ring.pop_front();

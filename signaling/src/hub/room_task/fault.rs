@@ -14,7 +14,6 @@ impl RoomTask {
             self.refuse(intent, Refusal::Error(ErrorCode::Unavailable));
         }
         // A gate that was closed early for one of them opens again.
-        self.permitted.clear();
         self.after_change();
     }
 

@@ -4,19 +4,14 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     protocol::{
-        CloseCode, Command, LegKind, ReceiveMode, ServerFrame, Slot, Source, UserId, WantedVideo, limits,
-        media::OfferedTrack,
+        CloseCode, LegKind, ReceiveMode, ServerFrame, Slot, UserId, WantedVideo, limits, media::OfferedTrack,
     },
-    room::{
-        policy::{self, Action},
-        seating,
-    },
+    room::seating,
 };
 
 use super::RoomTask;
 use crate::hub::{
     ports::{Leg, MediaError, MediaEvent, MediaOrder, SdpReply},
-    render,
     seats::SeatId,
 };
 
@@ -24,7 +19,7 @@ use crate::hub::{
 const CAMERA_SLOTS: std::ops::RangeInclusive<u8> = 1..=6;
 
 impl RoomTask {
-    /// Orders the gates to be as the fold says; only differences are ordered.
+    /// Orders the gates to be as the fold and the holds say; only differences are ordered.
     pub(super) fn sync_permits(&mut self) {
         let mut users: Vec<UserId> =
             self.room.stage.tracks().map(|(publication, _)| publication.user).collect();
@@ -32,11 +27,13 @@ impl RoomTask {
         users.sort_unstable();
         users.dedup();
         for user in users {
-            self.permit(user, self.room.permits(user));
+            self.sync_permit(user);
         }
     }
 
-    fn permit(&mut self, user: UserId, sources: Vec<Source>) {
+    pub(super) fn sync_permit(&mut self, user: UserId) {
+        let mut sources = self.room.permits(user);
+        sources.retain(|source| !self.holds.shut(user, *source));
         if self.permitted.get(&user) == Some(&sources) {
             return;
         }
@@ -46,36 +43,6 @@ impl RoomTask {
             sources: sources.clone(),
         });
         self.permitted.insert(user, sources);
-    }
-
-    /// Withdrawals fail closed: the gate shuts now, the log confirms later.
-    pub(super) fn shut(&mut self, user: UserId) {
-        self.permit(user, Vec::new());
-    }
-
-    /// A withdrawal that its sender may order shuts the gate before it is written.
-    pub(super) fn close_gate_early(&mut self, by: UserId, command: &Command) {
-        let Some(role) = self.room.roster.role_of_present(by) else { return };
-        let situation = self.room.situation(by);
-        let may = |action| policy::may(role, action, &situation).is_ok();
-        match command {
-            Command::TakeFloor { user } if may(Action::TakeFloor) => self.shut(*user),
-            Command::Remove { user, .. } if may(Action::Remove) => self.shut(*user),
-            Command::Mute { user } if may(Action::MuteOther) => self.shut_source(*user, Source::Microphone),
-            Command::StopSource { user, source } if may(Action::StopSource) => {
-                self.shut_source(*user, *source)
-            }
-            Command::RevokeCamera { user } if may(Action::GrantCamera) => {
-                self.shut_source(*user, Source::Camera)
-            }
-            _ => {}
-        }
-    }
-
-    fn shut_source(&mut self, user: UserId, source: Source) {
-        let mut sources = self.room.permits(user);
-        sources.retain(|permitted| *permitted != source);
-        self.permit(user, sources);
     }
 
     /// Seats the stage anew for every receiver; only changed slots are told and ordered.
@@ -192,15 +159,6 @@ impl RoomTask {
         if let Some(seat) = self.seats.of(leg.user).filter(|seat| seat.session == leg.session) {
             seat.outbox.send(frame);
         }
-    }
-
-    fn speaking(&mut self, users: Vec<UserId>) {
-        if users == self.speakers {
-            return;
-        }
-        self.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
-        self.speakers = users;
-        self.reseat_all();
     }
 
     /// The lesson is over.

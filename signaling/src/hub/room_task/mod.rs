@@ -2,16 +2,21 @@
 //!
 //! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
 //! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
-//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`clock`].
+//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`clock`]; what other nodes have to do with it: [`elsewhere`],
+//! [`ghosts`], [`holds`], [`voices`].
 
 mod arrivals;
 mod clock;
 mod commands;
 mod commits;
 mod delivery;
+mod elsewhere;
 mod fault;
+mod ghosts;
+mod holds;
 mod media;
 mod rhythm;
+mod voices;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -25,7 +30,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-use tracing::{debug, info};
+use tracing::info;
 
 use crate::{
     protocol::{
@@ -37,6 +42,7 @@ use crate::{
 
 use super::{
     appender::{Decided, Lanes, Wish},
+    envelope::Envelope,
     outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
     registry::{Entry, Hub, LessonNow},
@@ -67,6 +73,8 @@ pub(crate) enum RoomMessage {
         writer: Option<UserId>,
     },
     Media(MediaEvent),
+    /// From another node.
+    Letter(Envelope),
     /// The journal's head, as a check saw it.
     Head(Position),
     Withdraw {
@@ -100,6 +108,12 @@ pub(crate) struct RoomTask {
     /// What the server itself could not write yet.
     owed: Vec<Wish>,
     rhythm: rhythm::Rhythm,
+    /// Events of other nodes that wait for the ones before them.
+    early: elsewhere::Early,
+    ghosts: ghosts::Ghosts,
+    holds: holds::Holds,
+    voices: voices::Voices,
+    /// Heard now on all nodes, as last told.
     speakers: Vec<UserId>,
     /// What the SFU was last ordered to let pass.
     permitted: HashMap<UserId, Vec<Source>>,
@@ -187,6 +201,10 @@ impl RoomTask {
             cuts: Vec::new(),
             owed: Vec::new(),
             rhythm: rhythm::Rhythm::default(),
+            early: elsewhere::Early::default(),
+            ghosts: ghosts::Ghosts::default(),
+            holds: holds::Holds::default(),
+            voices: voices::Voices::default(),
             speakers: Vec::new(),
             permitted: HashMap::new(),
             no_adult_since: None,
@@ -197,7 +215,6 @@ impl RoomTask {
             draining: false,
         };
         task.catch_up().await?;
-        task.expect_the_cut_off();
         Ok(Some(task))
     }
 
@@ -205,6 +222,7 @@ impl RoomTask {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.is_done() {
+            let writing = self.flight.is_some();
             tokio::select! {
                 biased;
                 outcome = landing(&mut self.flight) => self.landed(outcome).await,
@@ -214,6 +232,7 @@ impl RoomTask {
                 },
                 _ = tick.tick() => self.tick().await,
                 () = self.rhythm.next() => {}
+                () = self.early.overdue(writing) => self.close_gap().await,
             }
             self.take_off();
             self.write_out();
@@ -232,19 +251,10 @@ impl RoomTask {
                 self.command(seat, id, command, writer)
             }
             RoomMessage::Media(event) => self.media_event(event),
+            RoomMessage::Letter(envelope) => self.letter(envelope),
             RoomMessage::Head(head) => self.head_seen(head).await,
             RoomMessage::Withdraw { user } => self.withdraw(user),
             RoomMessage::Drain => self.drain(),
-        }
-    }
-
-    /// The head that a check saw is not ours: somebody else wrote, or the history is another one.
-    async fn head_seen(&mut self, head: Position) {
-        let ours = self.room.head;
-        if self.flight.is_none() && head != ours && head.number >= ours.number {
-            debug!(lesson = %self.lesson, ours = ours.number, theirs = head.number, "catching up with the journal");
-            // Not available now: the next check comes in a moment.
-            let _ = self.catch_up().await;
         }
     }
 

@@ -1,0 +1,34 @@
+//! What nodes tell each other about a lesson, and how it reaches the hub.
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{CommandId, IncarnationId, LessonId, Logged, Source, UserId};
+
+/// One letter from one node to all others that have the lesson open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    pub from: IncarnationId,
+    pub lesson: LessonId,
+    pub content: Content,
+}
+
+/// Everything in here may be lost: events are in the log, the rest is renewed or past its use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Content {
+    /// Committed events, in order.
+    Events { events: Vec<Logged> },
+    /// Who is heard on that node, loudest first; renewed while it is not empty.
+    Speaking { users: Vec<UserId> },
+    /// A right was taken back by this command: shut the gate (of one source, or all) now; the log confirms it, or the
+    /// order is no longer renewed.
+    Shut { command: CommandId, user: UserId, source: Option<Source> },
+}
+
+/// What a bus tells the hub, over one bounded queue. Full: the bus drops the newest; the next comparison of heads mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusEvent {
+    Received(Envelope),
+    /// It carries again after it was away: what came meanwhile was missed.
+    Restored,
+}

@@ -1,0 +1,76 @@
+//! Who is heard: each node hears those who send to it, and tells the others.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::protocol::{IncarnationId, ServerFrame, UserId};
+
+use super::RoomTask;
+use crate::hub::{envelope::Content, render};
+
+/// What a node heard is told again so often while somebody speaks.
+const RENEWED: Duration = Duration::from_secs(2);
+/// Not renewed for so long: its last letter was lost, or it died.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+
+/// Voices by node. Bounded by the number of nodes.
+#[derive(Debug, Default)]
+pub(super) struct Voices {
+    here: Vec<UserId>,
+    told: Option<Instant>,
+    elsewhere: BTreeMap<IncarnationId, (Vec<UserId>, Instant)>,
+}
+
+impl Voices {
+    /// Ours first, then the others' in a fixed order.
+    fn all(&self) -> Vec<UserId> {
+        let elsewhere = self.elsewhere.values().flat_map(|(users, _)| users);
+        self.here.iter().chain(elsewhere).copied().collect()
+    }
+}
+
+impl RoomTask {
+    /// The media plane of this node hears others than before.
+    pub(super) fn speaking(&mut self, users: Vec<UserId>) {
+        if users == self.voices.here {
+            return;
+        }
+        self.voices.here = users;
+        self.tell_voices();
+        self.voices_changed();
+    }
+
+    pub(super) fn heard_elsewhere(&mut self, node: IncarnationId, users: Vec<UserId>) {
+        if users.is_empty() {
+            self.voices.elsewhere.remove(&node);
+        } else {
+            self.voices.elsewhere.insert(node, (users, Instant::now() + FORGOTTEN));
+        }
+        self.voices_changed();
+    }
+
+    pub(super) fn renew_voices(&mut self, now: Instant) {
+        if !self.voices.here.is_empty() && self.voices.told.is_none_or(|told| now - told >= RENEWED) {
+            self.tell_voices();
+        }
+        self.voices.elsewhere.retain(|_, (_, until)| *until > now);
+        self.voices_changed();
+    }
+
+    fn tell_voices(&mut self) {
+        self.voices.told = Some(Instant::now());
+        let users = self.voices.here.clone();
+        self.hub.ports.bus.publish(self.lesson, Content::Speaking { users });
+    }
+
+    fn voices_changed(&mut self) {
+        let users = self.voices.all();
+        if users == self.speakers {
+            return;
+        }
+        self.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
+        self.speakers = users;
+        self.reseat_all();
+    }
+}
