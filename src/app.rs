@@ -39,7 +39,7 @@ use crate::{
         tls::Certificate,
     },
     school::{self, School},
-    sfu::{Sfu, SfuConfig, Totals},
+    sfu::{SHARE, Sfu, SfuConfig, Totals},
     storage::Store,
     telemetry,
 };
@@ -338,6 +338,7 @@ fn sfu_config(media: &Media, http: SocketAddr) -> SfuConfig {
         listen: media.listen_addresses.clone(),
         udp_port: media.udp_port,
         threads: media.threads,
+        share: SHARE,
         tcp: media.tcp.then(|| SocketAddr::new(http.ip(), port)),
         public_addresses: media.public_addresses.clone(),
     }

@@ -4,27 +4,35 @@
 
 mod engine;
 pub mod forward;
+mod placement;
 mod sdp;
 mod streams;
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
-use qism_signaling::{
-    hub::ports::{MediaEvent, MediaOrder, MediaPlane},
-    protocol::LessonId,
-};
+use qism_signaling::hub::ports::{MediaEvent, MediaOrder, MediaPlane};
 use tokio::{net::TcpStream, sync::mpsc};
 
 pub use engine::counters::Totals;
+use placement::{Placed, Placement};
 use sdp::Candidates;
 
-use engine::{Worker, counters::Counters, identity::Identity, inbox::Inbox, net::socket::Socket};
+use engine::{
+    Worker,
+    bridge::Bridge,
+    counters::Counters,
+    identity::Identity,
+    inbox::{Inbox, Order},
+    net::socket::Socket,
+};
+
+/// Subscribers of one lesson that a thread serves before another takes part: an ordinary class stays on one.
+pub const SHARE: usize = 64;
 
 /// Where the SFU listens and what peers are told.
 #[derive(Clone, Debug)]
@@ -35,6 +43,8 @@ pub struct SfuConfig {
     pub udp_port: u16,
     /// Engine threads; one serves about a core.
     pub threads: usize,
+    /// A lesson gets one more thread for each so many subscribers: [`SHARE`], less in tests.
+    pub share: usize,
     /// Where connections of peers come to whose network lets no UDP through: the HTTP listener, which hands them to
     /// [`Sfu::carry`]. `None`: nowhere.
     pub tcp: Option<SocketAddr>,
@@ -58,6 +68,8 @@ pub enum SfuError {
 /// The running media plane.
 pub struct Sfu {
     inboxes: Vec<Arc<Inbox>>,
+    /// Locked while an order is handed over, so that all threads get orders in the sequence they were given.
+    placement: Mutex<Placement>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     counters: Arc<Counters>,
     fingerprint: String,
@@ -70,6 +82,7 @@ impl Sfu {
         let (identity, counters) = (Arc::new(identity), Arc::new(Counters::default()));
         let mut sfu = Self {
             inboxes: Vec::new(),
+            placement: Mutex::new(Placement::new(config.threads, config.share)),
             threads: Mutex::default(),
             counters: counters.clone(),
             fingerprint: identity.fingerprint().to_owned(),
@@ -123,11 +136,12 @@ impl Sfu {
         &self.fingerprint
     }
 
-    /// The thread of a lesson: always the same, so that a room needs no lock.
-    fn inbox(&self, lesson: LessonId) -> &Inbox {
-        let mut hasher = DefaultHasher::new();
-        lesson.hash(&mut hasher);
-        &self.inboxes[(hasher.finish() % self.inboxes.len() as u64) as usize]
+    /// Two threads can pass each other packets from now on.
+    fn bridge(&self, home: usize, guest: usize) {
+        let (here, there) = (&self.inboxes[home], &self.inboxes[guest]);
+        let (one, other) = Bridge::pair(here.clone(), there.clone());
+        here.push(Order::Bridge { to: guest as u8, bridge: one });
+        there.push(Order::Bridge { to: home as u8, bridge: other });
     }
 }
 
@@ -139,19 +153,13 @@ impl Drop for Sfu {
 
 impl MediaPlane for Sfu {
     fn order(&self, order: MediaOrder) {
-        self.inbox(lesson_of(&order)).push(order);
-    }
-}
-
-fn lesson_of(order: &MediaOrder) -> LessonId {
-    match order {
-        MediaOrder::Publish { leg, .. }
-        | MediaOrder::Subscribe { leg, .. }
-        | MediaOrder::SubscriberAnswer { leg, .. }
-        | MediaOrder::RestartSubscriber { leg, .. }
-        | MediaOrder::Assign { leg, .. }
-        | MediaOrder::Close { leg } => leg.lesson,
-        MediaOrder::Permit { lesson, .. } | MediaOrder::CloseLesson { lesson } => *lesson,
+        let mut placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
+        for placed in placement.place(order) {
+            match placed {
+                Placed::Bridge { home, guest } => self.bridge(home, guest),
+                Placed::Order { thread, order } => self.inboxes[thread].push(order),
+            }
+        }
     }
 }
 

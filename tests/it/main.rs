@@ -13,6 +13,7 @@ mod postgres;
 mod school;
 mod server;
 mod sfu;
+mod sfu_threads;
 mod shell;
 mod storage_faults;
 mod ws_limits;

@@ -4,13 +4,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use crate::lossy::LossyLink;
-use qism::sfu::{Sfu, SfuConfig};
+use qism::sfu::{SHARE, Sfu, SfuConfig};
 use qism_signaling::{
     hub::ports::{LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
     protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
@@ -51,11 +51,17 @@ pub struct Plane {
 
 impl Plane {
     pub fn start() -> Self {
+        Self::start_on(1, SHARE)
+    }
+
+    /// With so many engine threads, on each of which so many subscribers of the lesson are served.
+    pub fn start_on(threads: usize, share: usize) -> Self {
         let (sender, events) = mpsc::channel(256);
         let config = SfuConfig {
             listen: vec!["127.0.0.1".parse().expect("an address")],
             udp_port: 0,
-            threads: 1,
+            threads,
+            share,
             tcp: None,
             public_addresses: Vec::new(),
         };
@@ -197,8 +203,22 @@ impl Publisher {
 
     /// Sends 50 packets of each track a second; every tenth picture is a key frame of 640 × 360.
     pub fn send(&self) {
+        self.send_with(|count| count.is_multiple_of(10));
+    }
+
+    /// The same, with a key frame at the start and whenever the SFU asked for one.
+    pub fn send_with_key_frames_on_demand(&self, sfu: &Arc<Sfu>) {
+        let (sfu, asked) = (sfu.clone(), AtomicU64::new(0));
+        self.send_with(move |count| {
+            let now = sfu.counters().plis_out;
+            asked.swap(now, Ordering::Relaxed) != now || count == 0
+        });
+    }
+
+    fn send_with(&self, is_key: impl Fn(u32) -> bool + Send + Sync + 'static) {
+        let is_key = Arc::new(is_key);
         for (track, is_audio) in self.tracks.iter().cloned().zip([true, false]) {
-            let stopped = self.stopped.clone();
+            let (stopped, is_key) = (self.stopped.clone(), is_key.clone());
             tokio::spawn(async move {
                 let mut timer = tokio::time::interval(Duration::from_millis(20));
                 for count in 0u32.. {
@@ -206,7 +226,7 @@ impl Publisher {
                     if stopped.load(Ordering::Relaxed) {
                         return;
                     }
-                    let _ = track.write_rtp(packet(is_audio, count)).await;
+                    let _ = track.write_rtp(packet(is_audio, !is_audio && is_key(count), count)).await;
                 }
             });
         }
@@ -254,9 +274,9 @@ fn offered(sdp: &str) -> Vec<OfferedTrack> {
     tracks
 }
 
-fn packet(is_audio: bool, count: u32) -> rtp::Packet {
+fn packet(is_audio: bool, is_key: bool, count: u32) -> rtp::Packet {
     let (payload_type, ssrc, step) = if is_audio { (111, 1001, 960) } else { (96, 1002, 1_800) };
-    let payload = if is_audio { vec![0xfc; 80] } else { picture(count) };
+    let payload = if is_audio { vec![0xfc; 80] } else { picture(is_key, count) };
     rtp::Packet {
         header: rtp::Header {
             version: 2,
@@ -272,11 +292,11 @@ fn packet(is_audio: bool, count: u32) -> rtp::Packet {
 }
 
 /// A VP8 picture in one packet, with a picture number.
-fn picture(count: u32) -> Vec<u8> {
+fn picture(is_key: bool, count: u32) -> Vec<u8> {
     let number = (count as u16 & 0x7fff) | 0x8000;
     let mut payload = vec![0x90, 0x80];
     payload.extend(number.to_be_bytes());
-    if count.is_multiple_of(10) {
+    if is_key {
         payload.extend([0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 0x02, 0x68, 0x01]);
     } else {
         payload.extend([0x11, 0, 0]);

@@ -2,7 +2,7 @@
 
 use std::{net::UdpSocket, time::Duration};
 
-use qism::sfu::{Sfu, SfuConfig, SfuError};
+use qism::sfu::{SHARE, Sfu, SfuConfig, SfuError};
 use qism_signaling::{
     hub::ports::{MediaError, MediaEvent},
     protocol::{LegKind, Slot, Source},
@@ -11,7 +11,7 @@ use qism_signaling::{
 use crate::peer::{Plane, Publisher, Subscriber, candidate_port, eventually, told};
 
 /// SSRC of a slot on every subscriber leg.
-fn ssrc(slot: Slot) -> u32 {
+pub fn ssrc(slot: Slot) -> u32 {
     10_000 + u32::from(slot.0)
 }
 
@@ -24,9 +24,9 @@ async fn on_air() -> (Plane, Publisher) {
     (plane, publisher)
 }
 
-const EVERYTHING: [Source; 2] = [Source::Microphone, Source::Camera];
+pub const EVERYTHING: [Source; 2] = [Source::Microphone, Source::Camera];
 
-async fn is_up(plane: &mut Plane, kind: LegKind) {
+pub async fn is_up(plane: &mut Plane, kind: LegKind) {
     plane.event(|event| matches!(event, MediaEvent::LegUp { leg } if leg.kind == kind).then_some(())).await;
 }
 
@@ -215,6 +215,7 @@ fn a_port_in_use_is_a_clear_error() {
         listen: vec!["127.0.0.1".parse().expect("an address")],
         udp_port: port,
         threads: 1,
+        share: SHARE,
         tcp: None,
         public_addresses: Vec::new(),
     };

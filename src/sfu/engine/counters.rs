@@ -34,6 +34,10 @@ counters! {
     strangers,
     /// Media packets dropped because their sender may not publish them.
     packets_unpermitted,
+    /// Packets passed to another thread of the lesson.
+    packets_crossed,
+    /// Packets that another thread was too far behind to take.
+    packets_not_crossed,
     /// Packets asked from publishers again.
     nacks_out,
     /// Packets that subscribers asked for again.

@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use qism_signaling::hub::ports::MediaEvent;
+use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 
 use super::{
     counters::add,
@@ -122,10 +122,15 @@ impl Worker {
         }
         let lesson = room.lesson;
         room.tracks[track].receive(stream, codec, &header, payload, now);
+        self.touch(lesson);
+        Some(())
+    }
+
+    /// The room has fresh packets.
+    pub(super) fn touch(&mut self, lesson: LessonId) {
         if self.touched.last() != Some(&lesson) && !self.touched.contains(&lesson) {
             self.touched.push(lesson);
         }
-        Some(())
     }
 
     fn receive_rtcp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {

@@ -7,6 +7,7 @@ use qism_signaling::protocol::LessonId;
 use super::{
     counters::add,
     echoes::Echo,
+    imports,
     legs::{LegState, Legs, Role},
     reports,
     room::{Room, TrackIndex, downlink::VoiceCare, outgoing::Destination},
@@ -17,7 +18,11 @@ use super::{
 impl Worker {
     /// Sends the fresh packets of all rooms.
     pub fn fan_out(&mut self, now: Instant) {
-        for lesson in std::mem::take(&mut self.touched) {
+        let touched = std::mem::take(&mut self.touched);
+        // Other threads first: they work while this one does.
+        touched.iter().for_each(|lesson| self.export(*lesson));
+        self.ring_bridges();
+        for lesson in touched {
             let tracks = self.rooms.get(&lesson).map_or(0, |room| room.tracks.len());
             for track in 0..tracks {
                 self.fan_out_track(lesson, track, now);
@@ -86,6 +91,9 @@ impl Worker {
     pub(super) fn ask_key_frame(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson) else { return };
         let track = &mut room.tracks[track];
+        if let Some(home) = room.home {
+            return imports::ask_key_frame(lesson, home, track, &mut self.bridges, now);
+        }
         let Some(publisher) = track.publisher else { return };
         let Some(layer) = track.keyframes.poll(now) else { return };
         let ssrc = track.layers.get(layer).and_then(|layer| layer.ssrc);

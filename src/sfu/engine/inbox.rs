@@ -10,9 +10,15 @@ use std::{
     },
 };
 
-use qism_signaling::hub::ports::{MediaError, MediaOrder};
+use qism_signaling::{
+    hub::ports::{MediaError, MediaOrder},
+    protocol::LessonId,
+};
 
-use super::net::{streams::StreamEvent, wake::Wake};
+use super::{
+    bridge::Bridge,
+    net::{streams::StreamEvent, wake::Wake},
+};
 
 /// Orders waiting for one thread. A full inbox refuses what asks for a new leg (the client is told to come later);
 /// what takes a right away or closes is always taken, since there is at most one such order per person and slot.
@@ -21,11 +27,29 @@ const ORDERS: usize = 4_096;
 /// Frames from connections waiting for one thread.
 const FRAMES: usize = 8_192;
 
+/// What a thread is told to do.
+#[derive(Debug)]
+pub enum Order {
+    Hub(MediaOrder),
+    /// The way to another thread.
+    Bridge {
+        to: u8,
+        bridge: Bridge,
+    },
+    /// This thread takes part in a lesson whose home is another.
+    Host {
+        lesson: LessonId,
+        home: u8,
+    },
+}
+
 /// Filled by the hub, emptied by the thread.
 pub struct Inbox {
-    orders: Mutex<VecDeque<MediaOrder>>,
+    orders: Mutex<VecDeque<Order>>,
     streams: Mutex<VecDeque<StreamEvent>>,
     stopped: AtomicBool,
+    /// The thread was woken and has not looked yet: no system call for what comes meanwhile.
+    is_ringing: AtomicBool,
     wake: Wake,
 }
 
@@ -35,24 +59,37 @@ impl Inbox {
             orders: Mutex::default(),
             streams: Mutex::default(),
             stopped: AtomicBool::new(false),
+            is_ringing: AtomicBool::new(false),
             wake: Wake::new()?,
         })
     }
 
     /// Hands over an order; never blocks on the network.
-    pub fn push(&self, order: MediaOrder) {
+    pub fn push(&self, order: Order) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         match orders.len() < ORDERS {
             true => orders.push_back(order),
             false => orders.extend(refuse(order)),
         }
         drop(orders);
-        self.wake.wake();
+        self.ring();
+    }
+
+    /// Wakes the thread, once until it looks.
+    pub fn ring(&self) {
+        if !self.is_ringing.swap(true, Ordering::AcqRel) {
+            self.wake.wake();
+        }
+    }
+
+    /// Before the thread looks at what is here, when [`Self::fd`] is readable: whoever comes later rings again.
+    pub fn answer(&self) {
+        self.wake.reset();
+        self.is_ringing.swap(false, Ordering::AcqRel);
     }
 
     /// Takes everything.
-    pub fn drain(&self) -> VecDeque<MediaOrder> {
-        self.wake.reset();
+    pub fn drain(&self) -> VecDeque<Order> {
         std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -63,7 +100,7 @@ impl Inbox {
             streams.push_back(event);
         }
         drop(streams);
-        self.wake.wake();
+        self.ring();
     }
 
     /// Takes everything that came on connections.
@@ -73,7 +110,7 @@ impl Inbox {
 
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.wake.wake();
+        self.ring();
     }
 
     pub fn is_stopped(&self) -> bool {
@@ -86,15 +123,17 @@ impl Inbox {
 }
 
 /// Refuses what makes legs; gives back what must not be lost.
-fn refuse(order: MediaOrder) -> Option<MediaOrder> {
+fn refuse(order: Order) -> Option<Order> {
     match order {
-        MediaOrder::Publish { reply, .. }
-        | MediaOrder::Subscribe { reply, .. }
-        | MediaOrder::RestartSubscriber { reply, .. } => {
+        Order::Hub(
+            MediaOrder::Publish { reply, .. }
+            | MediaOrder::Subscribe { reply, .. }
+            | MediaOrder::RestartSubscriber { reply, .. },
+        ) => {
             let _ = reply.send(Err(MediaError::Full));
             None
         }
-        MediaOrder::SubscriberAnswer { reply, .. } => {
+        Order::Hub(MediaOrder::SubscriberAnswer { reply, .. }) => {
             let _ = reply.send(Err(MediaError::Full));
             None
         }

@@ -1,13 +1,16 @@
-//! The engine: plain OS threads, each with its own UDP port, legs and rooms. A lesson lives on one thread, so there is
-//! no lock on the packet path.
+//! The engine: plain OS threads, each with its own UDP port, legs and rooms, so there is no lock on the packet path. A
+//! large lesson has rooms on several threads, which pass each packet over a bridge once.
 
 mod bandwidth;
+pub mod bridge;
 pub mod counters;
 mod datagrams;
 mod echoes;
+mod exports;
 mod fanout;
 mod feedback;
 pub mod identity;
+mod imports;
 pub mod inbox;
 pub mod leg;
 mod legs;
@@ -21,41 +24,45 @@ mod streams;
 mod timers;
 mod worker;
 
-use std::{os::fd::RawFd, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use inbox::Inbox;
-use net::{socket::Receiver, wake::wait};
+use net::{
+    socket::{Receiver, Socket},
+    wake::Waiter,
+};
 pub use streams::thread_of_check;
 pub use worker::Worker;
 
 /// Runs a thread's loop until its inbox is stopped.
 pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
-    let mut fds: Vec<RawFd> = worker.sockets().iter().map(net::socket::Socket::fd).collect();
-    fds.push(inbox.fd());
+    let sockets = worker.sockets().len();
+    let mut waiter = Waiter::new(worker.sockets().iter().map(Socket::fd).chain([inbox.fd()]));
     let mut receiver = Receiver::default();
     while !inbox.is_stopped() {
-        wait(&fds, worker.patience(Instant::now()));
-        turn(&mut worker, inbox, &mut receiver);
+        waiter.wait(worker.patience(Instant::now()));
+        if waiter.is_ready(sockets) {
+            look_into(&mut worker, inbox);
+        }
+        (0..sockets).filter(|&socket| waiter.is_ready(socket)).for_each(|socket| {
+            drain_socket(&mut worker, socket, &mut receiver);
+        });
+        worker.tick(Instant::now());
+        worker.flush();
     }
     worker.close_all(Instant::now());
 }
 
-/// One turn: orders first, so that a withdrawal precedes the packets it is about.
-fn turn(worker: &mut Worker, inbox: &Inbox, receiver: &mut Receiver) {
+/// Orders first, so that a withdrawal precedes the packets it is about.
+fn look_into(worker: &mut Worker, inbox: &Inbox) {
+    inbox.answer();
     for order in inbox.drain() {
         worker.obey(order, Instant::now());
     }
-    let streams = inbox.drain_streams();
-    if !streams.is_empty() {
-        let now = Instant::now();
-        streams.into_iter().for_each(|event| worker.receive_stream(event, now));
-        worker.fan_out(now);
-        worker.flush();
-    }
-    for socket in 0..worker.sockets().len() {
-        drain_socket(worker, socket, receiver);
-    }
-    worker.tick(Instant::now());
+    let now = Instant::now();
+    inbox.drain_streams().into_iter().for_each(|event| worker.receive_stream(event, now));
+    worker.receive_crossings(now);
+    worker.fan_out(now);
     worker.flush();
 }
 

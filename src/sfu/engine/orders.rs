@@ -10,6 +10,7 @@ use qism_signaling::{
 use super::{
     counters::add,
     fanout::restart_slots,
+    inbox::Order,
     leg::{Transport, ice::IceLite},
     legs::{LegState, Role, credentials},
     room::{LegIndex, downlink::Downlink, uplink::Uplink},
@@ -27,8 +28,17 @@ impl From<SdpError> for MediaError {
 }
 
 impl Worker {
-    /// Carries out one order. A reply nobody waits for any more is no error.
-    pub fn obey(&mut self, order: MediaOrder, now: Instant) {
+    /// Carries out one order.
+    pub fn obey(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Hub(order) => self.obey_hub(order, now),
+            Order::Bridge { to, bridge } => self.lay_bridge(to, bridge),
+            Order::Host { lesson, home } => self.room(lesson).home = Some(home),
+        }
+    }
+
+    /// A reply nobody waits for any more is no error.
+    fn obey_hub(&mut self, order: MediaOrder, now: Instant) {
         match order {
             MediaOrder::Publish { leg, offer, tracks, reply } => {
                 let _ = reply.send(self.publish(leg, &offer, &tracks, now));
@@ -216,8 +226,10 @@ impl Worker {
             }
         }
         if let Some(track) = track {
+            self.tell_demand(leg.lesson, track, now);
             self.choose_layers(leg.lesson, track, now);
             self.ask_key_frame(leg.lesson, track, now);
+            self.ring_bridges();
         }
     }
 

@@ -10,12 +10,16 @@ use super::{
     room::{
         LegIndex, Room,
         downlink::{Downlink, TrackOut},
+        export::Export,
         track::TrackIn,
     },
     rtcp,
     worker::Worker,
 };
-use crate::sfu::{forward::listeners::worst_decile, sdp::offer};
+use crate::sfu::{
+    forward::listeners::{ReportedLoss, worst_decile},
+    sdp::offer,
+};
 
 /// Report blocks that fit one packet.
 const BLOCKS: usize = 31;
@@ -95,13 +99,20 @@ fn listeners_loss(track: &TrackIn, legs: &mut Legs, now: Instant) -> u8 {
     if !track.is_audio() {
         return 0;
     }
+    let mut told: Vec<ReportedLoss> = track.exports.iter().flat_map(Export::losses).collect();
+    told.extend(reported_losses(track, legs));
+    worst_decile(told.into_iter(), now)
+}
+
+/// What the listeners on this thread last said.
+pub(super) fn reported_losses(track: &TrackIn, legs: &mut Legs) -> Vec<ReportedLoss> {
     let mut told = Vec::new();
     for &(leg, slot) in &track.subscribers {
         if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) {
             told.extend(downlink.slot(slot).and_then(|out| out.loss));
         }
     }
-    worst_decile(told.into_iter(), now)
+    told
 }
 
 fn uplink_feedback(state: Option<&mut LegState>) -> Option<Vec<u8>> {

@@ -63,6 +63,7 @@ impl Worker {
         if is_due(&mut self.timers.reported, REPORTS, now) {
             self.report_to_publishers(now);
             self.report_to_subscribers(now);
+            self.report_to_homes(now);
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
@@ -107,17 +108,23 @@ impl Worker {
     }
 
     fn review_rooms(&mut self, now: Instant) {
-        let lessons: Vec<(LessonId, TrackIndex)> =
-            self.rooms.values().map(|room| (room.lesson, room.tracks.len())).collect();
-        for (lesson, tracks) in lessons {
+        let rooms = self.rooms.values();
+        let lessons: Vec<(LessonId, TrackIndex, bool)> =
+            rooms.map(|room| (room.lesson, room.tracks.len(), room.home.is_some())).collect();
+        for (lesson, tracks, is_guest) in lessons {
             for track in 0..tracks {
                 self.choose_layers(lesson, track, now);
                 self.ask_key_frame(lesson, track, now);
+            }
+            if is_guest {
+                (0..tracks).for_each(|track| self.tell_demand(lesson, track, now));
+                continue;
             }
             self.tell_speakers(lesson, now);
             self.tell_wanted(lesson);
             self.tell_codecs(lesson, now);
         }
+        self.ring_bridges();
     }
 
     /// Tells the hub which layers of each simulcast camera anybody receives, when that changed.

@@ -11,6 +11,7 @@ use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
+    bridge::Bridge,
     counters::{Counters, add},
     echoes::Echoes,
     identity::Identity,
@@ -40,6 +41,8 @@ pub struct Worker {
     pub(super) timers: Timers,
     pub(super) echoes: Echoes,
     pub(super) streams: Streams,
+    /// Ways to other threads, by their number.
+    pub(super) bridges: Vec<Option<Bridge>>,
     pub(super) counters: Arc<Counters>,
     events: Sender<MediaEvent>,
     waiting_events: VecDeque<MediaEvent>,
@@ -66,6 +69,7 @@ impl Worker {
             timers: Timers::default(),
             echoes: Echoes::default(),
             streams: Streams::default(),
+            bridges: Vec::new(),
             counters,
             events,
             waiting_events: VecDeque::new(),

@@ -15,10 +15,17 @@ pub struct ReportedLoss {
     pub at: Instant,
 }
 
+impl ReportedLoss {
+    /// Says something about now.
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        now < self.at + FRESH
+    }
+}
+
 /// The loss that nine listeners of ten stay under: one on a hopeless link does not cost all the others quality, but in a
 /// small class everybody counts.
 pub fn worst_decile(reports: impl Iterator<Item = ReportedLoss>, now: Instant) -> u8 {
-    let fresh = reports.filter(|report| now < report.at + FRESH);
+    let fresh = reports.filter(|report| report.is_fresh(now));
     let mut losses: Vec<u8> = fresh.map(|report| report.fraction).collect();
     losses.sort_unstable();
     let rank = (losses.len() * 9).div_ceil(10);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// Wakes a thread that waits in [`wait`].
+/// Wakes a thread that waits by a [`Waiter`].
 #[derive(Debug)]
 pub struct Wake {
     event: File,
@@ -40,11 +40,26 @@ impl Wake {
     }
 }
 
-/// Waits until one of the descriptors is readable, at most `timeout`.
-pub fn wait(fds: &[RawFd], timeout: Duration) {
-    let mut polled: Vec<libc::pollfd> =
-        fds.iter().map(|&fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
-    let millis = i32::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
-    // SAFETY: the list outlives the call. An error (a signal) is a wait that ended early.
-    unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) };
+/// Waits for several descriptors.
+pub struct Waiter {
+    polled: Vec<libc::pollfd>,
+}
+
+impl Waiter {
+    pub fn new(fds: impl Iterator<Item = RawFd>) -> Self {
+        Self { polled: fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect() }
+    }
+
+    /// Waits until one of them is readable, at most `timeout`.
+    pub fn wait(&mut self, timeout: Duration) {
+        let millis = i32::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+        let count = self.polled.len() as libc::nfds_t;
+        // SAFETY: the list outlives the call. An error (a signal) is a wait that ended early.
+        unsafe { libc::poll(self.polled.as_mut_ptr(), count, millis) };
+    }
+
+    /// True when the descriptor at this place may be read since the last wait.
+    pub fn is_ready(&self, place: usize) -> bool {
+        self.polled[place].revents != 0
+    }
 }

@@ -37,7 +37,8 @@ impl Agreement {
 
 /// What changed since it was last told: the codecs that everybody decodes.
 pub fn changes(room: &mut Room, now: Instant) -> Vec<(Publication, Vec<VideoCodec>)> {
-    let everybody = room.without_h264 == 0;
+    let elsewhere = room.tracks.iter().flat_map(|track| &track.exports);
+    let everybody = room.without_h264 == 0 && elsewhere.into_iter().all(|it| it.demand.without_h264 == 0);
     let told = room.tracks.iter_mut().filter_map(|track| {
         let codecs = match track.h264.as_mut()?.poll(everybody, now)? {
             true => vec![VideoCodec::Vp8, VideoCodec::H264],

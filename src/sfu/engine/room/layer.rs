@@ -132,9 +132,27 @@ impl LayerIn {
             payload,
             content,
         };
+        self.insert(packet).then_some(sequence)
+    }
+
+    fn insert(&mut self, packet: Packet) -> bool {
         self.size = packet.content.size().or(self.size);
         self.has_temporal_layers |= packet.temporal() > 0;
-        self.ring.insert(packet).then_some(sequence)
+        self.ring.insert(packet)
+    }
+
+    /// Takes a packet that another thread received; false when it is there already or too old.
+    pub fn import(&mut self, packet: Packet, now: Instant) -> bool {
+        self.newest = Some(now);
+        self.count(packet.payload.len(), now);
+        self.insert(packet)
+    }
+
+    /// Takes the size that another thread knows; true when it is news.
+    pub fn learn_size(&mut self, size: Option<(u16, u16)>) -> bool {
+        let known = self.size;
+        self.size = size.or(known);
+        self.size != known
     }
 
     fn captured(&self, timestamp: u32) -> Option<u32> {

@@ -1,10 +1,14 @@
-//! The media of one lesson on one thread: what is published, who may publish, who receives what.
+//! The media of one lesson on one thread: what is published, who may publish, who receives what. The publishers are on the
+//! lesson's home thread; a large lesson has rooms on other threads too, which hold the subscribers there and gates of
+//! their own.
 
 pub mod codecs;
 pub mod downlink;
+pub mod export;
 pub mod layer;
 mod link;
 pub mod outgoing;
+pub mod shape;
 pub mod track;
 pub mod uplink;
 pub mod wanted;
@@ -24,6 +28,8 @@ pub type TrackIndex = usize;
 /// One lesson.
 pub struct Room {
     pub lesson: LessonId,
+    /// The thread of the publishers, when it is another.
+    pub home: Option<u8>,
     pub tracks: Vec<TrackIn>,
     /// What each person may send; nobody else may send anything.
     permits: HashMap<UserId, Vec<Source>>,
@@ -36,6 +42,7 @@ impl Room {
     pub fn new(lesson: LessonId) -> Self {
         Self {
             lesson,
+            home: None,
             tracks: Vec::new(),
             permits: HashMap::new(),
             without_h264: 0,
@@ -45,12 +52,16 @@ impl Room {
 
     /// The track of a publication, made when it is first named by its publisher or by a subscriber.
     pub fn track(&mut self, publication: Publication) -> TrackIndex {
-        let known = self.tracks.iter().position(|track| track.publication == publication);
-        known.unwrap_or_else(|| {
+        self.find(publication).unwrap_or_else(|| {
             let permitted = self.is_permitted(publication);
             self.tracks.push(TrackIn::new(publication, permitted));
             self.tracks.len() - 1
         })
+    }
+
+    /// The track of a publication, if it was ever named.
+    pub fn find(&self, publication: Publication) -> Option<TrackIndex> {
+        self.tracks.iter().position(|track| track.publication == publication)
     }
 
     fn is_permitted(&self, publication: Publication) -> bool {

@@ -5,7 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use qism_signaling::protocol::{Publication, Slot, Source};
 
-use super::{LegIndex, codecs::Agreement, layer::LayerIn, uplink::Stream};
+use super::{
+    LegIndex,
+    codecs::Agreement,
+    export::{Export, Import},
+    layer::LayerIn,
+    shape::Shape,
+    uplink::Stream,
+};
 use crate::sfu::{
     forward::{
         forwarder::Forwarder,
@@ -44,6 +51,12 @@ pub struct TrackIn {
     pub is_restarted: bool,
     /// A layer came up or changed its size: subscribers choose anew before the next fan-out.
     pub is_changed: bool,
+    /// Counts how often the streams became other ones.
+    generation: u32,
+    /// Other threads with subscribers of this track.
+    pub exports: Vec<Export>,
+    /// Where the packets come over a bridge.
+    pub import: Option<Import>,
 }
 
 impl TrackIn {
@@ -65,6 +78,9 @@ impl TrackIn {
             h264: None,
             is_restarted: false,
             is_changed: false,
+            generation: 0,
+            exports: Vec::new(),
+            import: None,
         }
     }
 
@@ -93,6 +109,7 @@ impl TrackIn {
     }
 
     fn forget_streams(&mut self) {
+        self.generation += 1;
         let ssrcs: Vec<Option<u32>> = self.layers.iter().map(|layer| layer.ssrc).collect();
         let is_video = !self.is_audio();
         self.layers = ssrcs.iter().map(|_| LayerIn::new(is_video)).collect();
@@ -108,6 +125,7 @@ impl TrackIn {
         let layers = upstream.rids.len();
         let is_video = !self.is_audio();
         self.publisher = Some(publisher);
+        self.generation += 1;
         self.is_restarted = true;
         self.clock_offset = None;
         self.told_wanted = None;
@@ -118,6 +136,7 @@ impl TrackIn {
 
     pub fn unpublish(&mut self) {
         self.publisher = None;
+        self.generation += 1;
         self.clock_offset = None;
         self.told_wanted = None;
         self.h264 = None;
@@ -147,17 +166,75 @@ impl TrackIn {
         let kept = match stream.is_repair {
             true => incoming.receive_repair(header, codec, payload, now),
             false => {
-                self.is_restarted |= incoming.start(header.ssrc);
+                if incoming.start(header.ssrc) {
+                    self.is_restarted = true;
+                    self.generation += 1;
+                }
                 incoming.receive(header, codec, payload, now)
             }
         };
         let Some(sequence) = kept else { return };
         let after = incoming.facts(is_lone, now);
         self.is_changed |= (before.size, before.alive) != (after.size, after.alive);
-        if incoming.ring.get(sequence).is_some_and(Packet::starts_key_frame) {
+        self.kept(layer, sequence);
+    }
+
+    /// A packet is in the ring and waits for the fan-out.
+    fn kept(&mut self, layer: usize, sequence: u64) {
+        let packet = self.layers.get(layer).and_then(|layer| layer.ring.get(sequence));
+        if packet.is_some_and(Packet::starts_key_frame) {
             self.keyframes.arrived(layer);
         }
         self.fresh.push((layer, sequence));
+    }
+
+    /// Other threads miss some of the fresh packets: what follows them is no picture there.
+    pub fn want_key_frames(&mut self) {
+        if !self.is_audio() {
+            self.fresh.iter().for_each(|(layer, _)| self.keyframes.want(*layer));
+        }
+    }
+
+    /// What other threads must know besides the packets.
+    pub fn shape(&self) -> Shape {
+        let sizes = std::array::from_fn(|layer| self.layers.get(layer)?.potential().size);
+        Shape {
+            generation: self.generation,
+            layers: self.layers.len() as u8,
+            sizes,
+            clock_offset: self.clock_offset,
+        }
+    }
+
+    /// Takes the shape of a track that comes over a bridge.
+    pub fn take_shape(&mut self, shape: Shape) {
+        let is_video = !self.is_audio();
+        let known = self.import.get_or_insert_default();
+        if known.generation != shape.generation || self.layers.len() != usize::from(shape.layers) {
+            known.generation = shape.generation;
+            self.layers = (0..shape.layers).map(|_| LayerIn::new(is_video)).collect();
+            self.is_restarted = true;
+            self.keyframes.clear();
+            self.fresh.clear();
+        }
+        for (layer, size) in self.layers.iter_mut().zip(shape.sizes) {
+            self.is_changed |= layer.learn_size(size);
+        }
+        self.clock_offset = shape.clock_offset;
+    }
+
+    /// Takes a packet that came over a bridge.
+    pub fn import(&mut self, layer: usize, packet: Packet, now: Instant) {
+        let is_lone = self.layers.len() == 1;
+        let Some(incoming) = self.layers.get_mut(layer) else { return };
+        let before = incoming.facts(is_lone, now);
+        let sequence = packet.sequence;
+        if !incoming.import(packet, now) {
+            return;
+        }
+        let after = incoming.facts(is_lone, now);
+        self.is_changed |= (before.size, before.alive) != (after.size, after.alive);
+        self.kept(layer, sequence);
     }
 
     /// Packets since the last fan-out.

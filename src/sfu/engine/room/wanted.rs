@@ -21,6 +21,12 @@ pub fn changes(room: &mut Room, legs: &mut Legs) -> Vec<(Publication, Vec<bool>)
     changes
 }
 
+/// The same as one bit per layer, the smallest lowest: what another thread is told.
+pub fn mask(track: &TrackIn, legs: &mut Legs) -> Option<u8> {
+    let bits = |mask, (place, wanted)| mask | u8::from(wanted) << place;
+    Some(wanted(track, legs)?.into_iter().enumerate().fold(0, bits))
+}
+
 /// Smallest first. `None` until the size of every layer is known: a stopped layer would never tell it.
 fn wanted(track: &TrackIn, legs: &mut Legs) -> Option<Vec<bool>> {
     let facts: Vec<LayerFacts> = track.layers.iter().map(super::layer::LayerIn::potential).collect();
@@ -30,6 +36,10 @@ fn wanted(track: &TrackIn, legs: &mut Legs) -> Option<Vec<bool>> {
         return None;
     }
     let mut wanted = vec![false; order.len()];
+    for export in &track.exports {
+        let mask = export.demand.layers?;
+        wanted.iter_mut().enumerate().for_each(|(place, it)| *it |= mask >> place & 1 == 1);
+    }
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
         let Some(out) = downlink.slot(slot) else { continue };
