@@ -116,7 +116,8 @@ async fn write_group(pool: &AnyPool, group: &[Job]) -> Result<Vec<Outcome>, sqlx
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group {
         outcomes.push(match write(&mut transaction, &job.batch).await {
-            Ok(()) => Ok(()),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AppendError::Conflict),
             Err(error) if is_taken(&error) => Err(why_taken(&mut transaction, &job.batch).await?),
             Err(error) => return Err(error),
         });
@@ -129,7 +130,8 @@ async fn append_alone(pool: &AnyPool, batch: &Batch) -> Outcome {
     let attempt = async {
         let mut transaction = pool.begin().await?;
         match write(&mut transaction, batch).await {
-            Ok(()) => transaction.commit().await.map(|()| Ok(())),
+            Ok(true) => transaction.commit().await.map(|()| Ok(())),
+            Ok(false) => transaction.rollback().await.map(|()| Err(AppendError::Conflict)),
             Err(error) if is_taken(&error) => {
                 transaction.rollback().await?;
                 let mut connection = pool.acquire().await?;
@@ -141,11 +143,12 @@ async fn append_alone(pool: &AnyPool, batch: &Batch) -> Outcome {
     attempt.await.unwrap_or_else(|error: sqlx::Error| Err(unavailable(&error).into()))
 }
 
-/// The events in one statement, all or nothing, then the erasures.
-async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+/// The events in one statement, all or nothing, then the erasures. False: nothing was written, since the log does not have
+/// the head that they were decided on (it went back to an older state).
+async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, sqlx::Error> {
     let lesson = batch.lesson.to_string();
     if !batch.events.is_empty() {
-        let sql = insert_sql(batch.events.len());
+        let sql = insert_sql(batch.events.len(), batch.head.number > 0);
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(batch.events.len() <= KEPT_PREPARED);
         for (event, part) in batch.events.iter().zip(parts(&batch.events)) {
             let (body, text) = row::split(&event.event);
@@ -161,7 +164,12 @@ async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx
                 .bind(body)
                 .bind(text);
         }
-        query.execute(&mut *connection).await?;
+        if batch.head.number > 0 {
+            query = query.bind(lesson.clone()).bind(batch.head.number as i64).bind(batch.head.chain.0 as i64);
+        }
+        if query.execute(&mut *connection).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
     }
     for number in &batch.erase {
         sqlx::query("UPDATE event SET text = NULL WHERE lesson = $1 AND number = $2")
@@ -170,21 +178,30 @@ async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 const COLUMNS: usize = 10;
 
-fn insert_sql(rows: usize) -> String {
+/// Inserts so many rows; behind a head only if that is there.
+fn insert_sql(rows: usize, has_head: bool) -> String {
     let tuple = |row: usize| {
         let list: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
         format!("({})", list.join(", "))
     };
     let tuples: Vec<String> = (0..rows).map(tuple).collect();
-    format!(
-        "INSERT INTO event (lesson, number, chain, at, sender, command, part, kind, body, text) VALUES {}",
-        tuples.join(", ")
-    )
+    let values = format!("VALUES {}", tuples.join(", "));
+    let source = match (has_head, rows * COLUMNS) {
+        (false, _) => values,
+        (true, bound) => format!(
+            "SELECT * FROM ({values}) AS new WHERE EXISTS \
+             (SELECT 1 FROM event WHERE lesson = ${} AND number = ${} AND chain = ${})",
+            bound + 1,
+            bound + 2,
+            bound + 3
+        ),
+    };
+    format!("INSERT INTO event (lesson, number, chain, at, sender, command, part, kind, body, text) {source}")
 }
 
 /// The place of each event among those of its command.

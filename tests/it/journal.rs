@@ -25,7 +25,7 @@ fn lesson() -> LessonId {
 fn said(number: u64, sender: UserId, text: &str) -> Logged {
     Logged {
         number,
-        chain: Chain(u64::MAX - number),
+        chain: chain(number),
         at: 1_000 + number,
         sender: Some(sender),
         command: CommandId(Uuid::now_v7()),
@@ -33,15 +33,20 @@ fn said(number: u64, sender: UserId, text: &str) -> Logged {
     }
 }
 
+fn chain(number: u64) -> Chain {
+    Chain(u64::MAX - number)
+}
+
 fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
     let number = events.first().map_or(0, |event| event.number - 1);
-    Batch { lesson, head: Position { number, chain: Chain(0) }, events, erase: Vec::new() }
+    Batch { lesson, head: Position { number, chain: chain(number) }, events, erase: Vec::new() }
 }
 
 /// What holds for every engine.
 pub async fn all_that_any_store_does(journal: &Arc<dyn Journal>) {
     what_was_appended_is_read_back_bit_by_bit(journal).await;
     a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal).await;
+    nothing_is_written_behind_a_head_that_is_not_there(journal).await;
     a_known_command_tells_its_last_number(journal).await;
     chat_comes_in_pages_newest_first_and_each_oldest_first(journal).await;
     many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal).await;
@@ -72,10 +77,23 @@ async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dy
     assert_eq!(journal.read(lesson, 0, 10).await.expect("read").len(), 2);
 }
 
+/// A database that went back to an older state: a standby without the last events, a restored backup.
+async fn nothing_is_written_behind_a_head_that_is_not_there(journal: &Arc<dyn Journal>) {
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    journal.append(batch(lesson, vec![said(1, user, "a")])).await.expect("appended");
+    let behind_a_gap = batch(lesson, vec![said(3, user, "c")]);
+    assert_eq!(journal.append(behind_a_gap).await, Err(AppendError::Conflict));
+    let other = Position { number: 1, chain: Chain(9) };
+    let of_another_history = Batch { head: other, ..batch(lesson, vec![said(2, user, "b")]) };
+    assert_eq!(journal.append(of_another_history).await, Err(AppendError::Conflict));
+    assert_eq!(journal.read(lesson, 0, 10).await.expect("read").len(), 1);
+    journal.append(batch(lesson, vec![said(2, user, "b")])).await.expect("appended");
+}
+
 async fn a_known_command_tells_its_last_number(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
     let first = said(1, user, "a");
-    let second = Logged { number: 2, chain: Chain(9), ..first.clone() };
+    let second = Logged { number: 2, chain: chain(2), ..first.clone() };
     let command = first.command;
     journal.append(batch(lesson, vec![first.clone(), second])).await.expect("appended");
     let again = Logged { number: 3, ..first };

@@ -80,7 +80,9 @@ impl Journal for MemoryJournal {
                 return Err(AppendError::Known { sender, command: new.command, number: old.number });
             }
         }
-        if log.len() as u64 != batch.head.number {
+        let head = batch.head;
+        let is_there = head.number == 0 || log.last().is_some_and(|last| last.chain == head.chain);
+        if log.len() as u64 != head.number || !is_there {
             return Err(AppendError::Conflict);
         }
         for number in batch.erase {

@@ -47,7 +47,7 @@ pub struct Batch {
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Somebody else wrote at this number: read on, decide again.
+    /// Somebody else wrote at this number, or the head is not in the log (any more): read on, decide again.
     #[error("the head has moved")]
     Conflict,
     /// This sender's command is in the log already, up to that number.

@@ -3,7 +3,8 @@
 use qism_signaling::{
     hub::memory::MemoryJournal,
     protocol::{
-        ChatMode, ClientFrame, Command, CommandId, ErrorCode, Event, Pull, Recipients, Role, ServerFrame,
+        ChatMode, ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, Pull, Recipients, Role,
+        ServerFrame,
     },
     room::chain,
 };
@@ -39,6 +40,19 @@ async fn a_command_sent_again_is_answered_with_its_old_number() {
     assert_eq!(first, again);
     let said = class.log().iter().filter(|event| matches!(event, Event::Said { .. })).count();
     assert_eq!(said, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_sent_again_is_known_even_where_it_would_no_longer_be_allowed() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    teacher.ask(Command::SetChat { mode: ChatMode::Open, slow_mode_s: 30 }).await.expect("set");
+    let id = CommandId(Uuid::now_v7());
+    let say = Command::Say { text: "once".into(), to: Recipients::Everyone };
+    let first = students[0].ask_as(id, say.clone()).await.expect("said");
+    assert_eq!(students[0].ask_as(id, say.clone()).await, Ok(first), "not refused by the slow mode");
+    teacher.ask(Command::SetChat { mode: ChatMode::Closed, slow_mode_s: 0 }).await.expect("set");
+    assert_eq!(students[0].ask_as(id, say).await, Ok(first), "nor by the closed chat");
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,6 +130,23 @@ async fn a_restored_backup_resets_everybody_instead_of_forking() {
         .into_iter()
         .any(|frame| matches!(frame, ServerFrame::Reset { snapshot, .. } if snapshot.locked));
     assert!(reset);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_with_a_lost_tail_comes_in_again_and_the_others_go_on() {
+    let class = Class::of(1);
+    let mut teacher = class.enter(class.teacher).await;
+    let before = class.journal.log(class.lesson);
+    let mut student = class.enter(class.students[0]).await;
+    class.journal.replace(class.lesson, before);
+    let line = teacher.say("right after the loss").await;
+    assert!(line.is_ok(), "decided again on the history that holds: {line:?}");
+    assert_eq!(student.closed().await, CloseCode::Draining);
+    let mut back = class.enter(class.students[0]).await;
+    back.say("here again").await.expect("said");
+    teacher
+        .until(|event| matches!(event, Event::Said { text: Some(text), .. } if text == "here again"))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -200,14 +200,23 @@ impl Seated {
         match next {
             Some(Outgoing::Frame(text)) => {
                 let frame: ServerFrame = serde_json::from_slice(&text).expect("a frame");
-                if let ServerFrame::Event(logged) = &frame {
-                    assert_eq!(logged.number, self.position.number + 1, "exactly once and in order");
-                    self.position = Position { number: logged.number, chain: logged.chain };
-                }
+                self.follow(&frame);
                 Ok(frame)
             }
             Some(Outgoing::Close(code)) => Err(code),
             None => panic!("read after the close"),
+        }
+    }
+
+    /// Moves the position as a client does.
+    fn follow(&mut self, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::Event(logged) => {
+                assert_eq!(logged.number, self.position.number + 1, "exactly once and in order");
+                self.position = Position { number: logged.number, chain: logged.chain };
+            }
+            ServerFrame::Reset { snapshot, .. } => self.position = snapshot.position,
+            _ => {}
         }
     }
 
@@ -250,10 +259,7 @@ impl Seated {
         while let Some(outgoing) = self.reader.try_next() {
             if let Outgoing::Frame(text) = outgoing {
                 let frame: ServerFrame = serde_json::from_slice(&text).expect("a frame");
-                if let ServerFrame::Event(logged) = &frame {
-                    assert_eq!(logged.number, self.position.number + 1, "exactly once and in order");
-                    self.position = Position { number: logged.number, chain: logged.chain };
-                }
+                self.follow(&frame);
                 frames.push(frame);
             }
         }

@@ -10,6 +10,7 @@ use crate::hub::{
     appender::{self, Decided, Intent, Refusal, Wish},
     envelope::Content,
     ports::{AppendError, Batch, Unavailable},
+    seats::Seat,
 };
 
 /// Events read at once when catching up.
@@ -24,7 +25,10 @@ impl RoomTask {
             // A gate that was closed early for one of them opens again.
             let gates = plan.refused.iter().any(|(intent, _)| intent.is_safety());
             for (intent, refusal) in plan.refused {
-                self.refuse(intent, refusal);
+                match self.number_of(&intent) {
+                    Some(number) => self.answer_known(intent, number),
+                    None => self.refuse(intent, refusal),
+                }
             }
             if gates {
                 self.after_change();
@@ -40,6 +44,19 @@ impl RoomTask {
             let append = Box::pin(async move { journal.append(batch).await });
             self.flight = Some(Flight { decided: plan.decided, append });
         }
+    }
+
+    /// The number of a command that the log has already, of those that a resume may still need: sent again, it may no
+    /// longer be allowed (the slow mode runs, the chat is closed), but it was.
+    fn number_of(&self, intent: &Intent) -> Option<u64> {
+        intent.sender?;
+        let is_it = |logged: &Logged| logged.sender == intent.sender && logged.command == intent.command;
+        self.ring
+            .iter()
+            .rev()
+            .map(|(logged, _)| logged)
+            .find(|logged| is_it(logged))
+            .map(|logged| logged.number)
     }
 
     /// The append is over.
@@ -179,11 +196,19 @@ impl RoomTask {
         }
     }
 
-    /// Reads what the journal has beyond our head. A history that does not continue ours is folded anew and everybody reset.
+    /// Reads what the journal has beyond our head. A history without our head, or that does not continue it (the journal
+    /// went back to an older state), is folded anew and everybody reset.
     pub(super) async fn catch_up(&mut self) -> Result<(), Unavailable> {
         loop {
-            let events = self.hub.ports.journal.read(self.lesson, self.room.head.number, CATCH_UP).await?;
+            let head = self.room.head;
+            // The head itself is read along, to see whether it is still there.
+            let before = head.number.saturating_sub(1);
+            let events = self.hub.ports.journal.read(self.lesson, before, CATCH_UP).await?;
             let count = events.len();
+            let mut events = events.into_iter();
+            if head.number > 0 && events.next().is_none_or(|own| own.chain != head.chain) {
+                return self.refold().await;
+            }
             for logged in events {
                 if !continues(&self.room.head, &logged) {
                     return self.refold().await;
@@ -212,8 +237,22 @@ impl RoomTask {
         self.ring.clear();
         self.early.clear();
         self.reset_all();
+        self.unseat_strangers();
         self.after_change();
         Ok(())
+    }
+
+    /// Who sits here by an attachment that this history does not have comes in again.
+    fn unseat_strangers(&mut self) {
+        let is_known = |seat: &Seat| {
+            let last =
+                self.room.roster.member(seat.user).map(|member| (member.last.session, member.last.attach));
+            last == Some((seat.session, seat.attach))
+        };
+        let strangers = self.seats.iter().filter(|(_, seat)| !is_known(seat)).map(|(_, seat)| seat.user);
+        for user in strangers.collect::<Vec<_>>() {
+            self.unseat(user, CloseCode::Draining);
+        }
     }
 }
 

@@ -9,10 +9,7 @@ use tracing::debug;
 use crate::protocol::{CloseCode, Event, LeftReason, Logged, Position, SessionId, UserId};
 
 use super::{Cut, RING, RoomTask, commits::continues};
-use crate::hub::{
-    envelope::{Content, Envelope},
-    ports::Unavailable,
-};
+use crate::hub::envelope::{Content, Envelope};
 
 /// Two nodes' letters may overtake each other by so much before the journal is asked.
 const GAP: Duration = Duration::from_millis(30);
@@ -144,20 +141,8 @@ impl RoomTask {
         if self.flight.is_some() || head == ours {
             return;
         }
-        // Not available now: the next comparison comes in a moment.
-        let _ = if head.number > ours.number { self.catch_up().await } else { self.check_history().await };
-    }
-
-    /// Our head was committed once. If the journal has it no more, it went back to an older state, and so must we. (Mostly
-    /// the comparison was just older than our head.)
-    async fn check_history(&mut self) -> Result<(), Unavailable> {
-        let ours = self.room.head;
-        let Some(before) = ours.number.checked_sub(1) else { return Ok(()) };
-        let there = self.hub.ports.journal.read(self.lesson, before, 1).await?;
-        if there.first().is_some_and(|logged| logged.number == ours.number && logged.chain == ours.chain) {
-            return Ok(());
-        }
-        self.refold().await
+        // Not available now: the next comparison comes in a moment. (Mostly a lower head is just older than ours.)
+        let _ = self.catch_up().await;
     }
 
     pub(super) fn own(&self) -> crate::protocol::IncarnationId {
