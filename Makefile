@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary bench bench-join bench-voice clean
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds bench bench-join bench-voice clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,6 +68,13 @@ e2e-binary:
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && npm test
+
+fuzz: ## every reader of untrusted bytes under libFuzzer, FUZZ_SECONDS each (an hour): target/fuzz
+	tools/setup.sh cxx
+	tests/fuzz/run
+
+fuzz-seeds: ## writes the seeds of the fuzz corpora anew
+	python3 tests/fuzz/seeds.py
 
 bench: ## all benches, under 10 minutes: target/bench/summary.json
 	tools/setup.sh cc strace

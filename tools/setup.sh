@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|node|deny|browsers|strace|namespaces
+# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,6 +40,12 @@ node_is_new_enough() {
 
 need_cc() {
     command -v cc >/dev/null || apt gcc libc6-dev
+}
+
+# libFuzzer is C++.
+need_cxx() {
+    need_cc
+    command -v c++ >/dev/null || apt g++
 }
 
 # The tests make a cluster of their own; the one that Debian's package would make and start is not wanted.

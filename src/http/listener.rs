@@ -30,7 +30,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
@@ -60,6 +60,8 @@ const BREATH: Duration = Duration::from_millis(100);
 const FIRST_BYTES: usize = 10;
 /// First byte of a TLS handshake; letters come after it, the length of a media frame before it.
 const FIRST_OF_OTHERS: u8 = 0x16;
+/// What began like media must be told apart by then.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks at a connection that began like media.
 const GLANCE: Duration = Duration::from_millis(20);
 /// Requests under way and sockets told to close get this long at shutdown.
@@ -189,19 +191,28 @@ async fn connection(mut shared: Service, stream: TcpStream, peer: IpAddr, permit
     }
 }
 
-/// True for a frame of media that is a binding request: a length below 1,536, its type, the magic cookie (RFC 6544
-/// section 10.1 has such connections begin so).
-fn is_check(head: &[u8; FIRST_BYTES]) -> bool {
-    matches!(head, [0..=5, _, 0, 1, _, _, 0x21, 0x12, 0xa4, 0x42])
-}
-
 /// What a connection begins with.
-enum First {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// A framed binding request.
     Media,
     /// HTTP, TLS, or what their readers refuse.
     Other,
-    /// Nothing, for too long.
+    /// Nothing that tells it, for too long.
     Silence,
+}
+
+impl First {
+    /// What these first bytes tell; `None`: more are needed. HTTP and TLS begin unlike media, so that only what begins
+    /// like it waits. A frame of media that is a binding request begins with a length below 1,536, its type, and has the
+    /// magic cookie (RFC 6544 section 10.1 has such connections begin so).
+    pub fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [0..=5, _, 0, 1, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => Some(Self::Media),
+            [first, ..] if *first < FIRST_OF_OTHERS && head.len() < FIRST_BYTES => None,
+            _ => Some(Self::Other),
+        }
+    }
 }
 
 /// Looks at the first bytes, which stay unread.
@@ -212,15 +223,19 @@ async fn first_bytes(stream: &TcpStream, shared: &mut Service) -> First {
     }
 }
 
-/// HTTP and TLS begin unlike media, so that only what begins like it waits for more.
+/// Whoever begins like media, and then neither ends nor goes on, gets less time than a slow browser.
 async fn look(stream: &TcpStream) -> First {
     let mut head = [0; FIRST_BYTES];
+    let mut began = None;
     loop {
-        match stream.peek(&mut head).await {
-            Ok(FIRST_BYTES) if is_check(&head) => return First::Media,
-            Ok(1..FIRST_BYTES) if head[0] < FIRST_OF_OTHERS => tokio::time::sleep(GLANCE).await,
-            _ => return First::Other,
+        let Ok(length @ 1..) = stream.peek(&mut head).await else { return First::Other };
+        if let Some(first) = First::of(&head[..length]) {
+            return first;
         }
+        if began.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
+            return First::Silence;
+        }
+        tokio::time::sleep(GLANCE).await;
     }
 }
 
@@ -328,3 +343,38 @@ fn tell(ended: hyper::Result<()>) {
 trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// What a connection is taken for that begins with these bytes and then stands still, and after how long.
+    async fn taken_for(begin: &[u8]) -> (First, Duration) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        client.write_all(begin).await.expect("written");
+        let start = Instant::now();
+        (look(&stream).await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_begins_like_media_and_does_not_go_on_is_closed_after_five_seconds() {
+        for begin in [&[0, 20][..], &[0, 20, 0, 1, 0, 0, 0x21, 0x12, 0xa4], &[9; 5]] {
+            let (first, waited) = taken_for(begin).await;
+            assert_eq!(first, First::Silence, "{begin:?}");
+            assert!((PATIENCE..PATIENCE + GLANCE * 2).contains(&waited), "{waited:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn media_http_and_tls_are_known_at_once() {
+        let check = [0, 20, 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        for (begin, expected) in [(&check[..], First::Media), (b"G", First::Other), (&[0x16], First::Other)] {
+            let (first, waited) = taken_for(begin).await;
+            assert_eq!((first, waited), (expected, Duration::ZERO));
+        }
+    }
+}

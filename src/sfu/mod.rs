@@ -4,6 +4,8 @@
 
 mod engine;
 pub mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod placement;
 mod sdp;
 mod streams;

@@ -13,11 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, tcp::OwnedWriteHalf},
     sync::mpsc,
     time::timeout,
 };
@@ -29,7 +26,7 @@ use super::engine::{
 };
 
 /// Longest frame: no peer of ours sends larger datagrams.
-const LONGEST: usize = 1_500;
+pub(super) const LONGEST: usize = 1_500;
 /// The first frame must be there by then.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Frames that wait to be written; their bytes are bounded elsewhere.
@@ -66,7 +63,7 @@ pub(super) async fn carry(inboxes: &[Arc<Inbox>], stream: TcpStream) -> io::Resu
     ended
 }
 
-async fn read_frame(read: &mut OwnedReadHalf) -> io::Result<Bytes> {
+pub(super) async fn read_frame(read: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
     let length = usize::from(read.read_u16().await?);
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());

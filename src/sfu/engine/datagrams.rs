@@ -104,8 +104,14 @@ impl Worker {
         let state = self.legs.get_mut(index)?;
         let packet = state.transport.srtp.as_mut()?.open_rtp(bytes)?.freeze();
         state.transport.ice.hear(now);
+        self.take_rtp(index, &packet, now)
+    }
+
+    /// Takes an opened packet of a leg.
+    pub(super) fn take_rtp(&mut self, index: LegIndex, packet: &Bytes, now: Instant) -> Option<()> {
+        let state = self.legs.get_mut(index)?;
         let Role::Publisher(uplink) = &mut state.role else { return None };
-        let header = Header::parse(&packet, &uplink.terms.extensions)?;
+        let header = Header::parse(packet, &uplink.terms.extensions)?;
         if let Some(sequence) = header.extensions.transport_sequence {
             uplink.arrivals.received(sequence, header.ssrc, now);
         }

@@ -96,6 +96,11 @@ impl Legs {
         self.by_address.get(&(path.socket, path.peer)).copied()
     }
 
+    /// How many addresses are routed.
+    pub fn addresses(&self) -> usize {
+        self.by_address.len()
+    }
+
     pub fn bind(&mut self, path: Path, index: LegIndex) {
         self.by_address.insert((path.socket, path.peer), index);
     }

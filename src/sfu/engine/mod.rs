@@ -9,6 +9,8 @@ mod echoes;
 mod exports;
 mod fanout;
 mod feedback;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 mod imports;
 pub mod inbox;

@@ -76,11 +76,9 @@ impl Descriptor {
     /// Appends the descriptor with `numbers` in place of its own; the picture number is always written in 15 bits.
     /// `original` is the payload this was read from.
     pub fn write(&self, original: &[u8], numbers: Numbers, out: &mut Vec<u8>) {
-        let Some(&[first, present]) = original.first_chunk::<2>() else { return };
+        let Some(&first) = original.first() else { return };
         out.push(first);
-        if first & 0x80 == 0 {
-            return;
-        }
+        let Some(&present) = original.get(1).filter(|_| first & 0x80 != 0) else { return };
         out.push(present);
         if self.picture.is_some() {
             out.extend((numbers.picture | 0x8000).to_be_bytes());
@@ -145,6 +143,13 @@ mod tests {
         assert_eq!((read.picture, read.tl0, read.key_index), (Some(0x7fff), Some(200), Some(31)));
         assert_eq!(read.temporal, Some((1, true)));
         assert_eq!(read.size, Some((640, 360)));
+    }
+
+    #[test]
+    fn a_descriptor_of_one_byte_and_nothing_behind_it_is_written() {
+        let mut out = Vec::new();
+        Descriptor::parse(&[0x10]).expect("well formed").write(&[0x10], Numbers::default(), &mut out);
+        assert_eq!(out, [0x10]);
     }
 
     #[test]

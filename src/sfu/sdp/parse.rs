@@ -189,6 +189,12 @@ mod tests {
         assert_eq!(Description::parse(HEAD).map(|_| ()), Err(SdpError::Missing("a media section")));
     }
 
+    #[test]
+    fn a_section_with_a_carriage_return_in_its_line_is_not_repeated_to_the_peer() {
+        let text = with_fingerprint("m=audio 9 UDP/TLS/RTP/SAVPF 0\ra=ice-lite\r\na=mid:0\r\n");
+        assert_eq!(Description::parse(&text).map(|_| ()), Err(SdpError::Line(6, "m=: printable characters")));
+    }
+
     proptest! {
         #[test]
         fn garbage_never_panics(text in "([amv]=[ -~]{0,40}\r\n){0,20}") {

@@ -49,6 +49,10 @@ pub struct Section {
 impl Section {
     /// Reads the value of an `m=` line.
     pub fn parse(value: &str) -> Result<Self, &'static str> {
+        // They are repeated where the section is rejected.
+        if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return Err("m=: printable characters");
+        }
         let mut words = value.splitn(4, ' ');
         let mut word = || words.next().ok_or("m=: media, port, protocol and formats");
         let (media, port, protocol, formats) = (word()?, word()?, word()?, word()?);

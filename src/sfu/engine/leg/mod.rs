@@ -1,7 +1,7 @@
 //! One WebRTC connection: ICE-lite, DTLS, SRTP. It takes datagrams and gives datagrams back; the sockets, the clock
 //! and what flows inside belong to others.
 
-mod client_hello;
+pub mod client_hello;
 pub mod dtls;
 mod flight;
 pub mod ice;

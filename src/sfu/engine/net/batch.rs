@@ -80,6 +80,11 @@ impl Batch {
         });
     }
 
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// True when it is time to flush in the middle of a burst.
     pub fn is_full(&self) -> bool {
         self.buffer.len() >= FULL

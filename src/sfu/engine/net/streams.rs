@@ -66,6 +66,11 @@ impl Streams {
         self.open.insert(peer, Open { local, out });
     }
 
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
     /// Closes a connection.
     pub fn remove(&mut self, peer: SocketAddr) {
         self.open.remove(&peer);

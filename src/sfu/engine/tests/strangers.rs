@@ -1,0 +1,69 @@
+//! What a stranger can make the engine do: nothing that is kept, and no answer.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// How a stranger's datagram begins: as each of the protocols that share the port, or as nothing.
+fn any_datagram() -> impl Strategy<Value = Vec<u8>> {
+    let check = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    let (hello, media, control) = (vec![22, 0xfe, 0xfd, 0, 0], vec![0x90, 111, 0, 1], vec![0x81, 201, 0, 7]);
+    let begin = prop_oneof![Just(Vec::new()), Just(check), Just(hello), Just(media), Just(control)];
+    (begin, proptest::collection::vec(any::<u8>(), 0..1_400)).prop_map(|(mut begin, rest)| {
+        begin.extend(rest);
+        let length = begin.len().saturating_sub(20) as u16;
+        if begin.starts_with(&[0, 1]) {
+            begin[2..4].copy_from_slice(&length.to_be_bytes());
+        }
+        begin
+    })
+}
+
+/// Changes of a check that names a leg which stands: (where, which byte then).
+fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)
+}
+
+fn lesson() -> Lesson {
+    Lesson::begin(&Arc::new(Identity::generate().expect("a certificate")))
+}
+
+#[test]
+fn the_lesson_of_these_tests_stands() {
+    let mut lesson = lesson();
+    let kept = lesson.kept();
+    assert_eq!((kept.legs, kept.addresses, kept.rooms, kept.streams), (3, 3, 1, 0));
+    let again = check(&lesson.legs[0].1, lesson.worker.identity.clone());
+    assert!(lesson.datagram(From::Stranger, &again) > 0, "whoever knows the password is answered");
+    assert_eq!(lesson.kept().addresses, 4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn datagrams_of_strangers_keep_no_memory_and_get_no_answer(
+        datagrams in proptest::collection::vec(any_datagram(), 1..40),
+    ) {
+        let mut lesson = lesson();
+        let before = lesson.kept();
+        for datagram in &datagrams {
+            prop_assert_eq!(lesson.datagram(From::Stranger, datagram), 0);
+            prop_assert_eq!(lesson.connection(datagram), 0);
+        }
+        prop_assert_eq!(lesson.kept(), before);
+    }
+
+    #[test]
+    fn forged_checks_that_name_a_leg_keep_no_memory_and_get_no_answer(forgeries in proptest::collection::vec(changes(), 1..40)) {
+        let mut lesson = lesson();
+        let (before, forged) = (lesson.kept(), lesson.forged_check());
+        for changes in &forgeries {
+            let mut check = forged.clone();
+            changes.iter().for_each(|(place, byte)| check[place.index(forged.len())] = *byte);
+            prop_assert_eq!(lesson.datagram(From::Stranger, &check), 0);
+            prop_assert_eq!(lesson.connection(&check), 0);
+        }
+        prop_assert_eq!(lesson.kept(), before);
+    }
+}
