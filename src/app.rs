@@ -22,6 +22,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    auth::Turn,
     cluster::{MemoryBus, SystemClock},
     config::{
         Config, Limits, Media, Server, Storage,
@@ -51,10 +52,7 @@ const DRAIN_LESSONS: Duration = Duration::from_secs(5);
 
 /// `qism serve`: until a signal.
 pub async fn serve(options: Serve) -> anyhow::Result<()> {
-    let mut config = match &options.config {
-        Some(path) => Config::load(path)?,
-        None => Config::defaults(),
-    };
+    let mut config = configured(options.config.as_deref())?;
     config.server.web_dir = options.web_dir.or(config.server.web_dir);
     telemetry::start_logging(&config.log)?;
     let running = Running::start(config).await?;
@@ -107,8 +105,12 @@ pub async fn user(options: User) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn configured(file: Option<&Path>) -> anyhow::Result<Config> {
+    Ok(file.map(Config::load).transpose()?.unwrap_or_else(Config::defaults))
+}
+
 fn demo_config(options: &Demo) -> anyhow::Result<Config> {
-    let mut config = Config::defaults();
+    let mut config = configured(options.config.as_deref())?;
     config.log.filter = "warn".into();
     config.server.listen = options.listen;
     config.server.web_dir = options.web_dir.clone();
@@ -357,8 +359,14 @@ fn state(config: &Config, school: Arc<School>, hub: Arc<Hub>) -> AppState {
         draining: Arc::new(Draining::default()),
         school,
         hub,
+        turn: turn(&config.media),
         write_stall: config.limits.write_stall(),
     }
+}
+
+fn turn(media: &Media) -> Option<Arc<Turn>> {
+    let Media { turn_urls, turn_secret, turn_lifetime_s, .. } = media;
+    Turn::new(turn_urls.clone(), turn_secret.clone(), *turn_lifetime_s).map(Arc::new)
 }
 
 /// What to do about it, for the two errors that everybody meets.

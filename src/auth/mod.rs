@@ -7,9 +7,11 @@ mod network;
 mod password;
 mod tickets;
 mod token;
+mod turn;
 
 pub use attempts::Attempts;
 pub use network::network;
 pub use password::{PasswordError, Passwords, hash_now};
 pub use tickets::{TicketError, Tickets, Verified};
 pub use token::Token;
+pub use turn::{IceServer, Turn};

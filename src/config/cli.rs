@@ -49,6 +49,9 @@ pub struct Demo {
     /// Address and port. To let phones on the same Wi-Fi in: --listen 0.0.0.0:7880 --https
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
     pub listen: SocketAddr,
+    /// Configuration, TOML, for what the other options do not set: relays, ports, limits.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where the demonstration school is kept.
     #[arg(long, value_name = "DIR", default_value = "data/demo")]
     pub data: PathBuf,

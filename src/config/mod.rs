@@ -11,6 +11,7 @@ mod network;
 mod overlay;
 mod server;
 mod storage;
+mod turn;
 
 use std::{
     io,
@@ -69,6 +70,7 @@ impl Config {
         let invalid = |problem: String| ConfigError::Invalid { path: name.to_owned(), problem };
         let config: Self = overlay::read(DEFAULT_TOML, text).map_err(invalid)?;
         config.server.check().map_err(invalid)?;
+        config.media.check().map_err(invalid)?;
         Ok(config)
     }
 }
@@ -116,6 +118,9 @@ mod tests {
         for (bad, word) in [
             ("[media]\nudp_port = 70000\n", "u16"),
             ("[media]\nthreads = 0\n", "at least 1"),
+            ("[media]\nturn_urls = [\"stun:relay.example\"]\n", "turns:"),
+            ("[media]\nturn_secret = \"short\"\n", "16"),
+            ("[media]\nturn_lifetime_s = 5\n", "300"),
             ("[server]\nlisten = \"here\"\n", "socket address"),
             ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
             ("[server]\ntrusted_proxies = [\"proxy\"]\n", "127.0.0.1/32"),
@@ -132,6 +137,16 @@ mod tests {
     fn a_certificate_without_its_key_is_refused() {
         let text = problem("[server]\ntls_certificate = \"cert.pem\"\n");
         assert!(text.contains("server.tls_key"), "{text}");
+    }
+
+    #[test]
+    fn a_relay_without_its_secret_is_refused_and_neither_is_shown() {
+        let urls = "[media]\nturn_urls = [\"turns:relay.example:443\"]\n";
+        assert!(problem(urls).contains("media.turn_secret"), "{}", problem(urls));
+        let secret = "turn_secret = \"0123456789abcdef\"\n";
+        assert!(problem(&format!("[media]\n{secret}")).contains("media.turn_urls"));
+        let config = Config::parse("qism.toml", &format!("{urls}{secret}")).expect("valid");
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
     }
 
     #[test]

@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AppState, Refusal, cookie::SignedInPerson};
-use crate::school::{EntryRefusal, LessonRow, Roster, StartRefusal};
+use crate::{
+    auth::IceServer,
+    school::{EntryRefusal, LessonRow, Roster, StartRefusal},
+};
 
 pub fn routes() -> Router<AppState> {
     Router::new()
@@ -116,6 +119,8 @@ struct Ticket {
     ticket: String,
     socket: &'static str,
     expires_in_s: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ice_servers: Vec<IceServer>,
 }
 
 async fn ticket(
@@ -127,7 +132,8 @@ async fn ticket(
     let Path(lesson) = lesson.map_err(|_| Refusal::new(StatusCode::NOT_FOUND, "no_such_lesson"))?;
     let Json(wish) = body.map_err(|_| MALFORMED)?;
     let ticket = state.school.ticket(&account, lesson, wish.session).await.map_err(refusal)?;
-    Ok(Json(Ticket { ticket, socket: "/ws", expires_in_s: limits::TICKET.as_secs() }))
+    let ice_servers = state.turn.iter().map(|turn| turn.pass(account.user, state.school.now())).collect();
+    Ok(Json(Ticket { ticket, socket: "/ws", expires_in_s: limits::TICKET.as_secs(), ice_servers }))
 }
 
 fn refusal(refusal: EntryRefusal) -> Refusal {

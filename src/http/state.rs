@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{assets::Assets, health::Draining};
-use crate::school::School;
+use crate::{auth::Turn, school::School};
 use axum::http::{HeaderMap, HeaderValue, header};
 use qism_signaling::hub::Hub;
 
@@ -15,6 +15,8 @@ pub struct AppState {
     pub draining: Arc<Draining>,
     pub school: Arc<School>,
     pub hub: Arc<Hub>,
+    /// Relays for networks that let nothing else through; `None`: there are none.
+    pub turn: Option<Arc<Turn>>,
     /// A socket that takes nothing for this long is closed.
     pub write_stall: Duration,
 }

@@ -61,7 +61,8 @@ impl School {
         })
     }
 
-    fn now(&self) -> u64 {
+    /// Milliseconds since the epoch.
+    pub fn now(&self) -> u64 {
         self.clock.now_ms()
     }
 }

@@ -16,4 +16,5 @@ mod sfu;
 mod sfu_threads;
 mod shell;
 mod storage_faults;
+mod turn;
 mod ws_limits;

@@ -33,6 +33,8 @@ export class LessonMedia {
   readonly soundLocked = signal(false);
   /** The network lets no voice or picture through. */
   readonly blocked = signal(false);
+  /** Of the last ticket. */
+  relays: RTCIceServer[] = [];
   readonly #ports: MediaPorts;
   readonly #publisher: PublisherLeg;
   readonly #subscriber: SubscriberLeg;
@@ -44,8 +46,9 @@ export class LessonMedia {
     this.#ports = ports;
     this.receiveMode = signal(receiveMode);
     const { send } = ports;
-    this.#publisher = new PublisherLeg({ send, onEnded: (source) => void this.own.ended(source) });
-    this.#subscriber = new SubscriberLeg({ send, ...this.#receiving() }, cameraSlots);
+    const relays = () => this.relays;
+    this.#publisher = new PublisherLeg({ send, relays, onEnded: (source) => void this.own.ended(source) });
+    this.#subscriber = new SubscriberLeg({ send, relays, ...this.#receiving() }, cameraSlots);
     this.own = new OwnMedia({
       publisher: this.#publisher,
       command: ports.command,

@@ -53,7 +53,7 @@ export class LessonSession {
   constructor(lesson: string, session: string, receiveMode: ReceiveMode, cameraSlots: number) {
     this.#lesson = lesson;
     this.#socket = new LessonSocket({
-      ticket: () => ticketFor(lesson, session),
+      ticket: () => this.#ticket(lesson, session),
       position: () => this.state.value?.position,
       onFrame: (frame) => batch(() => this.#frame(frame)),
       onState: (state) => this.#connectionChanged(state),
@@ -205,6 +205,19 @@ export class LessonSession {
     this.bytes.value = (await this.media.bytes()) + this.#socket.bytes;
   }
 
+  async #ticket(lesson: string, session: string): Promise<TicketAnswer> {
+    try {
+      const answer = await ticket(lesson, session);
+      this.media.relays = answer.ice_servers ?? [];
+      const url = new URL(answer.socket, location.href);
+      url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+      return { ok: true, ticket: answer.ticket, url: url.href };
+    } catch (error) {
+      const { status, code } = error as ApiError;
+      return { ok: false, status: status ?? 0, error: code ?? 'other' };
+    }
+  }
+
   /** Leaves on purpose: told to the class, then closed. */
   async leave(): Promise<void> {
     const told = this.#pending.submit({ type: 'leave' }).catch(() => undefined);
@@ -215,17 +228,5 @@ export class LessonSession {
   /** The page goes away without leaving: the place is kept. */
   abandon(): void {
     this.#socket.stop('left');
-  }
-}
-
-async function ticketFor(lesson: string, session: string): Promise<TicketAnswer> {
-  try {
-    const answer = await ticket(lesson, session);
-    const url = new URL(answer.socket, location.href);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    return { ok: true, ticket: answer.ticket, url: url.href };
-  } catch (error) {
-    const { status, code } = error as ApiError;
-    return { ok: false, status: status ?? 0, error: code ?? 'other' };
   }
 }

@@ -1,10 +1,13 @@
 import type { ClientFrame, OfferedTrack, Source, VideoCodec } from '../protocol/generated.ts';
 import { cameraCodec } from './codec.ts';
+import { configuration, renewRelays } from './configuration.ts';
 import { fit, ladder, type Terms } from './ladder.ts';
 
 /** What the sending leg tells its owner. */
 export interface PublisherEvents {
   send(frame: ClientFrame): void;
+  /** What the last ticket told for networks that let nothing else through. */
+  relays(): RTCIceServer[];
   /** A capture ended by itself: the browser's own *stop sharing*, an unplugged device. */
   onEnded(source: Source): void;
 }
@@ -97,7 +100,7 @@ export class PublisherLeg {
   }
 
   #connect(): RTCPeerConnection {
-    const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
+    const connection = new RTCPeerConnection(configuration(this.#events.relays()));
     this.#connection = connection;
     this.#fresh = true;
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
@@ -115,6 +118,7 @@ export class PublisherLeg {
   }
 
   async #negotiate(connection: RTCPeerConnection, restart = false): Promise<void> {
+    if (restart) renewRelays(connection, this.#events.relays());
     await connection.setLocalDescription(await connection.createOffer({ iceRestart: restart }));
     const answered = this.#awaitAnswer();
     const tracks: OfferedTrack[] = ORDER.flatMap((source) => {

@@ -1,8 +1,11 @@
 import type { ClientFrame, Publication, Slot, Source } from '../protocol/generated.ts';
+import { configuration, renewRelays } from './configuration.ts';
 
 /** What the receiving leg tells its owner. */
 export interface SubscriberEvents {
   send(frame: ClientFrame): void;
+  /** What the last ticket told for networks that let nothing else through. */
+  relays(): RTCIceServer[];
   /** Slots or their streams changed: draw again. */
   onChange(): void;
   /** Nothing can be received on this network; or no longer so. */
@@ -75,6 +78,7 @@ export class SubscriberLeg {
 
   async #answer(connection: RTCPeerConnection, sdp: string): Promise<void> {
     if (connection !== this.#connection) return;
+    if (connection.remoteDescription) renewRelays(connection, this.#events.relays());
     await connection.setRemoteDescription({ type: 'offer', sdp });
     await connection.setLocalDescription();
     this.#events.send({ type: 'subscriber_answer', sdp: connection.localDescription?.sdp ?? '' });
@@ -90,7 +94,7 @@ export class SubscriberLeg {
   }
 
   #connect(): RTCPeerConnection {
-    const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
+    const connection = new RTCPeerConnection(configuration(this.#events.relays()));
     connection.ontrack = ({ transceiver, track }) => this.#trackArrived(Number(transceiver.mid), track);
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
     this.#connection = connection;

@@ -98,4 +98,6 @@ export const startNow = (group: string, subject?: string) =>
   call<{ lesson: string }>('POST', '/api/lessons', { group, ...(subject && { subject }) });
 export const reports = () => call<{ reports: SchoolReport[] }>('GET', '/api/reports');
 export const ticket = (lesson: string, session: string) =>
-  call<{ ticket: string; socket: string }>('POST', `/api/lessons/${lesson}/ticket`, { session });
+  call<{ ticket: string; socket: string; ice_servers?: RTCIceServer[] }>('POST', `/api/lessons/${lesson}/ticket`, {
+    session,
+  });
