@@ -118,6 +118,11 @@ pub(super) fn restart_slots(room: &Room, track: TrackIndex, legs: &mut Legs) {
 fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
     let track = &mut room.tracks[track];
     let (facts, is_audio) = (track.facts(now), track.is_audio());
+    if !is_audio && !track.subscribers.is_empty() {
+        // A layer whose size nobody knows (its key frame came before the gate was open) cannot be chosen.
+        let unknown = facts.iter().enumerate().filter(|(_, facts)| facts.alive && facts.size.is_none());
+        unknown.for_each(|(layer, _)| track.keyframes.want(layer));
+    }
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
         let awaited = downlink.slot(slot).and_then(|out| out.choose_layer(is_audio, &facts));

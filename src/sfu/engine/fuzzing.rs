@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::{
     counters::Counters,
     identity::Identity,
+    inbox::Order,
     leg::{dtls::Keys, srtp::Srtp},
     net::{
         socket::Datagram,
@@ -96,7 +97,7 @@ impl Lesson {
     }
 
     fn obey(&mut self, order: MediaOrder) {
-        self.worker.obey(order, self.now);
+        self.worker.obey(Order::Hub(order), self.now);
     }
 
     fn publish(&mut self, leg: Leg) -> (LegIndex, String) {
@@ -269,6 +270,9 @@ fn answer(offered: &str) -> String {
     format!("{}{}\r\n", head("active"), lines.join("\r\n"))
 }
 
+#[cfg(test)]
+#[path = "tests/key_frames.rs"]
+mod key_frame_tests;
 #[cfg(test)]
 #[path = "tests/strangers.rs"]
 mod tests;
