@@ -7,6 +7,7 @@ import { launch } from './support/browser.mjs';
 import { lose, openCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
+import { stopwatch, untilHeard } from './support/stopwatch.mjs';
 
 const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' } } });
 const [loss, joins] = [Number(values.loss), Number(values.joins)];
@@ -15,34 +16,13 @@ enterNamespace();
 
 const PATIENCE_MS = 30_000;
 
-/** Runs in the page before any script: notes when the first packet of a voice came, in milliseconds since the join tap. */
-function stopwatch() {
-  const Real = window.RTCPeerConnection;
-  window.RTCPeerConnection = class extends Real {
-    constructor(...args) {
-      super(...args);
-      const timer = setInterval(async () => {
-        if (this.connectionState === 'closed') return clearInterval(timer);
-        for (const report of (await this.getStats()).values()) {
-          if (report.type === 'inbound-rtp' && report.kind === 'audio' && report.packetsReceived > 0) {
-            window.heardAt ??= performance.now();
-            clearInterval(timer);
-          }
-        }
-      }, 25);
-    }
-  };
-  addEventListener('click', () => { window.tappedAt = performance.now(); }, true);
-}
-
 async function student(browser, school, number) {
   const person = await Person.open(browser, school, { login: `student${number}`, language: 'fr' });
   await person.context.addInitScript(stopwatch);
   await person.signIn();
   await person.enterLesson({ listenOnly: true });
   // One that does not come at all is a figure too, but no time.
-  await person.page.waitForFunction(() => window.heardAt !== undefined, undefined, { timeout: PATIENCE_MS }).catch(() => {});
-  const took = await person.page.evaluate(() => (window.heardAt === undefined ? undefined : Math.round(window.heardAt - window.tappedAt)));
+  const took = await untilHeard(person.page, PATIENCE_MS);
   await person.context.close();
   return took;
 }

@@ -38,9 +38,12 @@ const PREFERENCES = {
   'toolkit.telemetry.server': '',
 };
 
+/** Firefox ESR does not know all that a change of the viewport asks of it. */
+const WINDOW = ['--width=1366', '--height=768'];
+
 /** Launches the browser; `preferences` overlay the quiet ones. */
-export function launchFirefox({ preferences = {} } = {}) {
-  return puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox: { ...PREFERENCES, ...preferences } });
+export function launchFirefox({ preferences = {}, executablePath = FIREFOX } = {}) {
+  return puppeteer.launch({ browser: 'firefox', executablePath, headless: true, defaultViewport: null, args: WINDOW, extraPrefsFirefox: { ...PREFERENCES, ...preferences } });
 }
 
 const LANGUAGES = { ar: 'العربية', fr: 'Français', en: 'English' };
@@ -58,7 +61,6 @@ export class FirefoxPerson {
     const person = Object.assign(new FirefoxPerson(), { language: 'ar', hue: 0, problems: [], requests: [], ...options, url: school.url });
     person.context = await browser.createBrowserContext();
     person.page = await person.context.newPage();
-    await person.page.setViewport({ width: 1366, height: 768 });
     await person.page.evaluateOnNewDocument(impersonate, { hue: person.hue, hz: null });
     person.page.on('pageerror', (error) => person.problems.push(String(error)));
     person.page.on('request', (request) => person.requests.push(request.url()));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -84,17 +84,32 @@ export function openFarEnd(chromium) {
   for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`]) ip(command);
   for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
   const folder = mkdtempSync(join(tmpdir(), 'qism-far-'));
-  const browser = join(folder, 'chromium');
-  writeFileSync(browser, `#!/bin/sh\nexec nsenter ${net} ${chromium} "$@"\n`, { mode: 0o755 });
+  /** A program that runs there. */
+  const inside = (program) => {
+    const path = join(folder, basename(program));
+    writeFileSync(path, `#!/bin/sh\nexec nsenter ${net} ${program} "$@"\n`, { mode: 0o755 });
+    return path;
+  };
   const started = [far];
   return {
-    browser,
+    browser: inside(chromium),
+    /** As when a phone goes from Wi-Fi to mobile data: 10.77.0.`last` is its only address from now on. */
+    move: (last) => {
+      for (const command of ['ip addr flush dev end', `ip addr add 10.77.0.${last}/24 dev end`]) execFileSync('nsenter', [net, ...command.split(' ')]);
+    },
     reach: (port) => started.push(spawn('nsenter', [net, process.execPath, '-e', FORWARD, String(port), '10.77.0.1'], { stdio: 'inherit' })),
     close: () => {
       started.forEach((child) => child.kill());
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** From the far end only these TCP ports can be reached. */
+export function letThroughOnly(ports) {
+  const rules = [`iifname "${CABLE}" tcp dport { ${ports.join(', ')} } accept`, `iifname "${CABLE}" drop`];
+  execFileSync('nft', ['flush', 'ruleset']);
+  execFileSync('nft', ['-f', '-'], { input: `table inet wall {\nchain in {\ntype filter hook input priority 0;\n${rules.join('\n')}\n}\n}\n` });
 }
 
 /** Drops so many percent of the UDP datagrams on the cable, in each direction. */

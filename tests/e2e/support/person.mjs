@@ -16,7 +16,7 @@ export class Person {
 
   static async open(browser, school, options) {
     const person = { language: 'ar', device: LAPTOP, permissions: ['camera', 'microphone'], hue: 0, hz: 440, ...options };
-    const context = await browser.newContext({ ...person.device, permissions: person.permissions, reducedMotion: 'reduce', bypassCSP: Boolean(person.bypassCSP) });
+    const context = await browser.newContext({ ...person.device, permissions: person.permissions, reducedMotion: 'reduce', bypassCSP: Boolean(person.bypassCSP), ignoreHTTPSErrors: school.url.startsWith('https:') });
     await context.addInitScript(impersonate, { hue: person.hue, hz: person.hz });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);

@@ -19,14 +19,14 @@ function freePort() {
 }
 
 /** Starts `qism demo`; resolves once it serves. `restart()` ends the process and starts it again on the same data. */
-export async function openSchool({ env = {}, host = '127.0.0.1', app = join(REPOSITORY, 'web-client', 'dist') } = {}) {
+export async function openSchool({ env = {}, host = '127.0.0.1', https = false, config, app = join(REPOSITORY, 'web-client', 'dist') } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'qism-e2e-'));
   const port = await freePort();
   let child;
   const output = [];
   const start = () =>
     new Promise((ready, failed) => {
-      child = spawn(BINARY, ['demo', '--listen', `${host}:${port}`, '--data', data, '--web-dir', app], { env: { ...process.env, ...env } });
+      child = spawn(BINARY, ['demo', '--listen', `${host}:${port}`, '--data', data, '--web-dir', app, ...(https ? ['--https'] : []), ...(config ? ['--config', config] : [])], { env: { ...process.env, ...env } });
       const late = setTimeout(() => failed(new Error(`the server did not get ready:\n${output.join('')}`)), 30_000);
       child.stdout.on('data', (text) => {
         output.push(String(text));

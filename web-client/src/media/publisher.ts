@@ -17,7 +17,7 @@ const SCREEN: RTCRtpEncodingParameters[] = [
   { maxBitrate: 1_500_000, maxFramerate: 8, scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters,
 ];
 const ANSWER_MS = 8_000;
-const RESTART_AFTER_MS = 2_000;
+const RESTART_AFTER_MS = 500;
 
 /**
  * The leg that sends. Made at first need with all four tracks at once; afterwards nothing is renegotiated: mute is

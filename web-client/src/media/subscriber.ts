@@ -16,7 +16,7 @@ export interface SubscriberEvents {
 
 /** Slots below this carry the table's six fixed kinds; the rest are cameras. */
 const SCREEN: Slot = 4;
-const RESTART_AFTER_MS = 2_000;
+const RESTART_AFTER_MS = 500;
 /** Not connected after this time, though the server has answered: the network lets no media through. */
 const BLOCKED_MS = 12_000;
 /** No offer within this time: asked again. */

@@ -50,7 +50,7 @@ export class LessonSocket {
   }
 
   start(): void {
-    addEventListener('online', this.#lookUp);
+    addEventListener('online', this.#networkBack);
     document.addEventListener('visibilitychange', this.#lookUp);
     this.#options.onState({ kind: 'connecting' });
     void this.#connect();
@@ -60,7 +60,7 @@ export class LessonSocket {
   stop(reason: StopReason): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    removeEventListener('online', this.#lookUp);
+    removeEventListener('online', this.#networkBack);
     document.removeEventListener('visibilitychange', this.#lookUp);
     clearTimeout(this.#timer);
     this.#drop();
@@ -150,9 +150,15 @@ export class LessonSocket {
     this.#timer = setTimeout(() => void this.#connect(), step.afterMs);
   }
 
+  /** The browser was without a network: whatever was open over the old one is dead, though nobody said so. */
+  readonly #networkBack = () => {
+    if (this.#socket) this.#lost(this.#socket, 1006);
+    else this.#lookUp();
+  };
+
   /**
-   * The page is looked at again, or the network is back: do not sit out the back-off. A phone that slept or changed its network
-   * believes its socket to be open: ask, and look again soon.
+   * The page is looked at again: do not sit out the back-off. A phone that slept believes its socket to be open: ask, and look
+   * again soon.
    */
   readonly #lookUp = () => {
     if (document.hidden || this.#stopped) return;
