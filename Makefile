@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds bench bench-join bench-voice clean
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-join bench-network bench-voice clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -66,8 +66,12 @@ e2e-binary:
 	cargo build --locked --bin qism
 
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
-	tools/setup.sh browsers namespaces
+	tools/setup.sh browsers namespaces turn
 	cd $(E2E) && npm test
+
+interop: e2e-binary ## aiortc, GStreamer and FFmpeg in real lessons (installs them)
+	tools/setup.sh interop
+	tests/interop/run
 
 fuzz: ## every reader of untrusted bytes under libFuzzer, FUZZ_SECONDS each (an hour): target/fuzz
 	tools/setup.sh cxx
@@ -84,6 +88,10 @@ bench: ## all benches, under 10 minutes: target/bench/summary.json
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node join.mjs
+
+bench-network: release $(E2E)/node_modules/.package-lock.json ## how the voice finds another way when UDP is blocked or the address changes: target/bench/network.json (root)
+	tools/setup.sh browsers namespaces
+	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node ways.mjs
 
 bench-voice: release $(E2E)/node_modules/.package-lock.json ## how much of the voice Chromium misses at 10, 20, 30 % loss: target/bench/voice.json (root)
 	tools/setup.sh browsers namespaces

