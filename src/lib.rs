@@ -3,6 +3,8 @@
 //! `app` is the only place that knows every part; everything else sees only what stands above it:
 //! storage, sfu, cluster, auth → school → http → app.
 
+#[cfg(test)]
+mod allocations;
 pub mod app;
 pub mod auth;
 pub mod cluster;

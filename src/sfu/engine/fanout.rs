@@ -18,16 +18,19 @@ use super::{
 impl Worker {
     /// Sends the fresh packets of all rooms.
     pub fn fan_out(&mut self, now: Instant) {
-        let touched = std::mem::take(&mut self.touched);
+        let mut touched = std::mem::take(&mut self.touched);
         // Other threads first: they work while this one does.
         touched.iter().for_each(|lesson| self.export(*lesson));
         self.ring_bridges();
-        for lesson in touched {
+        for &lesson in &touched {
             let tracks = self.rooms.get(&lesson).map_or(0, |room| room.tracks.len());
             for track in 0..tracks {
                 self.fan_out_track(lesson, track, now);
             }
         }
+        // Nothing was received meanwhile: the list is kept for its memory.
+        touched.clear();
+        self.touched = touched;
     }
 
     fn fan_out_track(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
@@ -131,3 +134,7 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/fanout.rs"]
+mod tests;

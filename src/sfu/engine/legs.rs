@@ -86,8 +86,8 @@ impl Legs {
 
     /// Indices of all legs.
     pub fn indices(&self) -> impl Iterator<Item = LegIndex> + use<> {
-        let mut indices: Vec<LegIndex> = self.by_name.values().copied().collect();
-        indices.sort_unstable();
+        let held = |(index, state): (LegIndex, &Option<LegState>)| state.as_ref().map(|_| index);
+        let indices: Vec<LegIndex> = self.states.iter().enumerate().filter_map(held).collect();
         indices.into_iter()
     }
 

@@ -120,6 +120,13 @@ impl IceLite {
         }
     }
 
+    /// As if a check from there had come.
+    #[cfg(test)]
+    pub fn select(&mut self, path: Path) {
+        self.follow(true, false, path);
+        self.bind(path);
+    }
+
     fn bind(&mut self, path: Path) -> (bool, Option<Path>) {
         if self.bound.contains(&path) {
             return (false, None);

@@ -4,15 +4,13 @@
 use std::io;
 
 use super::{
-    address,
     control::Control,
+    messages::{MESSAGES, Messages},
     socket::Socket,
     streams::{STREAM, Streams},
 };
 use crate::sfu::engine::leg::Path;
 
-/// Messages per system call.
-const MESSAGES: usize = 64;
 /// Datagrams cut from one message: longer runs make bursts that home routers drop.
 const RUN: usize = 8;
 /// Bytes after which the batch should be flushed.
@@ -50,13 +48,22 @@ pub struct Flushed {
 pub struct Batch {
     buffer: Vec<u8>,
     datagrams: Vec<Datagram>,
+    /// Kept between flushes for their memory only, as are the messages.
+    runs: Vec<Run>,
+    messages: Messages,
     /// False once the kernel or the device refused segmentation.
     segments: bool,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { buffer: Vec::with_capacity(FULL + 64 * 1024), datagrams: Vec::new(), segments: true }
+        Self {
+            buffer: Vec::with_capacity(FULL + 64 * 1024),
+            datagrams: Vec::new(),
+            runs: Vec::new(),
+            messages: Messages::default(),
+            segments: true,
+        }
     }
 }
 
@@ -93,7 +100,8 @@ impl Batch {
     /// Sends everything.
     pub fn flush(&mut self, sockets: &[Socket], streams: &Streams) -> Flushed {
         let mut flushed = Flushed::default();
-        let runs = runs(&self.datagrams, if self.segments { RUN } else { 1 });
+        let mut runs = std::mem::take(&mut self.runs);
+        group(&self.datagrams, if self.segments { RUN } else { 1 }, &mut runs);
         let mut rest = &runs[..];
         while let Some(first) = rest.first() {
             let same = rest.iter().take_while(|run| run.path.socket == first.path.socket).count();
@@ -107,6 +115,7 @@ impl Batch {
         }
         self.buffer.clear();
         self.datagrams.clear();
+        self.runs = runs;
         flushed
     }
 
@@ -158,30 +167,12 @@ impl Batch {
 
     /// One system call; how many messages of the front were taken.
     fn send_messages(&mut self, socket: &Socket, runs: &[Run]) -> io::Result<usize> {
-        let mut addresses: Vec<_> = runs.iter().map(|run| address::to_raw(run.path.peer)).collect();
-        let mut controls: Vec<Control> = runs.iter().map(control_of).collect();
-        let mut vectors: Vec<libc::iovec> = runs
-            .iter()
-            .map(|run| libc::iovec {
-                iov_base: self.buffer[run.start..].as_mut_ptr().cast(),
-                iov_len: run.length,
-            })
-            .collect();
-        let mut headers: Vec<libc::mmsghdr> = (0..runs.len())
-            .map(|index| {
-                // SAFETY: all zeros is a valid header without buffers.
-                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-                header.msg_hdr.msg_iov = &raw mut vectors[index];
-                header.msg_hdr.msg_iovlen = 1;
-                header.msg_hdr.msg_name = (&raw mut addresses[index].0).cast();
-                header.msg_hdr.msg_namelen = addresses[index].1;
-                controls[index].attach(&mut header.msg_hdr);
-                header
-            })
-            .collect();
-        // SAFETY: every header points to buffers that outlive the call.
-        let sent = unsafe { libc::sendmmsg(socket.fd(), headers.as_mut_ptr(), headers.len() as u32, 0) };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        self.messages.clear();
+        for run in runs {
+            let bytes = &mut self.buffer[run.start..run.start + run.length];
+            self.messages.push(run.path.peer, control_of(run), bytes);
+        }
+        self.messages.send(socket)
     }
 }
 
@@ -202,8 +193,8 @@ fn is_segmentation_refused(error: &io::Error) -> bool {
 }
 
 /// Groups neighbors: same path, equal length, at most `longest`; a shorter datagram may end a run.
-fn runs(datagrams: &[Datagram], longest: usize) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::with_capacity(datagrams.len());
+fn group(datagrams: &[Datagram], longest: usize, runs: &mut Vec<Run>) {
+    runs.clear();
     for datagram in datagrams {
         match runs.last_mut().filter(|run| can_join(run, datagram, longest)) {
             Some(run) => {
@@ -219,7 +210,6 @@ fn runs(datagrams: &[Datagram], longest: usize) -> Vec<Run> {
             }),
         }
     }
-    runs
 }
 
 fn can_join(run: &Run, datagram: &Datagram, longest: usize) -> bool {
@@ -233,6 +223,12 @@ fn can_join(run: &Run, datagram: &Datagram, longest: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn runs(datagrams: &[Datagram], longest: usize) -> Vec<Run> {
+        let mut runs = Vec::new();
+        group(datagrams, longest, &mut runs);
+        runs
+    }
 
     fn path(port: u16) -> Path {
         Path { socket: 0, peer: ([127, 0, 0, 1], port).into(), local: None }

@@ -4,6 +4,7 @@
 mod address;
 pub mod batch;
 mod control;
+mod messages;
 pub mod socket;
 pub mod streams;
 pub mod wake;

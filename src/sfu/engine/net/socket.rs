@@ -85,6 +85,9 @@ pub struct Receiver {
     buffers: Vec<[u8; LONGEST]>,
     addresses: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
+    /// Kept for their memory only.
+    vectors: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
     /// Of the last call: length, peer, local address.
     received: Vec<(usize, Option<SocketAddr>, Option<IpAddr>)>,
 }
@@ -96,6 +99,8 @@ impl Default for Receiver {
             // SAFETY: all zeros is a valid sockaddr_storage.
             addresses: vec![unsafe { std::mem::zeroed() }; BATCH],
             controls: vec![Control::default(); BATCH],
+            vectors: Vec::with_capacity(BATCH),
+            headers: Vec::with_capacity(BATCH),
             received: Vec::with_capacity(BATCH),
         }
     }
@@ -104,18 +109,12 @@ impl Default for Receiver {
 impl Receiver {
     /// Reads what is there, at most a batch; true when there may be more.
     pub fn receive(&mut self, socket: &Socket) -> bool {
-        let mut vectors: Vec<libc::iovec> = self
-            .buffers
-            .iter_mut()
-            .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: LONGEST })
-            .collect();
-        let mut headers: Vec<libc::mmsghdr> =
-            (0..BATCH).map(|index| self.header(index, &mut vectors[index])).collect();
+        self.set_headers();
         // SAFETY: every header points to buffers that outlive the call.
         let count = unsafe {
             libc::recvmmsg(
                 socket.fd(),
-                headers.as_mut_ptr(),
+                self.headers.as_mut_ptr(),
                 BATCH as u32,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
@@ -123,22 +122,33 @@ impl Receiver {
         };
         let count = usize::try_from(count).unwrap_or(0);
         self.received.clear();
-        for (header, address) in headers[..count].iter().zip(&self.addresses) {
+        for (header, address) in self.headers[..count].iter().zip(&self.addresses) {
             let local = control::destination(&header.msg_hdr);
             self.received.push((header.msg_len as usize, address::from_raw(address), local));
         }
         count == BATCH
     }
 
-    fn header(&mut self, index: usize, vector: &mut libc::iovec) -> libc::mmsghdr {
-        // SAFETY: all zeros is a valid header without buffers.
-        let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        header.msg_hdr.msg_iov = vector;
-        header.msg_hdr.msg_iovlen = 1;
-        header.msg_hdr.msg_name = (&raw mut self.addresses[index]).cast();
-        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-        self.controls[index].attach_empty(&mut header.msg_hdr);
-        header
+    /// Points every header at its buffers: the kernel writes over lengths.
+    fn set_headers(&mut self) {
+        self.vectors.clear();
+        self.headers.clear();
+        let vector = |buffer: &mut [u8; LONGEST]| libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: LONGEST,
+        };
+        self.vectors.extend(self.buffers.iter_mut().map(vector));
+        let parts = self.vectors.iter_mut().zip(&mut self.addresses).zip(&mut self.controls);
+        self.headers.extend(parts.map(|((vector, address), control)| {
+            // SAFETY: all zeros is a valid header without buffers.
+            let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut *address).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
+            control.attach_empty(&mut header.msg_hdr);
+            header
+        }));
     }
 
     /// The datagrams of the last batch.
