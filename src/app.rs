@@ -1,5 +1,7 @@
 //! The composition root: the only place that knows every part. Starts them in order, stops them in reverse.
 
+mod accounts;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -26,7 +28,7 @@ use crate::{
     cluster::{MemoryBus, SystemClock},
     config::{
         Config, Limits, Media, Server, Storage,
-        cli::{Demo, Serve, User, UserAction},
+        cli::{Demo, Serve},
     },
     http::{
         AppState, Origins, Site,
@@ -44,6 +46,8 @@ use crate::{
     storage::Store,
     telemetry,
 };
+
+pub use accounts::user;
 
 /// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
 const MEDIA_EVENTS: usize = 4_096;
@@ -70,38 +74,6 @@ pub async fn demo(options: Demo) -> anyhow::Result<()> {
     print_demo(&running);
     until_signal().await?;
     running.stop().await;
-    Ok(())
-}
-
-/// `qism user`: changes an account; a running server notices by itself.
-pub async fn user(options: User) -> anyhow::Result<()> {
-    let storage = match (&options.config, &options.data) {
-        (Some(path), _) => Config::load(path)?.storage,
-        (None, Some(folder)) => Storage::in_folder(folder),
-        (None, None) => Config::defaults().storage,
-    };
-    let told = || format!("storage {}", storage.shown());
-    let store = Store::open_beside(&storage.url).await.with_context(told)?;
-    let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
-    match options.action {
-        UserAction::Disable { login } => {
-            school.disable(&login).await?;
-            println!("{login} is disabled");
-        }
-        UserAction::Enable { login } => {
-            school.enable(&login).await?;
-            println!("{login} is enabled");
-        }
-        UserAction::Password { login } => {
-            let password = school.replace_password(&login).await?;
-            println!("new password of {login}: {}", password.reveal());
-        }
-        UserAction::Move { login, class } => {
-            school.move_to_class(&login, &class).await?;
-            println!("{login} is in {class}");
-        }
-    }
-    store.close().await;
     Ok(())
 }
 

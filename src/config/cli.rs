@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::probe::{Address, LessonChoice};
+use crate::{
+    probe::{Address, LessonChoice},
+    school::SchoolRole,
+};
 
 /// A live classroom server for schools.
 #[derive(Debug, Parser)]
@@ -26,7 +29,7 @@ pub enum Command {
     Serve(Serve),
     /// Serve a demonstration school whose lessons are now, and print its sign-ins.
     Demo(Demo),
-    /// Disable or enable an account, replace its password, move a student: also while the server runs.
+    /// List, add, disable or enable accounts, replace a password, move a student: also while the server runs.
     User(User),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
@@ -81,6 +84,17 @@ pub struct User {
 /// What happens to an account.
 #[derive(Debug, Subcommand)]
 pub enum UserAction {
+    /// Print the accounts, one a line: login, role, classes, state, name.
+    List {
+        /// Only those with this role.
+        #[arg(long, value_parser = role)]
+        role: Option<SchoolRole>,
+        /// Only the students of this class.
+        #[arg(long)]
+        class: Option<String>,
+    },
+    /// Make an account and print its password once.
+    Add(AddUser),
     /// Sign out everywhere, put out of open lessons, let in nowhere.
     Disable { login: String },
     /// Let sign in again.
@@ -89,6 +103,48 @@ pub enum UserAction {
     Password { login: String },
     /// Put a student into another class.
     Move { login: String, class: String },
+}
+
+/// A new account.
+#[derive(Args)]
+#[command(after_help = ADD_HELP)]
+pub struct AddUser {
+    /// What the person types to sign in; small letters, no spaces.
+    pub login: String,
+    #[arg(long, value_parser = role)]
+    pub role: SchoolRole,
+    /// The name in Arabic letters; at least one of the two scripts is needed.
+    #[arg(long, num_args = 2, value_names = ["GIVEN", "FAMILY"], required_unless_present = "latin")]
+    pub arabic: Vec<String>,
+    /// The name in Latin letters.
+    #[arg(long, num_args = 2, value_names = ["GIVEN", "FAMILY"])]
+    pub latin: Vec<String>,
+    /// A student's class; each class that a teacher teaches.
+    #[arg(long = "class", value_name = "CLASS")]
+    pub classes: Vec<String>,
+    /// What a teacher teaches, in any language of the school.
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// GRESA of the school; needed only where the store holds several.
+    #[arg(long, value_name = "CODE")]
+    pub school: Option<String>,
+}
+
+const ADD_HELP: &str = "\
+Examples:
+  qism user add s.alaoui --role student --class 1APIC-1 --arabic سلمى العلوي --latin Salma Alaoui
+  qism user add n.bennani --role teacher --class 1APIC-1 --class 2APIC-1 --subject Mathématiques --latin Nadia Bennani";
+
+impl std::fmt::Debug for AddUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the name.
+        f.debug_struct("AddUser").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+fn role(name: &str) -> Result<SchoolRole, String> {
+    let known = || SchoolRole::names().collect::<Vec<_>>().join(", ");
+    SchoolRole::of_name(name).ok_or_else(|| format!("one of: {}", known()))
 }
 
 #[derive(Debug, Args)]

@@ -117,7 +117,7 @@ impl Tellings {
     }
 }
 
-fn slip_password() -> String {
+pub(super) fn slip_password() -> String {
     let mut rng = rand::rng();
     // Invariant: there are letters to choose from.
     let letter = |_| char::from(*SLIP_LETTERS.choose(&mut rng).expect("letters"));

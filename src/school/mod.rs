@@ -5,6 +5,7 @@
 mod accounts;
 mod admission;
 pub mod demo;
+mod new_account;
 mod reports;
 mod sign_in;
 mod today;
@@ -19,9 +20,10 @@ use crate::{
     storage::{StorageError, Store},
 };
 
-pub use crate::storage::{Account, SchoolRole};
+pub use crate::storage::{Account, ListedAccount, SchoolRole};
 pub use accounts::AccountError;
 pub use admission::{EntryRefusal, TicketRefusal};
+pub use new_account::{NewAccountError, Wanted};
 pub use reports::{ReportKind, ReportView};
 pub use sign_in::{Me, SignInRefusal, SignedIn};
 pub use today::{LessonRow, Roster, StartRefusal, Today};

@@ -6,6 +6,7 @@
 mod accounts;
 mod journal;
 mod open;
+mod people;
 mod records;
 mod reports;
 mod row;
@@ -22,7 +23,10 @@ use qism_signaling::hub::ports::Journal;
 use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
-pub use records::{Account, LessonRecord, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup};
+pub use people::AddedPerson;
+pub use records::{
+    Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
+};
 pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
 pub use timetable::Span;
 pub use withdrawals::Withdrawal;

@@ -34,6 +34,11 @@ impl SchoolRole {
         Self::NAMES.iter().find(|(role, _)| *role == self).map_or("", |(_, name)| name)
     }
 
+    /// All of them, as stored.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(_, name)| *name)
+    }
+
     pub fn of_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(role, _)| *role)
     }
@@ -56,6 +61,17 @@ impl Account {
     pub fn is(&self, role: SchoolRole) -> bool {
         self.roles.contains(&role)
     }
+}
+
+/// An account as a list shows it.
+#[derive(Clone, Debug)]
+pub struct ListedAccount {
+    pub login: String,
+    pub roles: Vec<SchoolRole>,
+    /// Names of the groups that a student is in, or that a teacher teaches.
+    pub groups: Vec<String>,
+    pub disabled: bool,
+    pub name: Name,
 }
 
 #[derive(Clone, Debug)]

@@ -82,12 +82,7 @@ impl Store {
             insert_group(&mut transaction, new.id, group).await?;
         }
         for teaching in &new.teachings {
-            sqlx::query("INSERT INTO teaching (teacher, study_group, subject) VALUES ($1, $2, $3)")
-                .bind(teaching.teacher.to_string())
-                .bind(teaching.group.to_string())
-                .bind(teaching.subject.to_string())
-                .execute(&mut *transaction)
-                .await?;
+            insert_teaching(&mut transaction, teaching).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -109,7 +104,11 @@ async fn insert_subject(
     Ok(())
 }
 
-async fn insert_person(into: &mut AnyConnection, school: Uuid, new: &NewPerson) -> Result<(), StorageError> {
+pub(super) async fn insert_person(
+    into: &mut AnyConnection,
+    school: Uuid,
+    new: &NewPerson,
+) -> Result<(), StorageError> {
     let (arabic, latin) = (new.name.arabic.as_ref(), new.name.latin.as_ref());
     sqlx::query(
         "INSERT INTO person (id, school, login, password, given_arabic, family_arabic, given_latin, family_latin) \
@@ -141,12 +140,31 @@ async fn insert_group(into: &mut AnyConnection, school: Uuid, new: &NewGroup) ->
         .execute(&mut *into)
         .await?;
     for student in &new.students {
-        sqlx::query("INSERT INTO enrollment (study_group, person) VALUES ($1, $2)")
-            .bind(new.id.to_string())
-            .bind(student.to_string())
-            .execute(&mut *into)
-            .await?;
+        insert_enrollment(into, new.id, *student).await?;
     }
+    Ok(())
+}
+
+pub(super) async fn insert_enrollment(
+    into: &mut AnyConnection,
+    group: Uuid,
+    student: UserId,
+) -> Result<(), StorageError> {
+    sqlx::query("INSERT INTO enrollment (study_group, person) VALUES ($1, $2)")
+        .bind(group.to_string())
+        .bind(student.to_string())
+        .execute(into)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_teaching(into: &mut AnyConnection, new: &Teaching) -> Result<(), StorageError> {
+    sqlx::query("INSERT INTO teaching (teacher, study_group, subject) VALUES ($1, $2, $3)")
+        .bind(new.teacher.to_string())
+        .bind(new.group.to_string())
+        .bind(new.subject.to_string())
+        .execute(into)
+        .await?;
     Ok(())
 }
 

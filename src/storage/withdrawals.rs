@@ -75,6 +75,14 @@ impl Store {
         found.map(|found| row::id(&found.try_get::<String, _>(0)?)).transpose()
     }
 
+    pub async fn group_names(&self, school: Uuid) -> Result<Vec<String>, StorageError> {
+        let found = sqlx::query("SELECT name FROM study_group WHERE school = $1 ORDER BY name")
+            .bind(school.to_string())
+            .fetch_all(&self.school.read)
+            .await?;
+        found.iter().map(|found| Ok(found.try_get(0)?)).collect()
+    }
+
     /// Those since a moment, oldest first.
     pub async fn withdrawals_since(&self, since: u64) -> Result<Vec<Withdrawal>, StorageError> {
         let found = sqlx::query("SELECT id, person FROM withdrawal WHERE at >= $1 ORDER BY at")

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::server::{Person, Server};
 
 /// The program in a process of its own, as an administrator runs it.
-async fn user(data: &Path, words: &'static [&'static str]) -> Output {
+async fn user(data: &Path, words: &[&str]) -> Output {
     let data = data.to_owned();
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     let run = move || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_qism"));
         program.arg("user").args(words).arg("--data").arg(data).output().expect("the program runs")
@@ -98,4 +99,86 @@ async fn an_unknown_login_or_an_empty_folder_is_told_and_changes_nothing() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open"));
     assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0, "nothing was made");
+}
+
+#[tokio::test]
+async fn a_student_who_is_added_beside_the_server_signs_in_and_is_in_the_lesson_of_the_class() {
+    let server = Server::demo().await;
+    let (_, teacher) = server.enter("teacher1").await;
+    let words = &["add", "S.Alaoui", "--role", "student", "--class", "1APIC-1", "--arabic", "سلمى", "العلوي"];
+    let told = stdout(&user(server.data(), words).await);
+    assert!(told.starts_with("s.alaoui is added"), "{told}");
+    let password = told.trim().rsplit(' ').next().expect("a password").to_owned();
+    let student = server.stranger();
+    assert_eq!(sign_in(&student, "s.alaoui", &password).await.0, 200);
+    let lesson = student.first_lesson().await;
+    assert_eq!(lesson, teacher.lesson);
+    server.enter_lesson(&student, lesson, SessionId(Uuid::now_v7()), None).await;
+}
+
+#[tokio::test]
+async fn a_teacher_who_is_added_may_start_a_lesson_with_each_class() {
+    let server = Server::demo().await;
+    let words = &[
+        "add",
+        "prof",
+        "--role",
+        "teacher",
+        "--class",
+        "1APIC-1",
+        "--class",
+        "2APIC-1",
+        "--subject",
+        "mathématiques",
+        "--latin",
+        "Nadia",
+        "Idrissi",
+    ];
+    let told = stdout(&user(server.data(), words).await);
+    let password = told.trim().rsplit(' ').next().expect("a password").to_owned();
+    let teacher = server.stranger();
+    assert_eq!(sign_in(&teacher, "prof", &password).await.0, 200);
+    let today: Value = teacher.get("/api/lessons").await.json().await.expect("JSON");
+    let groups = today["groups"].as_array().expect("groups");
+    let names: Vec<&str> = groups.iter().filter_map(|group| group["name"].as_str()).collect();
+    assert_eq!(names, ["1APIC-1", "2APIC-1"]);
+}
+
+#[tokio::test]
+async fn the_list_of_accounts_shows_role_class_state_and_both_names() {
+    let server = Server::demo().await;
+    stdout(&user(server.data(), &["disable", "student2"]).await);
+    let all = stdout(&user(server.data(), &["list"]).await);
+    assert_eq!(all.lines().count(), 96, "{all}");
+    let students = stdout(&user(server.data(), &["list", "--role", "student", "--class", "1APIC-1"]).await);
+    let logins: Vec<&str> = students.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(logins.len(), 30);
+    assert_eq!(logins[..3], ["student1", "student2", "student3"]);
+    let second = students.lines().nth(1).expect("a line");
+    for word in ["student", "1APIC-1", "disabled", "ياسين", "/ Yassine"] {
+        assert!(second.contains(word), "{word} in {second}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_makes_no_sense_is_refused_with_what_to_do() {
+    let server = Server::demo().await;
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["student1", "--role", "director", "--latin", "A", "B"], 1, "somebody has the login student1"),
+        (&["two words", "--role", "director", "--latin", "A", "B"], 1, "cannot be a login"),
+        (&["new", "--role", "student", "--latin", "A", "B"], 1, "--class CLASS"),
+        (&["new", "--role", "student", "--class", "9A", "--latin", "A", "B"], 1, "1APIC-1, 2APIC-1, 3APIC-2"),
+        (&["new", "--role", "teacher", "--class", "1APIC-1", "--latin", "A", "B"], 1, "--subject SUBJECT"),
+        (&["new", "--role", "director", "--class", "1APIC-1", "--latin", "A", "B"], 1, "only students"),
+        (&["new", "--role", "director"], 2, "--arabic"),
+        (&["new", "--role", "boss", "--latin", "A", "B"], 2, "director"),
+    ];
+    for (words, code, told) in cases {
+        let output = user(server.data(), &[&["add"], words].concat()).await;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    let all = stdout(&user(server.data(), &["list"]).await);
+    assert_eq!(all.lines().count(), 96, "nothing was made");
 }
