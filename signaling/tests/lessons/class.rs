@@ -48,9 +48,24 @@ fn person(user: UserId, role: Role) -> Person {
     Person { user, role, name }
 }
 
+fn people(teacher: UserId, students: &[UserId]) -> Vec<Person> {
+    let students = students.iter().map(|student| person(*student, Role::Student));
+    std::iter::once(person(teacher, Role::Teacher)).chain(students).collect()
+}
+
 impl Class {
     pub fn of(students: u128) -> Self {
         Self::with(students, Arc::new(MemoryJournal::default()))
+    }
+
+    /// A lesson whose hour comes only then.
+    pub fn starting_in(students: u128, ms: u64) -> Self {
+        let class = Self::of(students);
+        let mut info = info(class.lesson, class.teacher);
+        info.starts_at += ms;
+        info.ends_at += ms;
+        class.admissions.set_roll(Roll { info, people: people(class.teacher, &class.students) });
+        class
     }
 
     /// On a journal that exists already: the same node after a restart.
@@ -80,9 +95,7 @@ impl Class {
         let (teacher, director) = (user(100), user(200));
         let students: Vec<UserId> = (1..=students).map(|n| user(1_000 + n)).collect();
         let admissions = Arc::new(MemoryAdmissions::default());
-        let mut people = vec![person(teacher, Role::Teacher)];
-        people.extend(students.iter().map(|student| person(*student, Role::Student)));
-        admissions.set_roll(Roll { info: info(lesson, teacher), people });
+        admissions.set_roll(Roll { info: info(lesson, teacher), people: people(teacher, &students) });
         admissions.add_visitor(person(director, Role::Director));
         let media = Arc::new(RecordingMedia::default());
         let (media_events, receiver) = mpsc::channel(64);

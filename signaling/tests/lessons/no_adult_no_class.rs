@@ -52,6 +52,27 @@ async fn ten_minutes_without_an_adult_end_the_lesson() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lesson_that_was_only_prepared_is_still_given_at_its_hour() {
+    let class = Class::starting_in(1, 15 * 60_000);
+    let (teacher, students) = class.full().await;
+    let entry = teacher.entry;
+    teacher.attached.disconnected().await;
+    stay(&[&students[0]], 15 * 60).await;
+    assert!(class.log().iter().any(|event| matches!(event, Event::Paused { .. })));
+    let back = class.try_enter(entry.user, entry.session.0.as_u128(), None).await.expect("not over");
+    assert_eq!(back.snapshot().phase, Phase::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_teacher_who_does_not_come_back_to_a_prepared_lesson_ends_it_ten_minutes_after_its_hour() {
+    let class = Class::starting_in(1, 15 * 60_000);
+    let (teacher, mut students) = class.full().await;
+    teacher.attached.disconnected().await;
+    stay(&[&students[0]], 26 * 60).await;
+    assert_eq!(students[0].closed().await, CloseCode::Ended);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_hour_after_its_time_a_forgotten_lesson_ends() {
     let class = Class::of(0);
     let mut teacher = class.enter(class.teacher).await;

@@ -1,5 +1,7 @@
 //! What time brings: cut lines, silent sockets, a class without an adult, the end of the hour.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::protocol::{CloseCode, Phase, Role, ServerFrame, event::EndReason, limits};
@@ -42,7 +44,7 @@ impl RoomTask {
         }
     }
 
-    /// No adult, no class: a pause after a minute, the end after ten.
+    /// No adult, no class: a pause after a minute, the end after ten (of the lesson's own time).
     fn watch_adults(&mut self, now: Instant) {
         let on = matches!(self.room.course.phase, Phase::Open | Phase::Paused);
         if !on || self.room.roster.adult_present() {
@@ -51,11 +53,17 @@ impl RoomTask {
         }
         let since = *self.no_adult_since.get_or_insert(now);
         let config = self.hub.config;
-        if now - since >= config.no_adult_close {
+        if now - since >= config.no_adult_close && self.has_run_for(config.no_adult_close) {
             self.queue_own(Wish::End(EndReason::NoAdult));
         } else if now - since >= config.no_adult_pause && self.room.course.phase == Phase::Open {
             self.queue_own(Wish::Pause);
         }
+    }
+
+    /// A lesson that a teacher only prepared, and left, is still given at its hour.
+    fn has_run_for(&self, long: Duration) -> bool {
+        let begun = Duration::from_millis(self.roll.info.starts_at) + long;
+        Duration::from_millis(self.hub.ports.clock.now_ms()) >= begun
     }
 
     fn watch_the_hour(&mut self) {
