@@ -47,7 +47,12 @@ export class LessonMedia {
     this.receiveMode = signal(receiveMode);
     const { send } = ports;
     const relays = () => this.relays;
-    this.#publisher = new PublisherLeg({ send, relays, onEnded: (source) => void this.own.ended(source) });
+    this.#publisher = new PublisherLeg({
+      send,
+      relays,
+      onEnded: (source) => void this.own.ended(source),
+      onSilenced: (source) => void this.own.silenced(source),
+    });
     this.#subscriber = new SubscriberLeg({ send, relays, ...this.#receiving() }, cameraSlots);
     this.own = new OwnMedia({
       publisher: this.#publisher,
@@ -76,7 +81,12 @@ export class LessonMedia {
   begin(): void {
     this.#subscriber.open();
     this.#letSleep = stayAwake();
+    document.addEventListener('visibilitychange', this.#seen);
   }
+
+  readonly #seen = () => {
+    if (!document.hidden) void this.own.takeBack((source) => this.#mayPublish(source));
+  };
 
   /** Every welcome: the server is told anew what to send here. */
   welcomed(): void {
@@ -183,6 +193,7 @@ export class LessonMedia {
 
   close(): void {
     this.#letSleep?.();
+    document.removeEventListener('visibilitychange', this.#seen);
     this.#publisher.close();
     this.#subscriber.close();
   }

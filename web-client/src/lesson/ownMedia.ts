@@ -39,6 +39,8 @@ export class OwnMedia {
   /** Counts captures that came or went: own pictures must be drawn anew. */
   readonly captured = signal(0);
   chosen: ChosenDevices = { camera: '', microphone: '', speaker: '' };
+  /** What a call or another app took from here, to be captured again when the page is looked at; true = muted. */
+  readonly #lost = new Map<'microphone' | 'camera', boolean>();
   readonly #ports: OwnMediaPorts;
 
   constructor(ports: OwnMediaPorts) {
@@ -85,14 +87,39 @@ export class OwnMedia {
 
   /** A capture ended by itself: the browser's own *stop sharing*; a microphone or camera is captured again. */
   async ended(source: Source): Promise<void> {
-    if (source === 'microphone' || source === 'camera')
-      await this.#start(source, this.#published(source)?.muted ?? false);
+    if (source === 'microphone' || source === 'camera') await this.#again(source);
     else await this.#stop(source);
+  }
+
+  /** The system silenced a capture: another one may not be; if it is, the user reads why nobody hears. */
+  async silenced(source: Source): Promise<void> {
+    if (source !== 'microphone' && source !== 'camera') return;
+    await this.#again(source);
+    if (this.#ports.publisher.track(source)?.muted) this.#ports.onProblem(source, new DeviceError('busy'));
+  }
+
+  /** Captures again; what cannot be captured now is told to the class as off, and tried when the page is looked at. */
+  async #again(source: 'microphone' | 'camera'): Promise<void> {
+    const published = this.#published(source);
+    await this.#start(source, published?.muted ?? false);
+    if (!published || this.#ports.publisher.track(source)) return;
+    this.#lost.set(source, published.muted);
+    await this.#ports.command({ type: 'unpublish', source }).catch(() => undefined);
+  }
+
+  /** The page is looked at: after a call its devices are free again. */
+  async takeBack(mayPublish: (source: Source) => boolean): Promise<void> {
+    const lost = [...this.#lost];
+    this.#lost.clear();
+    for (const [source, muted] of lost) if (mayPublish(source)) await this.#start(source, muted);
   }
 
   /** The log says that these are over (stopped by the teacher, floor taken): let the devices go. */
   async letGo(sources: readonly Source[]): Promise<void> {
-    for (const source of sources) await this.#ports.publisher.drop(source);
+    for (const source of sources) {
+      if (source === 'microphone' || source === 'camera') this.#lost.delete(source);
+      await this.#ports.publisher.drop(source);
+    }
     this.captured.value += 1;
   }
 
@@ -126,6 +153,7 @@ export class OwnMedia {
 
   async #start(source: Source, muted: boolean): Promise<void> {
     if (this.starting.value.has(source)) return;
+    if (source === 'microphone' || source === 'camera') this.#lost.delete(source);
     this.starting.value = new Set([...this.starting.value, source]);
     try {
       const sources = await this.#capture(source, muted);

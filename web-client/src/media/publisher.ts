@@ -10,6 +10,8 @@ export interface PublisherEvents {
   relays(): RTCIceServer[];
   /** A capture ended by itself: the browser's own *stop sharing*, an unplugged device. */
   onEnded(source: Source): void;
+  /** The system holds a microphone or camera silent for a while already: a phone call, another app. */
+  onSilenced(source: Source): void;
 }
 
 const ORDER: readonly Source[] = ['microphone', 'camera', 'screen', 'screen_audio'];
@@ -18,6 +20,8 @@ const SCREEN: RTCRtpEncodingParameters[] = [
 ];
 const ANSWER_MS = 8_000;
 const RESTART_AFTER_MS = 500;
+/** Shorter silences come with changes of a headset and end by themselves. */
+const SILENCED_MS = 3_000;
 
 /**
  * The leg that sends. Made at first need with all four tracks at once; afterwards nothing is renegotiated: mute is
@@ -50,8 +54,13 @@ export class PublisherLeg {
     track.onended = () => {
       if (this.#tracks.get(source) === track) this.#events.onEnded(source);
     };
+    track.onmute = () => setTimeout(() => this.#tellSilenced(source, track), SILENCED_MS);
     await this.#opened();
     await this.#carry(source, track);
+  }
+
+  #tellSilenced(source: Source, track: MediaStreamTrack): void {
+    if (track.muted && this.#tracks.get(source) === track) this.#events.onSilenced(source);
   }
 
   async #carry(source: Source, track: MediaStreamTrack): Promise<void> {
