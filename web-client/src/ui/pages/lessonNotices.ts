@@ -31,7 +31,7 @@ export class LessonNotices {
   tell(told: Told): void {
     if (told.kind === 'visit') return;
     if (told.kind === 'floor_given') {
-      announceNow(t('say.floorGiven'));
+      announceNow(`${t('say.floorGiven')}. ${t('floor.mineHint')}`);
       navigator.vibrate?.(vibrationMs);
       return;
     }

@@ -17,7 +17,7 @@ export function stageOf({ phase, me, people, receiveMode }: StageFacts): StageVi
   const sharer = here.find((person) => person.screen);
   if (sharer?.me) return { kind: 'own_screen' };
   if (sharer) return { kind: receiveMode === 'voice' ? 'screen_off' : 'screen', of: sharer };
-  return me.role === 'teacher' ? forTeacher(me, here) : forClass(me, here);
+  return me.role === 'teacher' ? forTeacher(me, here) : forClass(here);
 }
 
 /** The teacher looks at who speaks; with nobody speaking, at the own picture. */
@@ -28,12 +28,12 @@ function forTeacher(me: LessonPerson, here: readonly LessonPerson[]): StageView 
   return me.camera ? { kind: 'person', of: me } : { kind: 'alone' };
 }
 
-function forClass(me: LessonPerson, here: readonly LessonPerson[]): StageView {
+function forClass(here: readonly LessonPerson[]): StageView {
   const teacher = here.find((person) => person.role === 'teacher');
   if (teacher) return { kind: 'person', of: teacher };
   const speaker = here.find((person) => person.floor && !person.me);
   if (speaker) return { kind: 'person', of: speaker };
-  return me.floor ? { kind: 'person', of: me } : { kind: 'teacher_away' };
+  return { kind: 'teacher_away' };
 }
 
 /** The small pictures: teacher, then who has the floor as the list has them, oneself last. Nobody twice. */

@@ -25,12 +25,15 @@ export function lessonView(
   if (!me) return undefined;
   const receiveMode = session.media.receiveMode.value;
   const stage = stageOf({ phase: state.phase, me, people, receiveMode });
-  const place = state.hands.findIndex((hand) => hand.user === self.user);
   const personOf = (user: string) => byId.get(user) ?? stranger(user);
+  // Nobody waits behind those who went long ago; a line that broke a moment ago keeps its place.
+  const hands = state.hands.filter((hand) => byId.get(hand.user)?.presence !== 'gone');
+  const place = hands.findIndex((hand) => hand.user === self.user);
   const chat = session.chat.state.value;
   return {
     info: self.lesson,
     phase: state.phase,
+    begun: now + self.clockOffsetMs >= self.lesson.starts_at,
     locked: state.locked,
     chatMode: state.chat,
     slowModeS: state.slowModeS,
@@ -40,7 +43,7 @@ export function lessonView(
     wholeRoster: self.role !== 'student' || session.people.value.size <= wholeRosterPeople,
     studentsPresent: state.studentsPresent,
     keptOut: state.keptOut.map(personOf),
-    hands: state.hands.map((hand) => ({ person: personOf(hand.user), since: hand.since })),
+    hands: hands.map((hand) => ({ person: personOf(hand.user), since: hand.since })),
     handPlace: place < 0 ? undefined : place + 1,
     stage,
     tiles: tilesOf(stage, me, people),

@@ -71,6 +71,7 @@ function view(me: LessonPerson, more: Partial<LessonView> = {}): LessonView {
       ends_at: now + 35 * 60_000,
     },
     phase: 'open',
+    begun: true,
     locked: false,
     chatMode: 'open',
     slowModeS: 0,

@@ -1,13 +1,11 @@
 import { formatTime, t } from '../../i18n/index.ts';
+import { isolated } from '../../kit/names.ts';
 import { minutesUntil, type TodayLesson } from './today.ts';
 
-/** From and to, isolated so that the hours never change places in Arabic. */
+/** From and to, in words where a dash between two hours could be read from either side. */
 export function LessonTimes({ lesson }: { lesson: TodayLesson }) {
-  return (
-    <span class="numbers lesson-times" dir="ltr">
-      {formatTime(lesson.starts_at)} – {formatTime(lesson.ends_at)}
-    </span>
-  );
+  const [from, to] = [lesson.starts_at, lesson.ends_at].map((at) => isolated(formatTime(at)));
+  return <span class="numbers lesson-times">{t('home.from', { from: from ?? '', to: to ?? '' })}</span>;
 }
 
 /** In words, how far away the start or the end is. */

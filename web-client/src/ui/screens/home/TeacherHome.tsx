@@ -6,7 +6,7 @@ import { LessonRow } from './LessonRow.tsx';
 import { untilText } from './LessonTimes.tsx';
 import { PhaseBadge } from './PhaseBadge.tsx';
 import { StartNow } from './StartNow.tsx';
-import { type OwnGroup, sortDay, type TodayLesson } from './today.ts';
+import { doorOpensMs, type OwnGroup, sortDay, type TodayLesson } from './today.ts';
 
 interface Props {
   lessons: readonly TodayLesson[];
@@ -16,6 +16,12 @@ interface Props {
   busy?: string;
   onEnter: (lesson: string) => void;
   onStartNow: (group: string, subject: string | undefined) => void;
+}
+
+/** Long before its time no student can come: nobody is to take the next lesson for the one of now. */
+function enterWords(lesson: TodayLesson, now: number) {
+  if (lesson.starts_at - now > doorOpensMs) return 'home.prepare';
+  return lesson.phase === 'waiting' ? 'home.start' : 'home.open';
 }
 
 /** Today's lessons, one big button for the current one, and a lesson at once for any own class. */
@@ -44,7 +50,7 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
                   <LessonRow key={lesson.lesson} lesson={lesson}>
                     <span class="muted small">{untilText(lesson, now)}</span>
                     <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
-                      {t(lesson.phase === 'waiting' ? 'home.start' : 'home.open')}
+                      {t(enterWords(lesson, now))}
                     </Button>
                   </LessonRow>
                 ))}

@@ -19,8 +19,10 @@ export function sortDay(lessons: readonly TodayLesson[], now: number): Day {
   const over = (lesson: TodayLesson) => lesson.phase === 'ended' || (lesson.ends_at < now && !live(lesson));
   const near = (lesson: TodayLesson) => lesson.starts_at - doorOpensMs <= now;
   const current = sorted.filter((lesson) => !over(lesson) && (live(lesson) || near(lesson)));
+  // One that was only prepared never comes before the lesson of now.
+  const rank = (lesson: TodayLesson) => (near(lesson) ? 0 : 2) + (live(lesson) ? 0 : 1);
   return {
-    current: [...current.filter(live), ...current.filter((lesson) => !live(lesson))],
+    current: current.sort((a, b) => rank(a) - rank(b)),
     later: sorted.filter((lesson) => !over(lesson) && !live(lesson) && !near(lesson)),
     past: sorted.filter(over),
   };

@@ -15,11 +15,22 @@ interface Props {
 /** Kept outside the component: changing tab, language or layout loses no half-written line. */
 const draft = signal('');
 const recipients = signal<Recipients>('everyone');
+/** Whose draft it is, in which lesson: on a shared phone the next student finds none, in the next lesson nobody does. */
+let owner = '';
+
+function ownDraft({ info, me }: LessonView): void {
+  const writer = `${info.lesson} ${me.user}`;
+  if (owner === writer) return;
+  owner = writer;
+  draft.value = '';
+  recipients.value = 'everyone';
+}
 const maxCharacters = 1_000;
 
 /** The line being written, and who will read it. */
 export function ChatComposer({ view, actions }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
+  ownDraft(view);
   const closed = closedNote(view);
   const length = [...draft.value].length;
   const questionsOnly = view.chatMode === 'questions' && !view.rights.leads;

@@ -16,6 +16,9 @@ interface Props {
   actions: LessonActions;
 }
 
+/** A formula up to this many characters is never broken over two lines: it fits the narrowest phone. */
+const wholeFormula = 20;
+
 /** One line: who, when, the text in its own direction, and how far it got. */
 export const ChatLine = memo(function ChatLine({ item, follows, mayDelete, actions }: Props) {
   const classes = [
@@ -73,7 +76,13 @@ function LineText({ text }: { text: string | null }) {
 }
 
 function LinePiece({ piece }: { piece: Piece }) {
-  if ('formula' in piece) return <bdi dir="ltr">{piece.text}</bdi>;
+  if ('formula' in piece) {
+    return (
+      <bdi class={piece.text.length <= wholeFormula ? 'line-formula' : undefined} dir="ltr">
+        {piece.text}
+      </bdi>
+    );
+  }
   if (!('href' in piece)) return <>{piece.text}</>;
   return (
     <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow" dir="ltr" title={piece.href}>

@@ -12,7 +12,10 @@ export function FloorStrip({ view, actions }: { view: LessonView; actions: Lesso
     <section class="floor-strip" aria-label={t('floor.mine')}>
       <p class="floor-strip-words">
         <Icon name="floor" />
-        <strong>{t('floor.mine')}</strong>
+        <span>
+          <strong>{t('floor.mine')}</strong>
+          {view.microphone === 'off' && <span class="floor-strip-hint">{t('floor.mineHint')}</span>}
+        </span>
       </p>
       <Button kind="quiet" onClick={() => actions.takeFloor(view.me.user)}>
         {t('floor.giveBack')}

@@ -30,7 +30,8 @@ export function HandQueue({ view, actions }: { view: LessonView; actions: Lesson
             </span>
             <span class="hand-name">
               <PersonName name={person.name} />
-              {since !== undefined && <Waited ms={now - since} />}
+              {person.presence === 'cut' && <span class="hand-wait">{t('people.cutNow')}</span>}
+              {person.presence !== 'cut' && since !== undefined && <Waited ms={now - since} />}
             </span>
             <Button
               kind={index === 0 ? 'primary' : 'outline'}

@@ -61,7 +61,13 @@ export function LessonScreen({ view, actions }: Props) {
         <footer class="lesson-bar" data-region="bar" aria-label={t('lesson.controls')}>
           {!view.rights.leads && view.me.floor && <FloorStrip view={view} actions={actions} />}
           {view.rights.leads ? (
-            <TeacherBar {...bar} compact={compact} onHands={openHands} onEnd={() => setDialog({ kind: 'end' })} />
+            <TeacherBar
+              {...bar}
+              compact={compact}
+              onHands={openHands}
+              onEnd={() => setDialog({ kind: 'end' })}
+              onLeave={() => setDialog({ kind: 'leave' })}
+            />
           ) : (
             <ListenerBar
               {...bar}

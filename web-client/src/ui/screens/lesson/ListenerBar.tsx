@@ -39,11 +39,10 @@ function HandButton({ view, actions }: { view: LessonView; actions: LessonAction
   return (
     <BarButton
       icon="hand"
-      text={t('bar.handShort')}
+      text={up ? t('bar.handPlace', { place }) : t('bar.handShort')}
       label={up ? `${label} (${t('bar.handPlace', { place })})` : label}
       tone={up ? 'hand' : 'plain'}
       pressed={up}
-      count={place}
       shortcut="H"
       onPress={() => actions.setHand(!up)}
     />

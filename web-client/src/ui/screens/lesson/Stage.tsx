@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { language, t } from '../../i18n/index.ts';
 import { Button } from '../../kit/Button.tsx';
 import { Icon } from '../../kit/Icon.tsx';
@@ -19,6 +19,7 @@ interface Props {
 /** What the class looks at: a screen, a face, or a calm word why there is neither. */
 export function Stage({ view, actions }: Props) {
   const element = useRef<HTMLElement>(null);
+  const full = useFullScreen();
   return (
     <section ref={element} class="stage" aria-label={t('lesson.stage')} tabIndex={-1} data-region="stage">
       <StageContent view={view} actions={actions} />
@@ -27,7 +28,7 @@ export function Stage({ view, actions }: Props) {
           <IconButton
             icon="expand"
             tone="stage"
-            label={t('lesson.enlarge')}
+            label={t(full ? 'lesson.shrink' : 'lesson.enlarge')}
             onClick={() => toggleFullScreen(element.current)}
           />
         </div>
@@ -40,6 +41,16 @@ export function Stage({ view, actions }: Props) {
       {view.soundLocked && <SoundUnlock actions={actions} />}
     </section>
   );
+}
+
+function useFullScreen(): boolean {
+  const [full, setFull] = useState(false);
+  useEffect(() => {
+    const look = () => setFull(document.fullscreenElement !== null);
+    document.addEventListener('fullscreenchange', look);
+    return () => document.removeEventListener('fullscreenchange', look);
+  }, []);
+  return full;
 }
 
 /** After a reload the browser waits for a sign of life before it plays sound: any tap or key will do, the button says so. */

@@ -13,10 +13,14 @@ interface Props {
   onChat: () => void;
   onHands: () => void;
   onEnd: () => void;
+  onLeave: () => void;
 }
 
-/** The teacher's bar; on phones the screen, which most phones cannot share, moves to the menu. */
-export function TeacherBar({ view, actions, compact, chatOpen, onChat, onHands, onEnd }: Props) {
+/**
+ * The teacher's bar; on phones the screen, which most phones cannot share, moves to the menu. Who only prepares a lesson
+ * leaves it: ended before its hour, it could not be given any more.
+ */
+export function TeacherBar({ view, actions, compact, chatOpen, onChat, onHands, onEnd, onLeave }: Props) {
   const camera = view.cameraTrack !== 'off';
   const screen = view.screenTrack !== 'off';
   return (
@@ -52,7 +56,11 @@ export function TeacherBar({ view, actions, compact, chatOpen, onChat, onHands, 
         onPress={onHands}
       />
       <ChatButton unread={view.chat.unread} open={chatOpen} onPress={onChat} />
-      <BarButton icon="end" text={t('bar.end')} label={t('bar.end')} tone="danger" onPress={onEnd} />
+      {view.begun ? (
+        <BarButton icon="end" text={t('bar.end')} label={t('bar.end')} tone="danger" onPress={onEnd} />
+      ) : (
+        <BarButton icon="leave" text={t('bar.leave')} label={t('bar.leave')} tone="danger" onPress={onLeave} />
+      )}
     </Toolbar>
   );
 }

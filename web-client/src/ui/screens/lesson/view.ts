@@ -94,6 +94,8 @@ export interface Rights {
 export interface LessonView {
   info: LessonInfo;
   phase: Phase;
+  /** Its hour has come. */
+  begun: boolean;
   locked: boolean;
   chatMode: ChatMode;
   slowModeS: number;
