@@ -100,6 +100,18 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
     await eventually('the voice is back', () => hearsRecorded(student.page, HZ));
   });
 
+  test('a microphone that is taken away is off for the class too, and back with the next look at the page', async () => {
+    await eventually('the teacher sees the microphone on', () => teacher.page.getByText(teacher.t('people.microphoneOn')).nth(1).isVisible());
+    await student.context.clearPermissions(); // the browser ends the capture, as for a call, and lets no new one begin
+    await student.page.getByText(student.t('device.deniedTitle')).first().waitFor();
+    await student.button('bar.microphoneOn').waitFor();
+    await eventually('the sign is gone', async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 1);
+    await student.context.grantPermissions(['camera', 'microphone', 'screen-wake-lock']);
+    await student.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await student.button('bar.microphoneOff').waitFor();
+    await eventually('the sign is back', async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 2);
+  });
+
   test('out of the lesson the screen may sleep and the lock screen names nothing', async () => {
     await eventually('one wake lock', async () => (await held(student.page)) === 1);
     await student.button('bar.leave').click();

@@ -88,19 +88,20 @@ export function ChatComposer({ view, actions }: Props) {
   );
 }
 
-/** In an open chat a student may still ask the teacher alone. */
+/** In an open chat a student may still ask the teacher alone: a box that is ticked or not, nobody takes the one for the other. */
 function RecipientSwitch() {
   const toTeacher = recipients.value === 'teachers';
   return (
     <button
       type="button"
+      role="checkbox"
       class="composer-to"
-      aria-pressed={toTeacher}
+      aria-checked={toTeacher}
       onClick={() => {
         recipients.value = toTeacher ? 'everyone' : 'teachers';
       }}
     >
-      <Icon name={toTeacher ? 'lock' : 'unlock'} size="small" />
+      <span class="composer-tick">{toTeacher && <Icon name="check" size="small" />}</span>
       {t('chat.toTeacher')}
     </button>
   );
