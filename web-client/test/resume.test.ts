@@ -16,6 +16,18 @@ function enter(): LessonSession {
 const texts = (session: LessonSession) => session.chat.state.value.lines.map(({ text }) => text);
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
+/** A leg that takes every offer and carries nothing. */
+class Connection {
+  readonly connectionState = 'connected';
+  readonly localDescription = { sdp: '' };
+  async setRemoteDescription() {}
+  async setLocalDescription() {}
+  async getStats() {
+    return new Map();
+  }
+  close() {}
+}
+
 /** Repeatable chance. */
 function dice(seed: number): () => number {
   let state = seed;
@@ -202,6 +214,38 @@ describe('coming back', () => {
     server.received.length = 0;
     await pass(10_000);
     expect(server.received.map(({ type }) => type)).toContain('open_subscriber');
+    session.abandon();
+  });
+
+  test('a server that lost the leg is asked for one offer, not for a second one on top', async () => {
+    vi.stubGlobal('RTCPeerConnection', Connection);
+    const session = enter();
+    await pass(500);
+    server.sockets[0]?.deliver({ type: 'subscriber_offer', sdp: '' });
+    await pass(500);
+    server.cut();
+    server.received.length = 0;
+    while (!server.sockets[0]?.attached) await pass(50);
+    server.sockets[0].deliver({ type: 'leg_lost', leg: 'subscriber' });
+    await pass(100);
+    server.sockets[0].deliver({ type: 'subscriber_offer', sdp: '' });
+    await pass(2_000);
+    const asked = server.received.map(({ type }) => type).filter((type) => type.endsWith('_subscriber'));
+    expect(asked).toEqual(['open_subscriber']);
+    session.abandon();
+  });
+
+  test('a leg that outlived the cut looks for a better way', async () => {
+    vi.stubGlobal('RTCPeerConnection', Connection);
+    const session = enter();
+    await pass(500);
+    server.sockets[0]?.deliver({ type: 'subscriber_offer', sdp: '' });
+    await pass(500);
+    server.cut();
+    server.received.length = 0;
+    await pass(5_000);
+    const asked = server.received.map(({ type }) => type).filter((type) => type.endsWith('_subscriber'));
+    expect(asked).toEqual(['restart_subscriber']);
     session.abandon();
   });
 });

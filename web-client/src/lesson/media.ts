@@ -91,6 +91,7 @@ export class LessonMedia {
   /** Every welcome: the server is told anew what to send here. */
   welcomed(): void {
     this.#publisher.welcomed();
+    this.#subscriber.welcomed();
     this.tellReceive();
   }
 

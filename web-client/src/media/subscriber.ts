@@ -21,8 +21,6 @@ const RESTART_AFTER_MS = 500;
 const BLOCKED_MS = 12_000;
 /** No offer within this time: asked again. */
 const OFFER_MS = 5_000;
-/** Asked this recently: over the present socket. */
-const ASKED_MS = 1_000;
 
 /**
  * The leg that receives. The server offers it once; publications then move in and out of its slots without another
@@ -37,7 +35,8 @@ export class SubscriberLeg {
   #connection: RTCPeerConnection | undefined;
   #restart: ReturnType<typeof setTimeout> | undefined;
   #offer: ReturnType<typeof setTimeout> | undefined;
-  #askedAt = 0;
+  /** The leg was asked for since the last welcome: the request went over the present socket. */
+  #fresh = false;
   /** Runs from the first answer until the leg is up. */
   #blocked: ReturnType<typeof setTimeout> | undefined;
   /** Descriptions are applied one after another. */
@@ -58,15 +57,21 @@ export class SubscriberLeg {
   }
 
   #ask(): void {
-    this.#askedAt = Date.now();
+    this.#fresh = true;
     this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
     this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
   }
 
+  /** A new socket: what was asked for over the old one is lost. */
+  welcomed(): void {
+    this.#fresh = false;
+  }
+
   /** The socket came back: without a leg ask for one; with one look for a better way, the network may be another. */
   revive(): void {
+    if (this.#fresh) return;
     if (this.#connection) this.#events.send({ type: 'restart_subscriber' });
-    else if (Date.now() - this.#askedAt > ASKED_MS) this.open();
+    else this.open();
   }
 
   /** The server's offer: the first one opens the connection, a later one restarts its ICE. */
