@@ -54,3 +54,15 @@ test('a lesson that runs comes before one that waits', () => {
   const day = sortDay([lesson('waits', -120_000, 'waiting'), lesson('runs', -60_000, 'open')], NOW);
   expect(day.current.map(({ lesson }) => lesson)).toEqual(['runs', 'waits']);
 });
+
+test('without a lesson in the timetable the lesson at once comes first', async () => {
+  const groups = [{ group: 'g', name: '1APIC-1', subjects: [{ subject: 's', name: words }] }];
+  await act(() =>
+    render(
+      <TeacherHome lessons={[]} groups={groups} now={NOW} onEnter={() => undefined} onStartNow={() => undefined} />,
+      root,
+    ),
+  );
+  const titles = [...root.querySelectorAll('h2')].map((title) => title.textContent);
+  expect(titles.slice(0, 2)).toEqual([t('home.startNow'), t('home.today')]);
+});

@@ -8,11 +8,13 @@ import type { OwnGroup } from './today.ts';
 interface Props {
   groups: readonly OwnGroup[];
   busy?: boolean;
+  /** There is no lesson in the timetable today: this is what the teacher came for. */
+  only?: boolean;
   onStart: (group: string, subject: string | undefined) => void;
 }
 
 /** A lesson at once, with any own class, outside the timetable. */
-export function StartNow({ groups, busy, onStart }: Props) {
+export function StartNow({ groups, busy, only, onStart }: Props) {
   const [chosenGroup, setGroup] = useState<string>();
   const [chosenSubject, setSubject] = useState<string>();
   const group = groups.find((each) => each.group === chosenGroup) ?? groups[0];
@@ -38,7 +40,13 @@ export function StartNow({ groups, busy, onStart }: Props) {
           onChoose={setSubject}
         />
       )}
-      <Button kind="outline" icon="play" wide busy={busy} onClick={() => onStart(group.group, subject?.subject)}>
+      <Button
+        kind={only ? 'primary' : 'outline'}
+        icon="play"
+        wide
+        busy={busy}
+        onClick={() => onStart(group.group, subject?.subject)}
+      >
         {t('home.startNowConfirm')}
       </Button>
     </section>

@@ -29,8 +29,17 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
   const day = sortDay(lessons, now);
   const [first, ...others] = day.current;
   const rest = [...others, ...day.later];
+  const start = (
+    <StartNow
+      groups={groups}
+      busy={groups.some((each) => each.group === busy)}
+      only={lessons.length === 0}
+      onStart={onStartNow}
+    />
+  );
   return (
     <div class="home-columns">
+      {lessons.length === 0 && start}
       <div class="home-section">
         {first && (
           <section class="home-section" aria-label={t('home.now')}>
@@ -64,7 +73,7 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
           </section>
         )}
       </div>
-      <StartNow groups={groups} busy={groups.some((each) => each.group === busy)} onStart={onStartNow} />
+      {lessons.length > 0 && start}
     </div>
   );
 }

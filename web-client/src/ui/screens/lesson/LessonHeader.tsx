@@ -22,7 +22,8 @@ export function LessonHeader({ view, actions, compact, openDialog }: Props) {
     <header class="lesson-head" aria-label={t('lesson.header')}>
       <div class="lesson-head-title">
         <h1>
-          {localized(view.info.subject, language.value)} <bdi class="lesson-head-class">{view.info.group}</bdi>
+          <span class="lesson-head-subject">{localized(view.info.subject, language.value)}</span>{' '}
+          <bdi class="lesson-head-class">{view.info.group}</bdi>
         </h1>
         <LessonClock view={view} />
       </div>
