@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_login_is_kept_small_and_holds_nothing_that_a_slip_cannot_show() {
         assert_eq!(login(" S.Alaoui@Taalim.ma ").ok().as_deref(), Some("s.alaoui@taalim.ma"));
-        for wrong in ["", "two words", "tab\t", "nul\0", &"a".repeat(MAX_CHARS + 1)] {
+        for wrong in ["", "two words", "a\tb", "nul\0", &"a".repeat(MAX_CHARS + 1)] {
             assert!(login(wrong).is_err(), "{wrong:?}");
         }
     }
