@@ -19,7 +19,7 @@ const SLIDE = `<title>${SHARED_TAB}</title><html lang="ar" dir="rtl"><body style
   <p id="t" style="font:24px monospace;margin:8px;position:absolute;inset-block-end:0"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`;
 
 describe('a lesson in Arabic', { concurrency: false }, () => {
-  let school, browser, teacher, students;
+  let school, browser, teacher, students, slides;
 
   before(async () => {
     school = await openSchool();
@@ -138,7 +138,7 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   });
 
   test('a shared screen is large on the students’ stage', async () => {
-    const slides = await teacher.context.newPage();
+    slides = await teacher.context.newPage();
     await slides.setViewportSize({ width: 1280, height: 720 });
     await slides.setContent(SLIDE);
     await teacher.page.bringToFront();
@@ -149,6 +149,13 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
       for (const [name, person] of Object.entries({ teacher, 'student-laptop': students[1], 'student-phone': students[0] })) await person.page.screenshot({ path: `${process.env.QISM_PICTURES}/screen-${name}.png` });
     }
     assert.ok(stage.width > LAPTOP.viewport.width * 0.5, 'the stage takes more than half of the screen');
+    await teacher.button('bar.screenOff').click();
+    for (const student of students) await eventually('the screen is gone', async () => !(await sees(student.page, 180)));
+  });
+
+  test('a screen that is shared again is there again', async () => {
+    await teacher.button('bar.screenOn').click();
+    for (const student of students) await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
     await teacher.button('bar.screenOff').click();
     await slides.close();
   });

@@ -4,7 +4,8 @@ import type { WantedVideo } from '../../../protocol/generated.ts';
 
 /** Gathers which cameras are on screen and how large, and tells the lesson when that changes. */
 export class CameraDemand {
-  readonly #sizes = new Map<string, { width: number; height: number }>();
+  /** By place on the screen: while a face moves from the stage to the row, its old place goes after the new one came. */
+  readonly #places = new Map<object, WantedVideo>();
   readonly #tell: (cameras: readonly WantedVideo[]) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -13,13 +14,13 @@ export class CameraDemand {
     document.addEventListener('visibilitychange', this.#soon);
   }
 
-  set(user: string, width: number, height: number) {
-    this.#sizes.set(user, { width, height });
+  set(place: object, camera: WantedVideo) {
+    this.#places.set(place, camera);
     this.#soon();
   }
 
-  drop(user: string) {
-    this.#sizes.delete(user);
+  drop(place: object) {
+    this.#places.delete(place);
     this.#soon();
   }
 
@@ -34,8 +35,10 @@ export class CameraDemand {
     this.#timer = setTimeout(() => this.#tell(document.hidden ? [] : this.#wanted()), 200);
   };
 
+  /** Each camera once, in its largest place. */
   #wanted(): WantedVideo[] {
-    return [...this.#sizes].map(([user, size]) => ({ user, ...size }));
+    const smallestFirst = [...this.#places.values()].sort((a, b) => a.width - b.width);
+    return [...new Map(smallestFirst.map((camera) => [camera.user, camera])).values()];
   }
 }
 
@@ -51,12 +54,13 @@ export function useCameraDemand<Element extends HTMLElement>(user: string, wante
     if (!wanted || !demand || !target) return;
     const observer = new ResizeObserver(() => {
       const scale = window.devicePixelRatio || 1;
-      demand.set(user, Math.round(target.clientWidth * scale), Math.round(target.clientHeight * scale));
+      const [width, height] = [target.clientWidth, target.clientHeight].map((side) => Math.round(side * scale));
+      demand.set(target, { user, width: width ?? 0, height: height ?? 0 });
     });
     observer.observe(target);
     return () => {
       observer.disconnect();
-      demand.drop(user);
+      demand.drop(target);
     };
   }, [user, wanted, demand]);
   return element;
