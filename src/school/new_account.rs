@@ -37,7 +37,7 @@ pub enum NewAccountError {
     Name,
     #[error("somebody has the login {0} already")]
     Taken(String),
-    #[error("this store holds no school yet: start its server once")]
+    #[error("this store holds no school; `qism demo` makes one to try")]
     NoSchool,
     #[error("say which school by --school: {0}")]
     WhichSchool(String),
