@@ -21,6 +21,25 @@ export function initials(name: Name | undefined, lang: string): string {
   return letters.join(arabic ? '\u200c\u2009' : '').toUpperCase();
 }
 
+/** Tells people of one name apart by a number behind it, the same on every screen: in the order of their ids. */
+export function numberNamesakes<Named extends { user: string; name: Name | undefined }>(people: Named[]): Named[] {
+  const byName = new Map<string, string[]>();
+  for (const { user, name } of people) {
+    const key = JSON.stringify([name?.arabic, name?.latin]);
+    byName.set(key, [...(byName.get(key) ?? []), user].sort());
+  }
+  return people.map((person) => {
+    const { user, name } = person;
+    const same = name ? (byName.get(JSON.stringify([name.arabic, name.latin])) ?? []) : [];
+    return name && same.length > 1 ? { ...person, name: numbered(name, same.indexOf(user) + 1) } : person;
+  });
+}
+
+function numbered(name: Name, number: number): Name {
+  const spelling = (own: Spelling | null) => own && { ...own, family: `${own.family} (${number})` };
+  return { arabic: spelling(name.arabic), latin: spelling(name.latin) };
+}
+
 /** Keeps a name whole inside a sentence of the other direction (Unicode first strong isolate). */
 export function isolated(text: string): string {
   return `\u2068${text}\u2069`;

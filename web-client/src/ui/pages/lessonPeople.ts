@@ -1,6 +1,7 @@
 import type { LessonSession, Self } from '../../lesson/session.ts';
 import type { Participant, Person } from '../../protocol/generated.ts';
 import type { LessonState } from '../../room/state.ts';
+import { numberNamesakes } from '../kit/names.ts';
 import type { LessonPerson } from '../screens/lesson/view.ts';
 
 /** How long somebody whose line broke is shown as cut off. */
@@ -13,7 +14,7 @@ export function peopleOf(
   state: LessonState,
   now: number,
 ): Map<string, LessonPerson> {
-  const known = session.people.value;
+  const known = new Map(numberNamesakes([...session.people.value.values()]).map((person) => [person.user, person]));
   const people = new Map<string, LessonPerson>();
   const presence = (user: string) => presenceOf(state, user, now + self.clockOffsetMs);
   for (const person of known.values()) {
