@@ -107,6 +107,24 @@ for (const { language, device, width } of RUNS) {
       await see(salma, 'chat-student');
     });
 
+    if (width === '320') {
+      state('a line is written over an open keyboard', async () => {
+        const input = await salma.openChat();
+        await input.tap();
+        await salma.page.setViewportSize({ width: 320, height: 310 });
+        await eventually('the newest line is still in sight', () => salma.page.getByRole('log').evaluate((log) => log.scrollTop + log.clientHeight > log.scrollHeight - 4));
+        await input.fill('فهمت');
+        await see(salma, 'keyboard');
+        const box = await input.boundingBox();
+        assert.ok(box.y >= 0 && box.y + box.height <= 310, `the line being written is on the screen: ${box.y} + ${box.height}`);
+        await salma.page.getByRole('button', { name: salma.t('chat.send') }).tap();
+        await salma.line('فهمت').waitFor();
+        await salma.page.setViewportSize(device.viewport);
+        await salma.page.getByRole('log').tap();
+        await salma.button('bar.hand').waitFor();
+      });
+    }
+
     state('hands, the floor and a student on the stage', async () => {
       await salma.button('bar.hand').click();
       await yassine.button('bar.hand').click();

@@ -39,6 +39,16 @@ export function ChatPanel({ view, actions }: Props) {
   useLayoutEffect(() => {
     heightBefore.current = log.current?.scrollHeight ?? 0;
   });
+  // An opening keyboard makes the list short: who read its end still does.
+  useEffect(() => {
+    const element = log.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   useEffect(() => {
     actions.readChat(true);
     return () => actions.readChat(false);
