@@ -41,7 +41,7 @@ export function LeaveDialog({ view, actions, ending, close }: Props) {
         </>
       }
     >
-      <p>{t(ending ? 'end.body' : view.rights.leads ? 'leave.bodyTeacher' : 'leave.body')}</p>
+      <p>{t(ending ? 'end.body' : view.rights.leads && view.begun ? 'leave.bodyTeacher' : 'leave.body')}</p>
     </Dialog>
   );
 }
