@@ -4,6 +4,7 @@ import type { Recipients } from '../../../protocol/generated.ts';
 import { formatNumber, t } from '../../i18n/index.ts';
 import { Icon } from '../../kit/Icon.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
+import { useNow } from '../../kit/useNow.ts';
 import type { LessonActions, LessonView } from './view.ts';
 import './ChatComposer.css';
 
@@ -35,11 +36,13 @@ export function ChatComposer({ view, actions }: Props) {
   const length = [...draft.value].length;
   const questionsOnly = view.chatMode === 'questions' && !view.rights.leads;
   const to: Recipients = questionsOnly ? 'teachers' : view.rights.leads ? 'everyone' : recipients.value;
+  const now = useNow(view.slowModeS > 0 ? 1_000 : 60_000, view.clockOffsetMs);
+  const wait = secondsToWait(view, now);
   useLayoutEffect(() => growToContent(area.current), [draft.value]);
 
   const send = () => {
     const text = draft.value.trim();
-    if (!text || length > maxCharacters) return;
+    if (!text || length > maxCharacters || wait > 0) return;
     actions.say(text, to);
     draft.value = '';
     area.current?.focus();
@@ -60,7 +63,11 @@ export function ChatComposer({ view, actions }: Props) {
       <div class="composer-notes">
         {questionsOnly && <span>{t('chat.questionsNote')}</span>}
         {view.chatMode === 'open' && !view.rights.leads && <RecipientSwitch />}
-        {view.slowModeS > 0 && !view.rights.leads && <span>{t('chat.slowNote', { seconds: view.slowModeS })}</span>}
+        {view.slowModeS > 0 && !view.rights.leads && (
+          <span>
+            {wait > 0 ? t('chat.slowWait', { seconds: wait }) : t('chat.slowNote', { seconds: view.slowModeS })}
+          </span>
+        )}
         {length > maxCharacters && (
           <span class="composer-long">
             {t('chat.tooLong', { count: formatNumber(length), max: formatNumber(maxCharacters) })}
@@ -82,10 +89,25 @@ export function ChatComposer({ view, actions }: Props) {
           }}
           onKeyDown={onKeyDown}
         />
-        <IconButton type="submit" icon="send" tone="primary" label={t('chat.send')} disabled={length > maxCharacters} />
+        <IconButton
+          type="submit"
+          icon="send"
+          tone="primary"
+          label={t('chat.send')}
+          disabled={length > maxCharacters || wait > 0}
+        />
       </div>
     </form>
   );
+}
+
+/** In slow mode the line waits in its box, rather than being sent, refused and marked as a failure. */
+function secondsToWait(view: LessonView, now: number): number {
+  if (view.slowModeS === 0 || view.rights.leads) return 0;
+  const last = view.chat.items.findLast((item) => item.mine && item.state !== 'failed');
+  if (!last) return 0;
+  const left = Math.ceil((last.at - now) / 1_000) + view.slowModeS;
+  return Math.min(Math.max(0, left), view.slowModeS);
 }
 
 /** In an open chat a student may still ask the teacher alone: a box that is ticked or not, nobody takes the one for the other. */
