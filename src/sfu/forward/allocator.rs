@@ -22,6 +22,8 @@ pub struct Demand {
     pub steps: Vec<Step>,
     /// Bits per second of the step that flows.
     pub flowing: u32,
+    /// The smallest form is never stopped: a screen that is late is better than none.
+    pub is_kept: bool,
 }
 
 /// What the link bears.
@@ -33,8 +35,10 @@ pub struct Budget {
     pub may_rise: bool,
 }
 
-/// A picture is stopped only when the link is clearly too narrow for its smallest form: estimates are rough.
-const GRACE: u32 = 100_000;
+/// A picture that flows is stopped only when the link is clearly too narrow for its smallest form, since estimates are
+/// rough: it may take this share (in hundredths) and so much more.
+const GRACE_SHARE: u64 = 110;
+const GRACE: u32 = 10_000;
 /// Share of the estimate (in hundredths) that may be filled by going up.
 const HEADROOM: u64 = 85;
 
@@ -47,7 +51,7 @@ pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Option<Step>> {
     for &index in &order {
         let Some(&smallest) = demands[index].steps.first() else { continue };
         let sum = spent.saturating_add(smallest.bitrate);
-        if sum <= budget.bitrate.saturating_add(GRACE) {
+        if demands[index].is_kept || sum <= budget.room_for_smallest(demands[index].flowing > 0) {
             given[index] = Some(0);
             spent = sum;
         }
@@ -61,13 +65,43 @@ pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Option<Step>> {
     given.iter().zip(demands).map(|(step, demand)| step.map(|step| demand.steps[step])).collect()
 }
 
+impl Budget {
+    fn share(self, hundredths: u64) -> u32 {
+        (u64::from(self.bitrate) * hundredths / 100) as u32
+    }
+
+    fn room_for_smallest(self, flows: bool) -> u32 {
+        match (flows, self.may_rise) {
+            (true, _) => self.share(GRACE_SHARE).saturating_add(GRACE),
+            (false, true) => self.share(HEADROOM).saturating_add(GRACE),
+            (false, false) => 0,
+        }
+    }
+}
+
+/// What the link would have to bear, in bits per second, for the first picture that is not there to come, or the first that
+/// gets less than it wants to grow by a step; `None` when all have what they want.
+pub fn blocked(demands: &[Demand], given: &[Option<Step>]) -> Option<u32> {
+    let sum: u64 = given.iter().flatten().map(|step| u64::from(step.bitrate)).sum();
+    let next = |(demand, given): (&Demand, &Option<Step>)| {
+        let place = given.map_or(Some(0), |given| {
+            demand.steps.iter().position(|step| *step == given).map(|place| place + 1)
+        });
+        let next = demand.steps.get(place?)?;
+        let more = u64::from(next.bitrate).saturating_sub(given.map_or(0, |given| given.bitrate.into()));
+        Some(((given.is_some(), demand.priority), more))
+    };
+    let (_, more) = demands.iter().zip(given).filter_map(next).min_by_key(|(turn, _)| *turn)?;
+    u32::try_from((sum + more) * 100 / HEADROOM + 1).ok()
+}
+
 /// Raises one demand as far as the budget goes.
 fn grow(demand: &Demand, mut step: usize, budget: Budget, spent: &mut u32) -> usize {
     while let Some(next) = demand.steps.get(step + 1) {
         let sum = (*spent - demand.steps[step].bitrate).saturating_add(next.bitrate);
         let allowed = match next.bitrate <= demand.flowing {
             true => budget.bitrate,
-            false if budget.may_rise => (u64::from(budget.bitrate) * HEADROOM / 100) as u32,
+            false if budget.may_rise => budget.share(HEADROOM),
             false => 0,
         };
         if sum > allowed {
@@ -113,7 +147,7 @@ mod tests {
             temporal: EVERY_FRAME,
             bitrate,
         });
-        Demand { priority, steps: steps.collect(), flowing }
+        Demand { priority, steps: steps.collect(), flowing, is_kept: false }
     }
 
     fn layers(budget: u32, may_rise: bool, demands: &[Demand]) -> Vec<Option<usize>> {
@@ -129,9 +163,31 @@ mod tests {
         assert_eq!(layers(10_000_000, true, &demands), [Some(2), Some(2)]);
         assert_eq!(layers(1_000_000, true, &demands), [Some(1), Some(1)]);
         assert_eq!(layers(700_000, true, &demands), [Some(1), Some(0)]);
-        assert_eq!(layers(140_000, true, &demands), [Some(0), Some(0)]);
-        assert_eq!(layers(50_000, true, &demands), [Some(0), None]);
-        assert_eq!(layers(0, true, &demands), [None, None]);
+        assert_eq!(layers(280_000, true, &demands), [Some(0), Some(0)]);
+        assert_eq!(layers(140_000, true, &demands), [Some(0), None]);
+        assert_eq!(layers(100_000, true, &demands), [None, None]);
+    }
+
+    #[test]
+    fn a_small_picture_that_flows_is_not_stopped_by_a_rough_estimate() {
+        assert_eq!(layers(105_000, false, &[demand(1, &CAMERA, 120_000)]), [Some(0)]);
+        assert_eq!(layers(90_000, false, &[demand(1, &CAMERA, 120_000)]), [None]);
+        let screen = Demand { is_kept: true, ..demand(0, &[300_000], 0) };
+        assert_eq!(layers(50_000, false, &[screen]), [Some(0)], "fewer frames, but a screen");
+    }
+
+    #[test]
+    fn what_is_blocked_tells_what_it_needs() {
+        let demands = [demand(1, &CAMERA, 120_000), demand(2, &CAMERA, 120_000)];
+        let needs = |bitrate| {
+            let given = allocate(Budget { bitrate, may_rise: true }, &demands);
+            blocked(&demands, &given)
+        };
+        assert_eq!(needs(300_000), Some(520_000 * 100 / 85 + 1), "the first grows first");
+        assert_eq!(needs(130_000), Some(240_000 * 100 / 85 + 1), "the second is not there at all");
+        assert_eq!(needs(10_000_000), None);
+        let needed = needs(300_000).expect("blocked");
+        assert_eq!(layers(needed, true, &demands), [Some(1), Some(0)]);
     }
 
     #[test]
@@ -163,7 +219,7 @@ mod tests {
                 .collect();
             let given = allocate(Budget { bitrate: budget, may_rise: true }, &demands);
             let sum: u64 = given.iter().flatten().map(|step| u64::from(step.bitrate)).sum();
-            prop_assert!(sum <= u64::from(budget) + u64::from(GRACE));
+            prop_assert!(sum <= u64::from(budget) * GRACE_SHARE / 100 + u64::from(GRACE));
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::{
+    pacer::Flow,
     packet::Packet,
     rewriter::{Offsets, RangeMap},
     sequence::nearest,
@@ -113,6 +114,27 @@ impl Forwarder {
     /// The layer whose key frame is waited for.
     pub fn awaited(&self) -> Option<usize> {
         self.wanted.filter(|&wanted| self.current() != Some(wanted))
+    }
+
+    /// What a pacer wants to know.
+    pub fn flow(&self) -> Flow {
+        Flow { current: self.current, awaited: self.awaited() }
+    }
+
+    /// A key frame of this layer would flow.
+    pub fn takes(&self, layer: usize) -> bool {
+        self.current() == Some(layer) || self.awaited() == Some(layer)
+    }
+
+    /// Leaves a packet out on purpose: later ones close up. Of whole frames only that no other is drawn upon.
+    pub fn leave_out(&mut self, layer: usize, packet: &Packet) {
+        match self.current {
+            Some((current, newest)) if current == layer && packet.sequence > newest => {
+                self.current = Some((layer, packet.sequence));
+                self.skip(layer, packet);
+            }
+            _ => {}
+        }
     }
 
     /// The newest packet handled.

@@ -3,14 +3,18 @@
 
 pub mod allocator;
 pub mod arrivals;
+pub mod estimator;
 pub mod extensions;
 pub mod forwarder;
 pub mod h264;
 pub mod keyframes;
 pub mod layers;
 pub mod listeners;
+pub mod meter;
 pub mod nack;
+pub mod pacer;
 pub mod packet;
+pub mod prober;
 pub mod protection;
 pub mod reception;
 pub mod red;

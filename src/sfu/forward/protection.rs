@@ -21,9 +21,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(40);
 /// A stop so soon after the pictures came back: too early.
 const RELAPSE: Duration = Duration::from_secs(30);
 
+/// Pictures stop when losses above a quarter add up to so many packets: two seconds of a small picture at 40 % lost.
+const TOO_MANY: f32 = 10.0;
+/// One feedback adds no more: a black-out is told of at once, and over by then.
+const AT_ONCE: f32 = 2.0;
+
 /// The state of one receiver.
 #[derive(Debug, Default)]
 pub struct Protection {
+    /// Packets lost beyond a quarter, added up; below zero counts as nothing.
+    excess: f32,
     /// Voices are protected until then.
     until: Option<Instant>,
     /// Too narrow for pictures since then.
@@ -50,6 +57,15 @@ impl Protection {
     pub fn lost_of_picture(&mut self, fraction: u8, now: Instant) {
         if fraction >= PROTECT_FROM {
             self.until = Some(now + HOLD);
+        }
+    }
+
+    /// So many of a few packets of pictures were lost, as told by one feedback.
+    pub fn lost_packets(&mut self, lost: u32, told: u32, now: Instant) {
+        let more = lost as f32 - told as f32 * f32::from(STOP_FROM) / 256.0;
+        self.excess = (self.excess + more.min(AT_ONCE)).max(0.0);
+        if self.excess > TOO_MANY && !self.pictures_stopped() {
+            self.stop(now);
         }
     }
 
@@ -83,7 +99,7 @@ impl Protection {
         let relapse = self.resumed.is_some_and(|resumed| now < resumed + RELAPSE);
         let wait = self.wait.filter(|_| relapse).map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
         self.wait = Some(wait);
-        self.narrow = None;
+        (self.narrow, self.excess) = (None, 0.0);
         // Nobody may be speaking, so that no loss is told any more: calm until told otherwise.
         self.pictures = Pictures::Stopped(Some(now));
     }
@@ -144,6 +160,21 @@ mod tests {
         assert!(!protection.poll_resume(start + SECOND * 24));
         assert!(protection.poll_resume(start + SECOND * 25));
         assert!(!protection.pictures_stopped() && !protection.poll_resume(start + SECOND * 26));
+    }
+
+    #[test]
+    fn pictures_stop_within_seconds_of_heavy_loss_and_not_for_a_black_out_or_a_bearable_one() {
+        let stops_after = |lost_of_ten: fn(u64) -> u32| {
+            let (start, mut protection) = (Instant::now(), Protection::default());
+            (0..3_000).find(|&feedback| {
+                protection.lost_packets(lost_of_ten(feedback), 10, start);
+                protection.pictures_stopped()
+            })
+        };
+        assert_eq!(stops_after(|_| 4), Some(6), "two thirds of a second");
+        assert_eq!(stops_after(|feedback| if feedback % 2 == 0 { 1 } else { 3 }), None);
+        let black_out = stops_after(|feedback| if feedback % 100 < 3 { 10 } else { 0 });
+        assert_eq!(black_out, None);
     }
 
     #[test]

@@ -1,0 +1,367 @@
+//! What a link is said to bear: the trait behind which estimators are exchanged, and the rule by which a rate follows what
+//! feedback tells (after draft-ietf-rmcat-gcc-02 section 5.5 and 6, with what a probe proved added).
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// What feedback told of one packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Unwrapped number on the connection.
+    pub number: u64,
+    /// Bytes with the RTP header.
+    pub size: usize,
+    pub departure: Instant,
+    pub arrived: bool,
+    /// On the receiver's clock; some that arrived are told without.
+    pub arrival: Option<Duration>,
+}
+
+/// Finds out what a link bears.
+pub trait Estimator: Send {
+    /// Takes what one feedback told, in the order of sending.
+    fn told(&mut self, packets: &[Told], now: Instant);
+    /// Bits per second.
+    fn bitrate(&self) -> u32;
+    /// A probe showed what the link bears, in bits per second.
+    fn proved(&mut self, bitrate: u32, now: Instant);
+    /// When the link was last found full.
+    fn fell(&self) -> Option<Instant>;
+    /// When the link was last found full, if it bears clearly more by now.
+    fn outgrown(&self) -> Option<Instant>;
+    /// A queue on the way is filled now.
+    fn is_crowded(&self) -> bool;
+}
+
+/// What the delays say of the queue on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// The queue drains: wait and see.
+    Under,
+    Normal,
+    /// The queue grows.
+    Over,
+}
+
+/// Share of what arrives that is sent after a fall: less drains the queue faster and looks worse.
+const FALL: f64 = 0.85;
+/// Between two falls: the receiver has to tell of the first one before the next.
+const FALL_INTERVAL: Duration = Duration::from_millis(250);
+/// After a fall nothing grows for so long: the queue drains.
+const REST: Duration = Duration::from_millis(500);
+/// Growth per second, far from the rate of the last fall and near it.
+const GROWTH: f64 = 0.08;
+const GROWTH_NEAR: f64 = 0.06;
+const NEAR: std::ops::Range<f64> = 0.7..1.1;
+/// From so many times what arrived at the last fall on, the link is another one.
+const OUTGROWN: f64 = 1.25;
+/// Nothing grows beyond so many times what arrives: a link that is not filled proves nothing.
+const UNPROVED: f64 = 1.5;
+const UNPROVED_ALSO: f64 = 15_000.0;
+/// Losses up to here are no sign of a full link.
+const LOSS_BEARABLE: f64 = 0.10;
+/// Losses are looked at so often.
+const LOSS_INTERVAL: Duration = Duration::from_millis(500);
+/// Losses alone do not push it below: a small picture fits, and who loses a quarter gets none anyway.
+const LOSS_FLOOR: f64 = 150_000.0;
+
+/// A rate that follows.
+#[derive(Debug)]
+pub struct Rate {
+    /// Bits per second.
+    target: f64,
+    least: f64,
+    most: f64,
+    /// What arrived at the last fall.
+    ceiling: Option<f64>,
+    fell: Option<Instant>,
+    grown: Option<Instant>,
+    /// Packets lost and told of since losses were last looked at.
+    lost: (u32, u32),
+    looked: Option<Instant>,
+    received: Option<f64>,
+    /// The first losses were looked at.
+    is_known: bool,
+}
+
+impl Rate {
+    pub fn new(first: f64, least: f64, most: f64) -> Self {
+        Self {
+            target: first,
+            least,
+            most,
+            ceiling: None,
+            fell: None,
+            grown: None,
+            lost: (0, 0),
+            looked: None,
+            received: None,
+            is_known: false,
+        }
+    }
+
+    pub fn bitrate(&self) -> u32 {
+        self.target as u32
+    }
+
+    /// The last fall, once above what arrived then.
+    pub fn outgrown(&self) -> Option<Instant> {
+        self.fell.filter(|_| self.ceiling.is_some_and(|ceiling| self.target > ceiling * OUTGROWN))
+    }
+
+    /// When delays last made it fall.
+    pub fn fell(&self) -> Option<Instant> {
+        self.fell
+    }
+
+    /// `flow`: what flowed lately, if known.
+    pub fn update(&mut self, load: Load, flow: Option<Flow>, now: Instant) {
+        let received = flow.map(|flow| flow.came);
+        self.received = received;
+        let rests = |span| self.fell.is_some_and(|fell| now < fell + span);
+        match (load, flow) {
+            (Load::Over, Some(flow)) if !rests(FALL_INTERVAL) => self.fall(flow, now),
+            (Load::Normal, _) if !rests(REST) => self.grow(received, now),
+            _ => self.grown = Some(now),
+        }
+    }
+
+    fn fall(&mut self, flow: Flow, now: Instant) {
+        // What came as it left says little of what more the link would have borne.
+        let is_whole = flow.came >= flow.left * FALL;
+        let ceiling = if is_whole { flow.came.max(self.target) } else { flow.came };
+        self.target = (ceiling * FALL).min(self.target).clamp(self.least, self.most);
+        self.ceiling = Some(ceiling);
+        self.fell = Some(now);
+        self.grown = Some(now);
+    }
+
+    fn grow(&mut self, received: Option<f64>, now: Instant) {
+        let elapsed = self.grown.replace(now).map_or(0.0, |grown| (now - grown).as_secs_f64().min(1.0));
+        let is_near = self.ceiling.is_some_and(|ceiling| NEAR.contains(&(self.target / ceiling)));
+        let growth = if is_near { GROWTH_NEAR } else { GROWTH };
+        let proved = received.map_or(self.target, |received| received * UNPROVED + UNPROVED_ALSO);
+        let grown = (self.target * (1.0 + growth * elapsed)).min(proved.max(self.target));
+        self.target = grown.clamp(self.least, self.most);
+    }
+
+    /// So many of the packets told of were lost.
+    pub fn lost(&mut self, lost: usize, told: usize, now: Instant) {
+        self.lost.0 += lost as u32;
+        self.lost.1 += told as u32;
+        if now < *self.looked.get_or_insert(now) + LOSS_INTERVAL {
+            return;
+        }
+        let share = f64::from(self.lost.0) / f64::from(self.lost.1.max(1));
+        (self.lost, self.looked) = ((0, 0), Some(now));
+        if share > LOSS_BEARABLE {
+            // Before anything else is known, what was assumed may be far too much.
+            let (less, floor) = if self.is_known {
+                (share / 2.0, LOSS_FLOOR)
+            } else {
+                (share, self.received.map_or(self.least, |received| received * FALL))
+            };
+            self.target = (self.target * (1.0 - less)).max(floor).min(self.target);
+            self.grown = Some(now);
+        }
+        self.is_known = true;
+    }
+
+    /// A probe showed that the link bears this.
+    pub fn proved(&mut self, bitrate: f64, now: Instant) {
+        if bitrate > self.target {
+            self.target = bitrate.min(self.most);
+            self.ceiling = None;
+            self.grown = Some(now);
+        }
+    }
+}
+
+/// What arrived lately, by the receiver's clock.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    /// Arrival, departure and bytes; bounded by the window and by what one feedback can tell.
+    packets: VecDeque<(Duration, Instant, usize)>,
+}
+
+/// Bits per second of the same packets at both ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flow {
+    pub left: f64,
+    pub came: f64,
+}
+
+/// Long enough for a few pictures.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Shorter spans say nothing.
+const SPAN: Duration = Duration::from_millis(60);
+const MOMENT: Duration = Duration::from_millis(150);
+const MOMENT_PACKETS: usize = 5;
+
+impl Arrived {
+    pub fn add(&mut self, arrival: Duration, departure: Instant, size: usize) {
+        self.packets.push_back((arrival, departure, size));
+        while self.packets.front().is_some_and(|(at, ..)| *at + WINDOW < arrival) {
+            self.packets.pop_front();
+        }
+    }
+
+    /// What flows. The first packet only starts the watch.
+    pub fn flow(&self) -> Option<Flow> {
+        self.flow_of(self.packets.len())
+    }
+
+    /// The same of the last moment, where that tells enough: what a link gives that got narrow just now.
+    pub fn flow_now(&self) -> Option<Flow> {
+        let newest = self.packets.back()?.0;
+        let count = self.packets.iter().rev().take_while(|(at, ..)| *at + MOMENT >= newest).count();
+        self.flow_of(count).filter(|_| count >= MOMENT_PACKETS).or_else(|| self.flow())
+    }
+
+    fn flow_of(&self, newest: usize) -> Option<Flow> {
+        let mut packets = self.packets.iter().skip(self.packets.len() - newest);
+        let &(came_first, left_first, _) = packets.next()?;
+        let (mut came_last, mut left_last, mut bytes) = (came_first, left_first, 0);
+        for &(came, left, size) in packets {
+            (came_last, left_last) = (came_last.max(came), left_last.max(left));
+            bytes += size;
+        }
+        let came = came_last.saturating_sub(came_first);
+        let left = left_last.saturating_duration_since(left_first).max(Duration::from_millis(1));
+        let rate = |span: Duration| (bytes * 8) as f64 / span.as_secs_f64();
+        (came >= SPAN).then(|| Flow { left: rate(left), came: rate(came) })
+    }
+}
+
+/// How long packets wait in a queue on the way: what the quickest one needed lately is the way itself. The clocks at both
+/// ends differ by nobody knows how much, and drift.
+#[derive(Debug, Default)]
+pub struct Queue {
+    start: Option<Instant>,
+    /// The quickest of this minute and of the one before, in microseconds by both clocks.
+    quickest: [Option<i64>; 2],
+    turned: Option<Instant>,
+    /// Of the last few packets: one that was late alone says nothing.
+    waits: [Option<Duration>; 4],
+}
+
+/// The way may have become longer for good: what was quick long ago is forgotten.
+const QUICKEST_KEPT: Duration = Duration::from_secs(30);
+/// A queue that stands so long is full or will be: its delay does not grow any more, so that no trend shows it.
+const STANDS: Duration = Duration::from_millis(70);
+/// A large packet; on a narrow link each waits for the one before.
+const PACKET_BITS: f64 = 9_600.0;
+/// What a voice takes beside the pictures.
+const VOICE: u32 = 40_000;
+
+impl Queue {
+    pub fn told(&mut self, departure: Instant, arrival: Duration) {
+        let start = *self.start.get_or_insert(departure);
+        let turned = *self.turned.get_or_insert(departure);
+        if departure > turned + QUICKEST_KEPT {
+            self.quickest = [None, self.quickest[0]];
+            self.turned = Some(departure);
+        }
+        let left = departure.saturating_duration_since(start).as_micros() as i64;
+        let took = arrival.as_micros() as i64 - left;
+        let quickest = &mut self.quickest[0];
+        *quickest = Some(quickest.map_or(took, |quickest| quickest.min(took)));
+        let way = self.quickest.iter().flatten().min().copied().unwrap_or(took);
+        self.waits.rotate_left(1);
+        self.waits[3] = Some(Duration::from_micros(took.saturating_sub(way).unsigned_abs()));
+    }
+
+    /// How long each of the newest packets waited at least.
+    pub fn waits(&self) -> Duration {
+        self.waits.into_iter().flatten().min().unwrap_or_default()
+    }
+
+    /// True when that is more than a packet before them takes, on a link of so many bits per second.
+    pub fn stands(&self, bitrate: u32) -> bool {
+        let packet = Duration::from_secs_f64(PACKET_BITS / f64::from(bitrate.saturating_add(VOICE)));
+        self.waits() > STANDS + packet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn it_falls_below_what_arrives_and_grows_again_slowly() {
+        let (mut now, mut rate) = (Instant::now(), Rate::new(1_000_000.0, 10_000.0, 8_000_000.0));
+        let flow = |left, came| Some(Flow { left, came });
+        rate.update(Load::Over, flow(1_000_000.0, 200_000.0), now);
+        assert_eq!(rate.bitrate(), 170_000);
+        rate.update(Load::Over, flow(200_000.0, 100_000.0), now + STEP);
+        assert_eq!(rate.bitrate(), 170_000, "the first fall was not told of yet");
+        for _ in 0..50 {
+            now += STEP;
+            rate.update(Load::Normal, flow(170_000.0, 170_000.0), now);
+        }
+        assert!((210_000..235_000).contains(&rate.bitrate()), "{}", rate.bitrate());
+        rate.update(Load::Over, flow(40_000.0, 40_000.0), now + STEP);
+        assert!(rate.bitrate() > 170_000, "little flowed, and all of it came");
+    }
+
+    #[test]
+    fn a_link_that_is_not_filled_proves_nothing() {
+        let (mut now, mut rate) = (Instant::now(), Rate::new(300_000.0, 10_000.0, 8_000_000.0));
+        for _ in 0..600 {
+            now += STEP;
+            rate.update(Load::Normal, Some(Flow { left: 300_000.0, came: 300_000.0 }), now);
+        }
+        assert_eq!(rate.bitrate(), 465_000);
+        rate.proved(900_000.0, now);
+        assert_eq!(rate.bitrate(), 900_000);
+        rate.proved(500_000.0, now);
+        assert_eq!(rate.bitrate(), 900_000, "a probe that found less proves nothing");
+    }
+
+    #[test]
+    fn losses_alone_leave_room_for_a_small_picture() {
+        let (mut now, mut rate) = (Instant::now(), Rate::new(1_000_000.0, 10_000.0, 8_000_000.0));
+        for _ in 0..400 {
+            now += STEP;
+            rate.lost(2, 10, now);
+        }
+        assert!((150_000..=800_000).contains(&rate.bitrate()));
+        let mut rate = Rate::new(1_000_000.0, 10_000.0, 8_000_000.0);
+        for _ in 0..400 {
+            now += STEP;
+            rate.lost(1, 10, now);
+        }
+        assert_eq!(rate.bitrate(), 1_000_000);
+    }
+
+    #[test]
+    fn a_standing_queue_is_seen_and_a_longer_way_is_forgiven() {
+        let (start, mut queue) = (Instant::now(), Queue::default());
+        let mut tell = |second: u64, took: u64| {
+            let left = Duration::from_secs(second);
+            let arrival = Duration::from_secs(500) + left + Duration::from_millis(took);
+            (0..4).for_each(|_| queue.told(start + left, arrival));
+            queue.waits().as_millis()
+        };
+        assert_eq!((tell(0, 50), tell(1, 350), tell(2, 350)), (0, 300, 300));
+        assert_eq!((tell(40, 350), tell(80, 350), tell(81, 550)), (300, 0, 200));
+        assert!(queue.stands(1_000_000) && !queue.stands(20_000), "a packet alone takes 160 ms there");
+    }
+
+    #[test]
+    fn arrivals_are_measured_by_the_receivers_clock() {
+        let mut arrived = Arrived::default();
+        let start = Instant::now();
+        assert_eq!(arrived.flow(), None);
+        for packet in 0..100 {
+            let (came, left) = (Duration::from_millis(20) * packet, Duration::from_millis(10) * packet);
+            arrived.add(came, start + left, 1_000);
+        }
+        let flow = arrived.flow().expect("enough came");
+        assert_eq!((flow.came.round(), flow.left.round()), (400_000.0, 800_000.0));
+    }
+}

@@ -1,0 +1,187 @@
+//! Finding out whether a link bears more than flows on it: for a moment as much is sent as a wanted layer needs, the
+//! missing part as padding. Only when a layer is wanted and blocked, ever more seldom while it does not help, and never
+//! for more than a small part of what the lesson costs.
+
+use std::time::{Duration, Instant};
+
+/// A probe's rate, in percent of the estimate.
+const LEAST: u64 = 150;
+const MOST: u64 = 200;
+/// A probe lasts so long at most, and is not worth beginning for less.
+pub const LONGEST: Duration = Duration::from_millis(120);
+const SHORTEST: Duration = Duration::from_millis(60);
+/// Between two probes, in seconds but the first: after one that helped, while nothing is known of one …
+const NEXT: Duration = Duration::from_millis(300);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// … after the first, second … that did not, and the last one for ever after: most narrow times are over within a minute,
+/// and then pictures shall be back within ten seconds.
+const WAITS: [u64; 10] = [2, 4, 6, 6, 6, 6, 6, 6, 15, 30];
+/// One byte of padding for so many bytes of anything: 2 %.
+const SHARE: u64 = 50;
+/// Padding that is there from the start, so that a lesson can begin with a look at the link: the part of 5 MB, which no
+/// lesson with pictures stays below.
+const START: u64 = 100_000;
+/// Padding saved up while nothing is probed: a few probes of the largest layer.
+const SAVED: u64 = 300_000;
+
+/// A probe that runs.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    since: Instant,
+    until: Instant,
+    /// Bits per second.
+    bitrate: u64,
+    /// Bytes that left since it began, of anything.
+    sent: u64,
+}
+
+/// The probes of one subscriber.
+#[derive(Debug)]
+pub struct Prober {
+    running: Option<Running>,
+    /// None before.
+    next: Option<Instant>,
+    /// Probes in a row that did not help.
+    failures: usize,
+    /// The fall whose rate was outgrown already.
+    encouraged: Option<Instant>,
+    /// Padding that may still be sent, in bytes times [`SHARE`].
+    budget: u64,
+}
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self { running: None, next: None, failures: 0, encouraged: None, budget: START * SHARE }
+    }
+}
+
+impl Prober {
+    /// Anything but padding left.
+    pub fn sent(&mut self, bytes: usize) {
+        self.budget = (self.budget + bytes as u64).min(SAVED * SHARE);
+        if let Some(running) = &mut self.running {
+            running.sent += bytes as u64;
+        }
+    }
+
+    /// Bits per second of the probe that runs: what waits may leave as fast, instead of padding.
+    pub fn bitrate(&self) -> Option<u32> {
+        self.running.and_then(|running| u32::try_from(running.bitrate).ok())
+    }
+
+    /// A layer is blocked: it needs `wanted` bits per second of a link that is said to bear `estimate`, on which `flowing`
+    /// bits per second flow. True when a probe begins.
+    pub fn begin(&mut self, wanted: u32, estimate: u32, flowing: u32, now: Instant) -> bool {
+        if self.running.is_some() || self.next.is_some_and(|next| now < next) {
+            return false;
+        }
+        let estimate = u64::from(estimate);
+        let bitrate = u64::from(wanted).clamp(estimate * LEAST / 100, estimate * MOST / 100);
+        let padding = bitrate.saturating_sub(u64::from(flowing)).max(1);
+        let affordable = Duration::from_millis(self.budget / SHARE * 8_000 / padding);
+        if affordable < SHORTEST {
+            return false;
+        }
+        self.running = Some(Running { since: now, until: now + LONGEST.min(affordable), bitrate, sent: 0 });
+        true
+    }
+
+    /// Bytes of padding to send now, so that the probe's rate is kept; `None` when it is over.
+    pub fn poll(&mut self, now: Instant) -> Option<usize> {
+        let running = self.running?;
+        if now >= running.until || self.budget < SHARE {
+            self.running = None;
+            // Until it is known what came of it.
+            self.next = Some(now + FIRST_WAIT);
+            return None;
+        }
+        let due = running.bitrate * (now - running.since).as_micros() as u64 / 8_000_000;
+        Some(due.saturating_sub(running.sent).min(self.budget / SHARE) as usize)
+    }
+
+    /// Padding left.
+    pub fn padded(&mut self, bytes: usize) {
+        self.budget = self.budget.saturating_sub(bytes as u64 * SHARE);
+        if let Some(running) = &mut self.running {
+            running.sent += bytes as u64;
+        }
+    }
+
+    /// What a probe was good for: did it find more than was known?
+    pub fn learned(&mut self, helped: bool, now: Instant) {
+        let wait = Duration::from_secs(WAITS[self.failures.min(WAITS.len() - 1)]);
+        self.failures = if helped { 0 } else { self.failures + 1 };
+        self.next = Some(now + if helped { NEXT } else { wait });
+    }
+
+    /// The link bears more than when it was found full, then: waiting longer makes no sense, once.
+    pub fn encourage(&mut self, fell: Instant, now: Instant) {
+        if self.encouraged.replace(fell) != Some(fell) {
+            self.next = self.next.map(|next| next.min(now + NEXT));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs one probe to its end; padding sent.
+    fn run(prober: &mut Prober, mut now: Instant) -> usize {
+        let mut sum = 0;
+        loop {
+            now += Duration::from_millis(5);
+            let Some(bytes) = prober.poll(now) else { return sum };
+            prober.padded(bytes);
+            sum += bytes;
+        }
+    }
+
+    #[test]
+    fn a_probe_sends_what_is_missing_for_a_moment() {
+        let (now, mut prober) = (Instant::now(), Prober::default());
+        assert!(prober.begin(10_000_000, 300_000, 0, now));
+        assert!(!prober.begin(10_000_000, 300_000, 0, now), "one at a time");
+        let sent = run(&mut prober, now);
+        assert!((8_000..=9_000).contains(&sent), "600 kbit/s for 115 ms: {sent}");
+        assert_eq!(prober.bitrate(), None);
+    }
+
+    #[test]
+    fn probes_that_do_not_help_become_seldom() {
+        let (mut now, mut prober) = (Instant::now(), Prober::default());
+        let start = now;
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            prober.sent(10_000_000);
+            let begun = now;
+            while !prober.begin(400_000, 200_000, 200_000, now) {
+                now += Duration::from_millis(100);
+            }
+            waits.push((now - begun).as_secs());
+            run(&mut prober, now);
+            prober.learned(false, now);
+        }
+        assert_eq!(waits, [0, 2, 4, 6, 6, 6, 6, 6, 6, 15, 30, 30]);
+        prober.learned(true, start);
+        prober.sent(10_000_000);
+        assert!(prober.begin(400_000, 200_000, 200_000, start + NEXT));
+    }
+
+    #[test]
+    fn padding_is_a_fiftieth_of_what_flows() {
+        let (mut now, mut prober) = (Instant::now(), Prober::default());
+        let mut padding = 0;
+        for _ in 0..600 {
+            // A second at 500 kbit/s.
+            prober.sent(62_500);
+            if prober.begin(2_000_000, 1_000_000, 500_000, now) {
+                padding += run(&mut prober, now);
+                prober.learned(true, now);
+            }
+            now += Duration::from_secs(1);
+        }
+        let most = 600 * 62_500 / 50 + START as usize;
+        assert!((most * 8 / 10..=most).contains(&padding), "{padding} of {most}");
+    }
+}
