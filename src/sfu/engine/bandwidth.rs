@@ -13,10 +13,12 @@ use super::{
     worker::Worker,
 };
 use crate::sfu::forward::{
-    allocator::{Budget, Demand, allocate, steps},
+    allocator::{Budget, Demand, allocate, blocked, steps},
     layers::choose,
 };
 
+/// What one voice takes of a link, with all headers.
+const VOICE_ALONE: u32 = 40_000;
 /// Kept free for each voice that flows: Opus, its headers and the retransmissions of pictures.
 const VOICE: u32 = 50_000;
 
@@ -36,11 +38,18 @@ impl Worker {
         if downlink.protection.poll_resume(now) {
             downlink.link.restart();
         }
+        if let Some(helped) = downlink.link.poll_probe(now) {
+            downlink.prober.learned(helped, now);
+        }
         if let Some(estimate) = downlink.link.estimate() {
-            downlink.protection.bears(estimate, now);
+            downlink.protection.bears(estimate.saturating_add(VOICE_ALONE), now);
             if !downlink.protection.pictures_stopped() {
                 fit(downlink, room, estimate, now);
             }
+        }
+        downlink.follow_link(now);
+        if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
+            self.paced.push(index);
         }
         if let Some(stopped) = stop_pictures(downlink) {
             let leg = *name;
@@ -65,18 +74,19 @@ fn stop_pictures(downlink: &mut Downlink) -> Option<bool> {
     (was_stopped != stopped).then_some(stopped)
 }
 
-/// Gives each picture its part of the estimate.
+/// Gives each picture its part of the estimate, and asks the link for more where that is too little.
 fn fit(downlink: &mut Downlink, room: &Room, estimate: u32, now: Instant) {
     let (slots, demands) = demands(downlink, room, now);
     let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
-    let budget = Budget {
-        bitrate: estimate.saturating_sub(VOICE * voices as u32),
-        may_rise: downlink.link.may_rise(now),
-    };
-    for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(allocate(budget, &demands)) {
-        if step.map_or(0, |step| step.bitrate) < demand.flowing {
-            downlink.link.note_fall(now);
-        }
+    // The estimate is of pictures only: voices that flow had their place when it was made.
+    let reserve = (VOICE * voices as u32).saturating_sub(downlink.voice.bitrate(now));
+    let may_rise = !downlink.link.is_full(now);
+    let budget = Budget { bitrate: estimate.saturating_sub(reserve), may_rise };
+    let given = allocate(budget, &demands);
+    if let Some(wanted) = blocked(&demands, &given).filter(|_| may_rise) {
+        downlink.consider_probe(wanted.saturating_add(reserve), now);
+    }
+    for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(given) {
         let out = &mut downlink.slots[slot];
         let is_whole = step.is_some() && step == demand.steps.last().copied();
         out.limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
@@ -101,7 +111,8 @@ fn demand(out: &TrackOut, room: &Room, now: Instant) -> Option<Demand> {
         steps.iter().rfind(|step| step.layer == layer && step.temporal <= temporal)
     });
     let flowing = flowing.map_or(0, |step| step.bitrate);
-    Some(Demand { priority: priority(out), steps, flowing })
+    let is_kept = out.slot.kind() == SlotKind::Screen;
+    Some(Demand { priority: priority(out), steps, flowing, is_kept })
 }
 
 /// The screen is sharp at few frames; the first camera slot is the teacher's.

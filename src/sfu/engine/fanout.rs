@@ -66,6 +66,9 @@ impl Worker {
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
             let care = downlink.care(track, now);
             let begins = downlink.send(slot, track, care, &mut to);
+            if downlink.pacer.is_waiting() && !std::mem::replace(&mut downlink.is_paced, true) {
+                self.paced.push(leg);
+            }
             if care == VoiceCare::Echoed {
                 for (layer, packet) in track.fresh() {
                     self.echoes.sent(Echo { leg, slot, layer, sequence: packet.sequence }, now);
@@ -110,10 +113,8 @@ impl Worker {
 /// Every slot that a track flows in starts anew: no number of the old streams means anything in the new ones.
 pub(super) fn restart_slots(room: &Room, track: TrackIndex, legs: &mut Legs) {
     for &(leg, slot) in &room.tracks[track].subscribers {
-        if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg)
-            && let Some(out) = downlink.slot(slot)
-        {
-            out.forwarder.restart();
+        if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) {
+            downlink.restart(slot);
         }
     }
 }
@@ -126,9 +127,12 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
         let unknown = facts.iter().enumerate().filter(|(_, facts)| facts.alive && facts.size.is_none());
         unknown.for_each(|(layer, _)| track.keyframes.want(layer));
     }
+    // Nobody sends those any more: a key frame of theirs would be asked for again and again.
+    let dead = (0..facts.len()).filter(|&layer| !facts[layer].alive && facts[layer].size.is_some());
+    dead.for_each(|layer| track.keyframes.arrived(layer));
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
-        let awaited = downlink.slot(slot).and_then(|out| out.choose_layer(is_audio, &facts));
+        let awaited = downlink.slot(slot).and_then(|out| out.choose_layer(is_audio, &facts, now));
         if let Some(layer) = awaited {
             track.keyframes.want(layer);
         }

@@ -45,10 +45,12 @@ impl Worker {
                 self.handle_picture_loss(index, entry.ssrc, now);
             }
         } else if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
-            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index)
-                && let Some(fraction) = downlink.link.handle_feedback(feedback, now)
-            {
-                downlink.protection.lost(fraction, now);
+            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) {
+                let losses = downlink.link.handle_feedback(feedback, now);
+                // A queue that runs over is answered by sending less, not by nothing.
+                if !downlink.link.is_crowded(now) {
+                    downlink.protection.lost_packets(losses.lost, losses.told, now);
+                }
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.handle_receiver_report(index, report, now);
@@ -88,6 +90,9 @@ impl Worker {
         let lesson = name.lesson;
         let Some(out) = downlink.slot(slot) else { return };
         let (Some(track), Some(layer)) = (out.track, out.forwarder.current()) else { return };
+        if downlink.pacer.has_key_frame(usize::from(slot.0)) {
+            return;
+        }
         add(&self.counters.plis_in, 1);
         if let Some(room) = self.rooms.get_mut(&lesson) {
             room.tracks[track].keyframes.want(layer);
@@ -100,9 +105,11 @@ impl Worker {
             return;
         };
         for block in &report.reports {
+            let is_crowded = downlink.link.is_crowded(now);
             if let Some(out) = offer::slot_of_ssrc(block.ssrc).and_then(|slot| downlink.slot(slot)) {
                 out.loss = Some(ReportedLoss { fraction: block.fraction_lost, at: now });
                 match out.is_audio() {
+                    _ if is_crowded => {}
                     true => downlink.protection.lost(block.fraction_lost, now),
                     false => downlink.protection.lost_of_picture(block.fraction_lost, now),
                 }

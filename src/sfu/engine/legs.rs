@@ -15,7 +15,7 @@ const LEGS: usize = 16_384;
 /// What a leg is for.
 pub enum Role {
     Publisher(Uplink),
-    Subscriber(Downlink),
+    Subscriber(Box<Downlink>),
 }
 
 /// One leg.

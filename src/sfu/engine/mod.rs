@@ -19,6 +19,7 @@ mod legs;
 pub mod net;
 mod ntp;
 mod orders;
+mod pacing;
 mod reports;
 mod room;
 mod rtcp;
@@ -78,3 +79,7 @@ fn drain_socket(worker: &mut Worker, socket: usize, receiver: &mut Receiver) {
     worker.fan_out(now);
     worker.flush();
 }
+
+#[cfg(test)]
+#[path = "tests/bad_link/mod.rs"]
+mod bad_link;

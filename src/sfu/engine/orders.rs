@@ -142,7 +142,7 @@ impl Worker {
         let transport = Transport::new(IceLite::new(fresh, now), self.identity.clone());
         let downlink = Downlink::new(terms, || rand::random::<u16>() % FIRST_SEQUENCE_LIMIT);
         self.room(leg.lesson);
-        self.insert_leg(leg, transport, Role::Subscriber(downlink));
+        self.insert_leg(leg, transport, Role::Subscriber(Box::new(downlink)));
         Ok(offer)
     }
 
@@ -220,7 +220,7 @@ impl Worker {
             }
             out.track = track;
             out.loss = None;
-            out.forwarder.restart();
+            downlink.restart(slot);
             if let Some(track) = track {
                 room.tracks[track].subscribe(index, slot);
             }

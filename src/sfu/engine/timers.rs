@@ -6,6 +6,7 @@ use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 
 use super::{
     counters::add,
+    pacing,
     room::{TrackIndex, codecs, wanted},
     rtcp,
     worker::Worker,
@@ -25,6 +26,7 @@ const REPORTS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Timers {
     ticked: Option<Instant>,
+    paced: Option<Instant>,
     reviewed: Option<Instant>,
     fed_back: Option<Instant>,
     reported: Option<Instant>,
@@ -45,12 +47,18 @@ impl Worker {
         if self.legs.is_empty() {
             return IDLE;
         }
-        let next = self.timers.ticked.map_or(now, |ticked| ticked + TICK);
-        next.saturating_duration_since(now)
+        let (last, interval) = match self.paced.is_empty() {
+            true => (self.timers.ticked, TICK),
+            false => (self.timers.paced, pacing::INTERVAL),
+        };
+        last.map_or(now, |last| last + interval).saturating_duration_since(now)
     }
 
     /// Does what is due.
     pub fn tick(&mut self, now: Instant) {
+        if !self.paced.is_empty() && is_due(&mut self.timers.paced, pacing::INTERVAL, now) {
+            self.drain_paced(now);
+        }
         if !is_due(&mut self.timers.ticked, TICK, now) {
             return;
         }

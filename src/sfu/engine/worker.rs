@@ -38,6 +38,8 @@ pub struct Worker {
     /// Rooms with fresh packets.
     pub(super) touched: Vec<LessonId>,
     pub(super) batch: Batch,
+    /// Legs with pictures that wait, or with a probe; each once.
+    pub(super) paced: Vec<LegIndex>,
     pub(super) timers: Timers,
     pub(super) echoes: Echoes,
     pub(super) streams: Streams,
@@ -66,6 +68,7 @@ impl Worker {
             rooms: HashMap::new(),
             touched: Vec::new(),
             batch: Batch::default(),
+            paced: Vec::new(),
             timers: Timers::default(),
             echoes: Echoes::default(),
             streams: Streams::default(),

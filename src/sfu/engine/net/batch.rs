@@ -97,6 +97,15 @@ impl Batch {
         self.buffer.len() >= FULL
     }
 
+    /// What a flush would send.
+    #[cfg(test)]
+    pub fn take(&mut self) -> Vec<(Path, Vec<u8>)> {
+        let copy = |it: Datagram| (it.path, self.buffer[it.start..it.start + it.length].to_vec());
+        let taken = std::mem::take(&mut self.datagrams).into_iter().map(copy).collect();
+        self.buffer.clear();
+        taken
+    }
+
     /// Sends everything.
     pub fn flush(&mut self, sockets: &[Socket], streams: &Streams) -> Flushed {
         let mut flushed = Flushed::default();

@@ -1,13 +1,13 @@
 //! A subscriber leg's side of the room: its slots, and writing packets for them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use qism_signaling::{hub::ports::LayerCap, protocol::Slot};
 
 use super::{
     TrackIndex,
     link::Link,
-    outgoing::{Destination, Outgoing},
+    outgoing::{Destination, Outgoing, write_padding},
     track::TrackIn,
 };
 use crate::sfu::{
@@ -16,13 +16,23 @@ use crate::sfu::{
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
+        meter::Meter,
+        pacer::{Fate, Pacer},
         packet::Packet,
+        prober::Prober,
         protection::Protection,
         red::EARLIER,
         repairs::RepairBudget,
     },
     sdp::{Abilities, SubscriberTerms, offer},
 };
+
+/// IP and UDP headers.
+const HEADERS: usize = 28;
+/// What redundancy costs beside a voice, in bits per second: two earlier frames in each packet.
+const REDUNDANCY: u32 = 80_000;
+/// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
+const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
 
 /// How far a picture may go on the receiver's link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +57,8 @@ pub struct TrackOut {
     pub octets: u32,
     /// What its receiver last said of it.
     pub loss: Option<ReportedLoss>,
+    /// A smaller layer than the one that flows is waited for since then.
+    narrowed: Option<Instant>,
 }
 
 impl TrackOut {
@@ -62,6 +74,7 @@ impl TrackOut {
             packets: 0,
             octets: 0,
             loss: None,
+            narrowed: None,
         }
     }
 
@@ -74,8 +87,9 @@ impl TrackOut {
         Wish { width: self.cap.width, height: self.cap.height }
     }
 
-    /// Chooses the layer to send; yields the one whose key frame is waited for.
-    pub fn choose_layer(&mut self, is_audio: bool, facts: &[LayerFacts]) -> Option<usize> {
+    /// Chooses the layer to send; yields the one whose key frame is waited for. Meanwhile the old one flows on, but not
+    /// for long where the link does not bear it.
+    pub fn choose_layer(&mut self, is_audio: bool, facts: &[LayerFacts], now: Instant) -> Option<usize> {
         if is_audio {
             self.forwarder.want(Some(0));
             return None;
@@ -88,7 +102,19 @@ impl TrackOut {
         };
         self.forwarder.want(layer);
         self.forwarder.want_temporal(temporal);
+        self.stop_upper(facts, now);
         self.forwarder.awaited()
+    }
+
+    fn stop_upper(&mut self, facts: &[LayerFacts], now: Instant) {
+        let size = |layer: usize| facts.get(layer).and_then(|facts| facts.size);
+        let is_narrowed = self.forwarder.current().zip(self.forwarder.awaited());
+        if is_narrowed.is_none_or(|(current, awaited)| size(awaited) >= size(current)) {
+            self.narrowed = None;
+        } else if now >= *self.narrowed.get_or_insert(now) + UPPER_FLOWS_ON {
+            self.narrowed = None;
+            self.forwarder.restart();
+        }
     }
 }
 
@@ -118,6 +144,16 @@ pub struct Downlink {
     pub slots: Vec<TrackOut>,
     pub link: Link,
     repairs: RepairBudget,
+    /// Pictures that wait for the link.
+    pub pacer: Pacer,
+    /// Noted with the worker, who comes back until nothing waits and no probe runs.
+    pub is_paced: bool,
+    pub prober: Prober,
+    /// False while the receiver saves bytes: nothing is sent then but what was asked for.
+    pub may_probe: bool,
+    /// Voices as they flow, headers included; pictures.
+    pub voice: Meter,
+    pictures: Meter,
     pub protection: Protection,
     /// Whether the receiver was last told that its pictures are stopped.
     pub told_stopped: bool,
@@ -126,13 +162,20 @@ pub struct Downlink {
 impl Downlink {
     /// `first` gives each slot its first sequence number.
     pub fn new(terms: SubscriberTerms, mut first: impl FnMut() -> u16) -> Self {
-        let slots = terms.slots().map(|slot| TrackOut::new(slot, first())).collect();
+        let slots: Vec<TrackOut> = terms.slots().map(|slot| TrackOut::new(slot, first())).collect();
+        let pacer = Pacer::new(slots.len());
         Self {
             terms,
             abilities: None,
             slots,
             link: Link::default(),
             repairs: RepairBudget::default(),
+            pacer,
+            is_paced: false,
+            prober: Prober::default(),
+            may_probe: true,
+            voice: Meter::default(),
+            pictures: Meter::default(),
             protection: Protection::default(),
             told_stopped: false,
         }
@@ -144,7 +187,9 @@ impl Downlink {
 
     /// How a track reaches this receiver now.
     pub fn care(&self, track: &TrackIn, now: Instant) -> VoiceCare {
-        match (track.is_audio() && self.protection.is_on(now), self.abilities) {
+        // On a narrow link redundancy would take the place of the voice itself.
+        let is_narrow = self.link.estimate().is_some_and(|estimate| estimate < REDUNDANCY);
+        match (track.is_audio() && self.protection.is_on(now) && !is_narrow, self.abilities) {
             (false, _) => VoiceCare::Plain,
             (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
             (true, _) => VoiceCare::Echoed,
@@ -154,28 +199,150 @@ impl Downlink {
     /// Sends the fresh packets of a track into a slot; true when a new source began to flow with them.
     pub fn send(&mut self, slot: Slot, track: &TrackIn, care: VoiceCare, to: &mut Destination<'_>) -> bool {
         let shows_h264 = self.abilities.is_some_and(|abilities| abilities.h264);
-        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
+        let Some(out) = self.slots.get(usize::from(slot.0)) else { return false };
         let was_idle = out.forwarder.current().is_none();
         for (layer, packet) in track.fresh() {
+            let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
             if packet.is_h264() && !shows_h264 {
                 // Nothing of what follows would be a picture: begin anew once the publisher has switched.
                 out.forwarder.restart();
                 continue;
             }
-            if let Some(rewritten) = out.forwarder.forward(layer, packet) {
-                let earlier = match care {
-                    VoiceCare::Redundant => track.earlier(layer, packet.sequence, &out.forwarder),
-                    VoiceCare::Plain | VoiceCare::Echoed => [None; EARLIER],
-                };
-                let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None, earlier };
-                if outgoing.write(&mut self.link, to) {
-                    self.repairs.sent(packet.payload.len());
-                    out.packets = out.packets.wrapping_add(1);
-                    out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
-                }
+            let place = usize::from(out.slot.0);
+            let fate = match out.is_audio() {
+                true => Fate::Leaves,
+                false => self.pacer.offer(place, layer, packet, out.forwarder.flow(), to.now),
+            };
+            match fate {
+                Fate::Leaves => self.forward(place, track, (layer, packet), care, to),
+                Fate::LeftOut => self.slots[place].forwarder.leave_out(layer, packet),
+                Fate::Stays => {}
             }
         }
+        let out = &self.slots[usize::from(slot.0)];
         was_idle && out.forwarder.current().is_some()
+    }
+
+    /// Sends one packet in the slot at a place, if it is wanted there.
+    fn forward(
+        &mut self,
+        place: usize,
+        track: &TrackIn,
+        (layer, packet): (usize, &Packet),
+        care: VoiceCare,
+        to: &mut Destination<'_>,
+    ) {
+        let out = &mut self.slots[place];
+        let Some(rewritten) = out.forwarder.forward(layer, packet) else { return };
+        let earlier = match care {
+            VoiceCare::Redundant => track.earlier(layer, packet.sequence, &out.forwarder),
+            VoiceCare::Plain | VoiceCare::Echoed => [None; EARLIER],
+        };
+        let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None, earlier };
+        let size = outgoing.write(&mut self.link, to);
+        if size == 0 {
+            return;
+        }
+        self.repairs.sent(packet.payload.len());
+        out.packets = out.packets.wrapping_add(1);
+        out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
+        match out.is_audio() {
+            true => self.voice.count(size + HEADERS, to.now),
+            false => {
+                self.pictures.count(size, to.now);
+                self.left(size);
+            }
+        }
+    }
+
+    /// A picture's packet left, the first time or again.
+    fn left(&mut self, size: usize) {
+        self.pacer.sent(size);
+        self.prober.sent(size);
+    }
+
+    /// Lets pictures leave as the link takes them.
+    pub fn follow_link(&mut self, now: Instant) {
+        let (pace, is_held) = (self.link.pace(now), self.link.is_held(now));
+        match self.prober.bitrate() {
+            Some(probe) => self.pacer.set_link(pace.map(|pace| pace.max(probe)), false, now),
+            None => self.pacer.set_link(pace, is_held, now),
+        }
+    }
+
+    /// Sends what waited and may leave now; `track` knows what flows in a slot.
+    pub fn drain<'a>(&mut self, track: impl Fn(TrackIndex) -> Option<&'a TrackIn>, to: &mut Destination<'_>) {
+        self.follow_link(to.now);
+        while let Some(next) = self.pacer.poll(to.now) {
+            let out = &mut self.slots[next.lane];
+            if next.restarts {
+                out.forwarder.restart();
+            }
+            if next.is_entry && !out.forwarder.takes(next.layer) {
+                // The slot wants another layer by now, and what flowed before was not kept for it.
+                out.forwarder.restart();
+                self.pacer.clear(next.lane);
+                continue;
+            }
+            let Some(track) = out.track.and_then(&track) else { continue };
+            // What the ring does not hold any more waited too long; its number stays a gap.
+            let packet = track.layers.get(next.layer).and_then(|layer| layer.ring.get(next.sequence));
+            match packet {
+                Some(packet) if next.left_out => out.forwarder.leave_out(next.layer, packet),
+                Some(packet) => self.forward(next.lane, track, (next.layer, packet), VoiceCare::Plain, to),
+                None => {}
+            }
+        }
+        for place in 0..self.slots.len() {
+            if self.pacer.take_broken(place) {
+                self.slots[place].forwarder.restart();
+            }
+        }
+    }
+
+    /// Sends the padding that a probe needs now; false when none runs.
+    pub fn probe(&mut self, to: &mut Destination<'_>) -> bool {
+        let Some(due) = self.prober.poll(to.now) else {
+            self.link.end_probe(to.now);
+            return false;
+        };
+        let Some(out) = self.slots.iter_mut().find(|out| !out.is_audio()) else { return false };
+        let mut sent = 0;
+        while sent < due {
+            out.repair_sequence += 1;
+            let size = write_padding(out.slot, out.repair_sequence, &mut self.link, to);
+            if size == 0 {
+                break;
+            }
+            sent += size;
+        }
+        self.pacer.sent(sent);
+        self.prober.padded(sent);
+        true
+    }
+
+    /// Begins a probe where a picture is blocked by what the link is said to bear. While pictures wait they fill the link
+    /// themselves.
+    pub fn consider_probe(&mut self, wanted: u32, now: Instant) {
+        let Some(estimate) = self.link.estimate().filter(|_| self.may_probe && !self.pacer.is_waiting())
+        else {
+            return;
+        };
+        let flowing = self.pictures.bitrate(now);
+        if let Some(fell) = self.link.outgrown() {
+            self.prober.encourage(fell, now);
+        }
+        if wanted > estimate && self.prober.begin(wanted / 10 * 11, estimate, flowing, now) {
+            self.link.begin_probe();
+        }
+    }
+
+    /// Another source flows in a slot, or the same begins anew.
+    pub fn restart(&mut self, slot: Slot) {
+        if let Some(out) = self.slots.get_mut(usize::from(slot.0)) {
+            out.forwarder.restart();
+            self.pacer.clear(usize::from(slot.0));
+        }
     }
 
     /// Sends one packet again, as the receiver asked; padding for one that was left out on purpose. False when it is not
@@ -194,13 +361,15 @@ impl Downlink {
         let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
         let padding = out.forwarder.leaves_out(packet).then(|| packet.emptied());
         let packet = padding.as_ref().unwrap_or(packet);
-        if !self.repairs.take(packet.payload.len()) {
+        if !self.pacer.may_repair(to.now) || !self.repairs.take(packet.payload.len()) {
             return false;
         }
         out.repair_sequence += 1;
         let repair = Some(out.repair_sequence);
         let outgoing = Outgoing { slot, packet, rewritten, repair, earlier: [None; EARLIER] };
-        outgoing.write(&mut self.link, to)
+        let size = outgoing.write(&mut self.link, to);
+        self.left(size);
+        size > 0
     }
 
     /// Sends a packet of a voice once more, the same bytes; false when it belongs to another source by now.
@@ -208,6 +377,6 @@ impl Downlink {
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
         let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
         let outgoing = Outgoing { slot, packet, rewritten, repair: None, earlier: [None; EARLIER] };
-        outgoing.write(&mut self.link, to)
+        outgoing.write(&mut self.link, to) > 0
     }
 }

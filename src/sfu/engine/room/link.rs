@@ -1,27 +1,45 @@
-//! A subscriber's link: what was sent when, and what its feedback says the link bears. The estimator is rtc's GCC,
-//! used through rtc's own trait, since it is young and may have to be replaced.
+//! A subscriber's link: what was sent when, and what its feedback says the link bears. One counter numbers all that
+//! carries the transport-wide extension on the leg: pictures, retransmissions and padding.
 
 use std::time::{Duration, Instant};
 
-use rtc::{
-    interceptor::{BandwidthEstimator, Gcc, PacketReport, convert_twcc},
-    rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc,
+use rtc::{interceptor::convert_twcc, rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc};
+
+use super::delays::Delays;
+use crate::sfu::forward::{
+    estimator::{Estimator, Told},
+    meter::Meter,
+    sequence::nearest,
 };
 
-use crate::sfu::forward::sequence::nearest;
-
 /// Assumed before the first feedback: a picture at once is worth a moment of congestion.
-const FIRST: f64 = 1_500_000.0;
-const LEAST: f64 = 30_000.0;
+const FIRST: f64 = 1_000_000.0;
+const LEAST: f64 = 10_000.0;
 /// Assumed when pictures come back after a stop.
-const AGAIN: f64 = 150_000.0;
+const AGAIN: f64 = 30_000.0;
 const MOST: f64 = 8_000_000.0;
 /// Packets remembered: a second of the largest picture and the screen.
 const REMEMBERED: usize = 512;
-/// Losses are told of so many packets at least.
-const COUNTED: u32 = 200;
 /// After a fall nothing rises for so long.
 const CALM: Duration = Duration::from_secs(3);
+/// So much longer than the quickest feedback what was sent may be untold of, before pictures are held back.
+const UNTOLD: Duration = Duration::from_millis(120);
+/// … of what flowed lately and a tenth more, or of so many bytes: a key frame may begin.
+const UNTOLD_BYTES: u64 = 24_000;
+/// In percent.
+const HASTE: u32 = 115;
+/// Feedback comes so soon, or never.
+const FIRST_FEEDBACK: Duration = Duration::from_secs(1);
+/// Losses so soon after packets waited in a full queue are its losses.
+const CROWDED: Duration = Duration::from_secs(2);
+/// Assumed of the quickest feedback until one came.
+const FIRST_LAG: Duration = Duration::from_millis(300);
+/// After so long without sending, what is untold of was told in feedback that got lost.
+const FORGET: Duration = Duration::from_millis(400);
+/// A probe whose end is not told of for so long failed.
+const PROBE_LOST: Duration = Duration::from_millis(1_500);
+/// Fewer packets prove nothing.
+const PROBE_PACKETS: usize = 8;
 
 /// One sent packet that was not reported yet.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +47,24 @@ struct Sent {
     number: u64,
     size: u16,
     departure: Instant,
+    /// Bytes sent on the leg up to it.
+    total: u64,
+}
+
+/// What one feedback told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    pub lost: u32,
+    pub told: u32,
+}
+
+/// A probe that was sent, and what came of it so far.
+#[derive(Clone, Debug)]
+struct Probe {
+    first: u64,
+    /// `None` while it is sent.
+    last: Option<(u64, Instant)>,
+    arrived: Vec<Told>,
 }
 
 /// The sending side of one leg's transport-wide feedback.
@@ -36,13 +72,20 @@ pub struct Link {
     /// Number of the next packet.
     next: u64,
     sent: Vec<Option<Sent>>,
-    estimator: Box<dyn BandwidthEstimator>,
+    estimator: Box<dyn Estimator>,
     /// Some peers never send feedback; they are not limited.
     is_measured: bool,
-    fell: Option<Instant>,
-    /// Packets told of and lost since the share was last taken.
-    told: u32,
-    lost: u32,
+    /// Bytes sent, and those of them that feedback passed by.
+    total: u64,
+    passed: u64,
+    newest_sent: Option<Instant>,
+    first_sent: Option<Instant>,
+    /// The quickest that a packet was told of.
+    lag: Option<Duration>,
+    probe: Option<Probe>,
+    flow: Meter,
+    /// A queue on the way was full then.
+    crowded: Option<Instant>,
 }
 
 impl Default for Link {
@@ -50,11 +93,16 @@ impl Default for Link {
         Self {
             next: 0,
             sent: vec![None; REMEMBERED],
-            estimator: Box::new(Gcc::new(FIRST, LEAST, MOST)),
+            estimator: Box::new(Delays::new(FIRST, LEAST, MOST)),
             is_measured: false,
-            fell: None,
-            told: 0,
-            lost: 0,
+            total: 0,
+            passed: 0,
+            newest_sent: None,
+            first_sent: None,
+            lag: None,
+            probe: None,
+            flow: Meter::default(),
+            crowded: None,
         }
     }
 }
@@ -68,54 +116,58 @@ impl Link {
     /// The packet with [`Self::next_number`] was sent.
     pub fn sent(&mut self, size: usize, departure: Instant) {
         let place = self.next as usize % REMEMBERED;
-        self.sent[place] = Some(Sent { number: self.next, size: size as u16, departure });
+        self.total += size as u64;
+        self.flow.count(size, departure);
+        self.newest_sent = Some(departure);
+        self.first_sent.get_or_insert(departure);
+        self.sent[place] = Some(Sent { number: self.next, size: size as u16, departure, total: self.total });
         self.next += 1;
     }
 
     /// Forgets what was measured: pictures begin anew after a stop.
     pub fn restart(&mut self) {
-        self.estimator = Box::new(Gcc::new(AGAIN, LEAST, MOST));
-        (self.told, self.lost) = (0, 0);
+        self.estimator = Box::new(Delays::new(AGAIN, LEAST, MOST));
+        self.probe = None;
     }
 
-    /// Takes the receiver's feedback; yields the share lost, in 256ths, whenever enough packets were told of.
-    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) -> Option<u8> {
-        let told = convert_twcc(feedback);
+    /// Takes the receiver's feedback.
+    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) -> Losses {
+        let statuses = convert_twcc(feedback);
         // rtc also yields the filling symbols of the last chunk.
-        let told = &told[..told.len().min(usize::from(feedback.packet_status_count))];
-        let last = told.iter().rposition(|packet| packet.arrived)?;
-        let reports: Vec<PacketReport> = told[..=last]
+        let statuses = &statuses[..statuses.len().min(usize::from(feedback.packet_status_count))];
+        let Some(last) = statuses.iter().rposition(|packet| packet.arrived) else {
+            return Losses::default();
+        };
+        let told: Vec<Told> = statuses[..=last]
             .iter()
             .filter_map(|packet| {
                 let sent = self.take(packet.sequence_number)?;
-                Some(PacketReport {
-                    ssrc: 0,
-                    id: sent.number,
-                    rtp_sequence_number: packet.sequence_number,
-                    is_twcc: true,
-                    twcc_sequence_number: packet.sequence_number,
+                self.passed = self.passed.max(sent.total);
+                Some(Told {
+                    number: sent.number,
                     size: usize::from(sent.size),
-                    arrived: packet.arrived,
                     departure: sent.departure,
+                    arrived: packet.arrived,
                     arrival: packet.arrival,
-                    ecn: packet.ecn,
                 })
             })
             .collect();
-        self.is_measured |= !reports.is_empty();
-        self.estimator.on_reports(now, &reports);
-        self.told += reports.len() as u32;
-        self.lost += reports.iter().filter(|report| !report.arrived).count() as u32;
-        self.poll_loss()
-    }
-
-    fn poll_loss(&mut self) -> Option<u8> {
-        if self.told < COUNTED {
-            return None;
+        if let Some(newest) = told.last() {
+            let lag = now.saturating_duration_since(newest.departure);
+            self.lag = Some(self.lag.map_or(lag, |known| known.min(lag)));
+            self.is_measured = true;
         }
-        let fraction = self.lost * 255 / self.told;
-        (self.told, self.lost) = (0, 0);
-        u8::try_from(fraction).ok()
+        if let Some(probe) = &mut self.probe {
+            let arrived = told.iter().filter(|it| it.arrived && probe.contains(it.number)).copied();
+            let arrived: Vec<Told> = arrived.collect();
+            probe.arrived.extend(arrived);
+        }
+        self.estimator.told(&told, now);
+        if self.estimator.is_crowded() {
+            self.crowded = Some(now);
+        }
+        let lost = told.iter().filter(|packet| !packet.arrived).count() as u32;
+        Losses { lost, told: told.len() as u32 }
     }
 
     fn take(&mut self, wrapped: u16) -> Option<Sent> {
@@ -125,17 +177,95 @@ impl Link {
 
     /// Bits per second that the link bears; `None` where nothing is known.
     pub fn estimate(&self) -> Option<u32> {
-        self.is_measured.then(|| self.estimator.target_bitrate() as u32)
+        self.is_measured.then(|| self.estimator.bitrate())
     }
 
-    /// A picture was made smaller.
-    pub fn note_fall(&mut self, now: Instant) {
-        self.fell = Some(now);
+    /// At which rate pictures leave; at first no faster than assumed, until it is clear that no feedback comes. What waits
+    /// leaves a little faster than what flows on the average, but not into a full queue.
+    pub fn pace(&self, now: Instant) -> Option<u32> {
+        match self.first_sent.is_none_or(|first| now < first + FIRST_FEEDBACK) {
+            true if !self.is_measured => Some(FIRST as u32),
+            _ if self.is_full(now) => self.estimate(),
+            _ => self.estimate().map(|estimate| estimate / 100 * HASTE),
+        }
     }
 
-    /// True when pictures may grow again.
-    pub fn may_rise(&self, now: Instant) -> bool {
-        self.fell.is_none_or(|fell| now >= fell + CALM)
+    /// When the link was last found full, if it bears clearly more by now.
+    pub fn outgrown(&self) -> Option<Instant> {
+        self.estimator.outgrown()
+    }
+
+    /// More is on its way than the link takes in the time that feedback needs: it got narrow or silent just now.
+    pub fn is_held(&mut self, now: Instant) -> bool {
+        let forget = if self.is_measured { FORGET } else { FIRST_FEEDBACK };
+        let rests = self.newest_sent.is_none_or(|newest| now > newest + forget);
+        if rests || self.pace(now).is_none() {
+            return false;
+        }
+        let span = self.lag.unwrap_or(FIRST_LAG) + UNTOLD;
+        let bytes = |bitrate: u32| u64::from(bitrate) * span.as_millis() as u64 / 8_000;
+        let flowing = (bytes(self.flow.bitrate(now)) * 11 / 10).max(UNTOLD_BYTES);
+        self.total - self.passed > bytes(self.estimator.bitrate()).min(flowing).max(3_000)
+    }
+
+    /// Packets are lost because a queue on the way runs over: less is sent then, and nothing twice.
+    pub fn is_crowded(&self, now: Instant) -> bool {
+        self.crowded.is_some_and(|crowded| now < crowded + CROWDED)
+    }
+
+    /// What follows until [`Self::end_probe`] is a probe.
+    pub fn begin_probe(&mut self) {
+        self.probe = Some(Probe { first: self.next, last: None, arrived: Vec::new() });
+    }
+
+    pub fn end_probe(&mut self, now: Instant) {
+        if let Some(probe) = &mut self.probe {
+            probe.last.get_or_insert((self.next.saturating_sub(1), now));
+        }
+    }
+
+    /// What a probe was good for, once that is known: is it worth going on, since the link bears clearly more and its end was
+    /// not found?
+    pub fn poll_probe(&mut self, now: Instant) -> Option<bool> {
+        let probe = self.probe.as_ref()?;
+        let (last, ended) = probe.last?;
+        let is_told = probe.arrived.last().is_some_and(|told| told.number >= last);
+        if !is_told && now < ended + PROBE_LOST {
+            return None;
+        }
+        let proved = probe.proved();
+        self.probe = None;
+        let Some((proved, is_all)) = proved else { return Some(false) };
+        let is_more = proved > self.estimator.bitrate() / 10 * 11;
+        self.estimator.proved(proved, now);
+        Some(is_more && is_all)
+    }
+
+    /// True while the link is full, and when pictures became smaller for that not long ago: they do not grow yet.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.estimator.fell().is_some_and(|fell| now < fell + CALM)
+    }
+}
+
+impl Probe {
+    fn contains(&self, number: u64) -> bool {
+        number >= self.first && self.last.is_none_or(|(last, _)| number <= last)
+    }
+
+    /// Bits per second at which it got through, and whether the link might bear yet more; nothing when too much of it was
+    /// lost.
+    fn proved(&self) -> Option<(u32, bool)> {
+        let (first, last) = (self.arrived.first()?, self.arrived.last()?);
+        let sent = last.number + 1 - self.first;
+        if self.arrived.len() < PROBE_PACKETS || (self.arrived.len() as u64) < sent * 9 / 10 {
+            return None;
+        }
+        let bytes: usize = self.arrived.iter().map(|told| told.size).sum();
+        let rate = |bytes: usize, span: Duration| (bytes * 8) as f64 / span.as_secs_f64().max(0.001);
+        let left = rate(bytes - last.size, last.departure.saturating_duration_since(first.departure));
+        let came = rate(bytes - first.size, last.arrival?.saturating_sub(first.arrival?));
+        // What came more slowly than it left found the link's end.
+        Some(if came < left * 0.9 { ((came * 0.9) as u32, false) } else { (left.min(came) as u32, true) })
     }
 }
 
@@ -188,8 +318,8 @@ mod tests {
     fn a_sender_that_follows_finds_what_the_link_bears_and_stays_there() {
         for kbps in [100u32, 250, 500, 1_000] {
             let told = run(u64::from(kbps), 1_500, 30, true);
-            let near = kbps * 900..kbps * 1_300;
-            assert!(told[3..].iter().all(|estimate| near.contains(estimate)), "{kbps}: {told:?}");
+            let near = kbps * 700..kbps * 1_250;
+            assert!(told[6..].iter().all(|estimate| near.contains(estimate)), "{kbps}: {told:?}");
         }
     }
 
@@ -208,5 +338,46 @@ mod tests {
     #[test]
     fn without_feedback_nothing_is_limited() {
         assert_eq!(Link::default().estimate(), None);
+    }
+
+    /// A probe at twice the estimate over a link of so many kbit/s.
+    fn probe(kbps: u64) -> (Option<bool>, u32) {
+        let start = Instant::now();
+        let (mut link, mut arrivals) = (Link::default(), Arrivals::new(start));
+        link.estimator = Box::new(Delays::new(150_000.0, LEAST, MOST));
+        link.begin_probe();
+        let mut busy = start;
+        for packet in 0..40 {
+            let departure = start + Duration::from_millis(5) * packet;
+            busy = busy.max(departure) + Duration::from_micros(187 * 8_000 / kbps);
+            arrivals.received(link.next_number(), 7, busy);
+            link.sent(187, departure);
+        }
+        link.end_probe(start + Duration::from_millis(200));
+        let feedback = arrivals.poll_feedback(1).expect("packets came");
+        let packets = rtc::rtcp::packet::unmarshal(&mut Bytes::from(feedback)).expect("well formed");
+        let feedback = packets[0].as_any().downcast_ref().expect("a feedback");
+        link.handle_feedback(feedback, start + Duration::from_millis(400));
+        (link.poll_probe(start + Duration::from_millis(400)), link.estimate().expect("feedback came"))
+    }
+
+    #[test]
+    fn a_probe_proves_what_got_through_and_no_more() {
+        let (helped, estimate) = probe(10_000);
+        assert_eq!(helped, Some(true));
+        assert!((290_000..310_000).contains(&estimate), "{estimate}");
+        let (helped, estimate) = probe(220);
+        assert_eq!(helped, Some(false), "the end of the link");
+        assert!((190_000..210_000).contains(&estimate), "{estimate}");
+        assert_eq!(probe(120).0, Some(false));
+    }
+
+    #[test]
+    fn what_is_untold_of_holds_pictures_back_for_a_while() {
+        let (start, mut link) = (Instant::now(), Link::default());
+        link.is_measured = true;
+        (0..60).for_each(|_| link.sent(1_200, start));
+        assert!(link.is_held(start), "72 kB are more than a megabit takes in 420 ms");
+        assert!(!link.is_held(start + FORGET + Duration::from_millis(1)), "the feedback got lost");
     }
 }

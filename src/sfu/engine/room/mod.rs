@@ -3,6 +3,7 @@
 //! their own.
 
 pub mod codecs;
+mod delays;
 pub mod downlink;
 pub mod export;
 pub mod layer;

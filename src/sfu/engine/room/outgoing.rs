@@ -21,6 +21,9 @@ use crate::sfu::{
     sdp::offer,
 };
 
+/// Bytes of padding in one packet: its last byte tells how many, itself included.
+const PADDING: u8 = 255;
+
 /// Where the packets of one subscriber go.
 pub struct Destination<'a> {
     pub srtp: &'a mut Srtp,
@@ -41,8 +44,8 @@ pub struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// Appends the sealed packet to the batch; false when it could not be sealed.
-    pub fn write(&self, link: &mut Link, to: &mut Destination<'_>) -> bool {
+    /// Appends the sealed packet to the batch; its size, zero when it could not be sealed.
+    pub fn write(&self, link: &mut Link, to: &mut Destination<'_>) -> usize {
         let (place, is_audio) = (self.place(), offer::is_audio(self.slot));
         let mut size = 0;
         let Destination { srtp, path, batch, now } = to;
@@ -60,7 +63,7 @@ impl Outgoing<'_> {
         if written && !is_audio {
             link.sent(size, *now);
         }
-        written
+        if written { size } else { 0 }
     }
 
     fn place(&self) -> Place {
@@ -107,6 +110,30 @@ impl Outgoing<'_> {
             None => buffer.extend_from_slice(payload),
         }
     }
+}
+
+/// Appends a packet of nothing but padding in the retransmission stream of a slot (RFC 3550 section 5.1); its size.
+pub fn write_padding(slot: Slot, sequence: u64, link: &mut Link, to: &mut Destination<'_>) -> usize {
+    let place = Place { ssrc: offer::retransmission_ssrc(slot), sequence };
+    let Destination { srtp, path, batch, now } = to;
+    let mut size = 0;
+    let written = batch.push_with(*path, |buffer, start| {
+        buffer.extend([0x80 | 0x20 | 0x10, offer::VP8_RTX]);
+        buffer.extend((sequence as u16).to_be_bytes());
+        buffer.extend([0; 4]);
+        buffer.extend(place.ssrc.to_be_bytes());
+        write_transport_extension(link.next_number(), buffer);
+        let header = buffer.len() - start;
+        buffer.resize(buffer.len() + usize::from(PADDING) - 1, 0);
+        buffer.push(PADDING);
+        let sealed = srtp.seal_rtp(place, buffer, start, header);
+        size = buffer.len() - start;
+        sealed
+    });
+    if written {
+        link.sent(size, *now);
+    }
+    if written { size } else { 0 }
 }
 
 /// The only extension we send, one element of two bytes: constant length keeps runs of equal datagrams.

@@ -102,7 +102,7 @@ impl Class {
             session: SessionId(Uuid::new_v4()),
             kind: LegKind::Subscriber,
         };
-        let role = Role::Subscriber(Downlink::new(SubscriberTerms::new(2), || 1));
+        let role = Role::Subscriber(Box::new(Downlink::new(SubscriberTerms::new(2), || 1)));
         self.worker.legs.insert(LegState { name: leg, transport, role, is_up: true });
         for (slot, source) in
             [(Slot::TEACHER_AUDIO, Source::Microphone), (Slot::FIRST_CAMERA, Source::Camera)]

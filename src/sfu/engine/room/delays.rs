@@ -1,0 +1,96 @@
+//! The estimator in use: rtc's filter tells from the delays whether the queue on the way grows, our own rule follows. rtc's
+//! whole estimator is not taken: it measures arrivals by the time of feedback, so that it never falls below what a link
+//! bears, and it grows without proof.
+
+use std::time::Instant;
+
+use rtc::{
+    interceptor::{OveruseDetector, PacketReport, SlopeEstimator, Usage},
+    rtcp::transport_feedbacks::cc_feedback_report::Ecn,
+};
+
+use crate::sfu::forward::estimator::{Arrived, Estimator, Flow, Load, Queue, Rate, Told};
+
+/// Follows the delays of one link.
+pub struct Delays {
+    slope: SlopeEstimator,
+    detector: OveruseDetector,
+    queue: Queue,
+    arrived: Arrived,
+    rate: Rate,
+}
+
+impl Delays {
+    /// Rates in bits per second.
+    pub fn new(first: f64, least: f64, most: f64) -> Self {
+        Self {
+            slope: SlopeEstimator::new(),
+            detector: OveruseDetector::new(),
+            queue: Queue::default(),
+            arrived: Arrived::default(),
+            rate: Rate::new(first, least, most),
+        }
+    }
+}
+
+impl Estimator for Delays {
+    fn told(&mut self, packets: &[Told], now: Instant) {
+        let mut usage = self.detector.usage();
+        for packet in packets {
+            if let Some(arrival) = packet.arrival {
+                self.arrived.add(arrival, packet.departure, packet.size);
+                self.queue.told(packet.departure, arrival);
+            }
+            if let Some(trend) = self.slope.accumulate(&report(packet)) {
+                usage = self.detector.update(trend.at, trend.estimate_ms);
+            }
+        }
+        let load = match usage {
+            _ if self.is_crowded() => Load::Over,
+            Usage::Over => Load::Over,
+            Usage::Under => Load::Under,
+            Usage::Normal => Load::Normal,
+        };
+        let flow = if load == Load::Over { self.arrived.flow_now() } else { self.arrived.flow() };
+        let lost = packets.iter().filter(|packet| !packet.arrived).count();
+        // What was lost left too, nobody knows how fast.
+        let flow = flow.map(|flow| if lost > 0 { Flow { left: f64::INFINITY, ..flow } } else { flow });
+        self.rate.update(load, flow, now);
+        self.rate.lost(lost, packets.len(), now);
+    }
+
+    fn bitrate(&self) -> u32 {
+        self.rate.bitrate()
+    }
+
+    fn fell(&self) -> Option<Instant> {
+        self.rate.fell()
+    }
+
+    fn outgrown(&self) -> Option<Instant> {
+        self.rate.outgrown()
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.queue.stands(self.rate.bitrate())
+    }
+
+    fn proved(&mut self, bitrate: u32, now: Instant) {
+        self.rate.proved(f64::from(bitrate), now);
+    }
+}
+
+fn report(told: &Told) -> PacketReport {
+    PacketReport {
+        ssrc: 0,
+        id: told.number,
+        rtp_sequence_number: told.number as u16,
+        is_twcc: true,
+        twcc_sequence_number: told.number as u16,
+        size: told.size,
+        arrived: told.arrived,
+        departure: told.departure,
+        arrival: told.arrival,
+        ecn: Ecn::default(),
+    }
+}

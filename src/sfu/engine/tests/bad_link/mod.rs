@@ -1,0 +1,317 @@
+//! One teacher, one student on a bad link, and the whole engine between them, in virtual time: a minute runs in about a
+//! second. The DTLS handshake is left out (keys are given), everything after it is the real thing.
+
+mod cable;
+mod publisher;
+mod receiver;
+mod scenarios;
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use qism_signaling::{
+    hub::ports::{LayerCap, Leg, MediaEvent, MediaOrder},
+    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId},
+};
+use rtc::{
+    crypto::{RTCCryptoProvider, providers::RingProvider},
+    srtp::{config::SessionKeys, protection_profile::ProtectionProfile},
+    stun::{
+        attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute},
+        fingerprint::FINGERPRINT,
+        integrity::MessageIntegrity,
+        message::{BINDING_REQUEST, Message, TransactionId},
+        textattrs::TextAttribute,
+    },
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use cable::{Cable, Nature};
+use publisher::{MID, Program, Publisher, RID, RIDS, SCREEN, VOICE};
+use receiver::Receiver;
+
+use super::{
+    identity::Identity,
+    inbox::Order,
+    leg::{Transport, dtls::Keys, ice::IceLite, srtp::Srtp},
+    legs::{LegState, Role, credentials},
+    net::socket::Datagram,
+    room::{LegIndex, downlink::Downlink, uplink::Uplink},
+    worker::Worker,
+};
+use crate::sfu::{
+    forward::{
+        extensions::{Kind, Map},
+        packet::Codec,
+    },
+    sdp::{Abilities, Candidates, PublisherTerms, SubscriberTerms, Upstream, answer::Format},
+};
+
+/// How finely time passes.
+const STEP: Duration = Duration::from_millis(1);
+/// Half of the round trip.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// Everything.
+pub struct World {
+    start: Instant,
+    now: Instant,
+    worker: Worker,
+    events: mpsc::Receiver<MediaEvent>,
+    publisher: Publisher,
+    receiver: Receiver,
+    /// To the student, and back.
+    down: Cable,
+    up: Cable,
+    subscriber: LegIndex,
+    /// When the student was told that pictures rest, or flow again.
+    told: Vec<(Duration, bool)>,
+    /// What publishers were told of layers.
+    wanted: Vec<(Duration, Vec<bool>)>,
+    /// Second by second: dropped by the full queue, padding, the estimate in kbit/s.
+    seconds: Vec<[usize; 3]>,
+}
+
+const PUBLISHER: SocketAddr = address(1);
+const SUBSCRIBER: SocketAddr = address(2);
+
+const fn address(last: u8) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, last)), 5_000)
+}
+
+impl World {
+    /// A student at the far end of a link; what the teacher sends is assigned to them.
+    pub fn new(nature: Nature, program: Program, seed: u64) -> Self {
+        let start = Instant::now();
+        let identity = Arc::new(Identity::generate().expect("a certificate"));
+        let (events, receiver) = mpsc::channel(1_024);
+        let mut worker =
+            Worker::new(identity.clone(), 0, Vec::new(), Candidates::default(), events, Arc::default());
+        let lesson = LessonId(Uuid::from_u128(1));
+        let leg = |kind, user| Leg { lesson, user, session: SessionId(Uuid::from_u128(9)), kind };
+        let (teacher, student) = (UserId(Uuid::from_u128(2)), UserId(Uuid::from_u128(3)));
+        let (sfu_side, teacher_side) = srtp_pair(&identity, 1);
+        insert_publisher(&mut worker, leg(LegKind::Publisher, teacher), sfu_side, start);
+        let (sfu_side, student_side) = srtp_pair(&identity, 2);
+        let student = leg(LegKind::Subscriber, student);
+        let subscriber = insert_subscriber(&mut worker, student, sfu_side, start);
+        let sources = vec![Source::Microphone, Source::Camera, Source::Screen];
+        worker.obey(Order::Hub(MediaOrder::Permit { lesson, user: teacher, sources }), start);
+        for (slot, source) in [
+            (Slot::TEACHER_AUDIO, Source::Microphone),
+            (Slot::SCREEN, Source::Screen),
+            (Slot::FIRST_CAMERA, Source::Camera),
+        ] {
+            let publication = Some(Publication { user: teacher, source });
+            let cap = LayerCap::FULL;
+            worker.obey(Order::Hub(MediaOrder::Assign { leg: student, slot, publication, cap }), start);
+        }
+        Self {
+            start,
+            now: start,
+            worker,
+            events: receiver,
+            publisher: Publisher::new(teacher_side, program, start),
+            receiver: Receiver::new(student_side, start),
+            down: Cable::new(nature, seed, start),
+            up: Cable::new(Nature { bitrate: None, ..nature }, seed + 1, start),
+            subscriber,
+            told: Vec::new(),
+            wanted: Vec::new(),
+            seconds: Vec::new(),
+        }
+    }
+
+    /// Changes the link, both ways; the way up stays wide.
+    pub fn set(&mut self, nature: Nature) {
+        self.down.nature = nature;
+        self.up.nature = Nature { bitrate: None, ..nature };
+    }
+
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.now < end {
+            if (self.now - self.start).as_millis().is_multiple_of(1_000) {
+                self.note_second();
+            }
+            self.step();
+            self.now += STEP;
+        }
+    }
+
+    fn step(&mut self) {
+        for datagram in self.publisher.poll(self.now) {
+            deliver(&mut self.worker, PUBLISHER, &datagram, self.now);
+        }
+        self.worker.fan_out(self.now);
+        while let Some(datagram) = self.up.poll(self.now) {
+            deliver(&mut self.worker, SUBSCRIBER, &datagram, self.now);
+        }
+        self.worker.fan_out(self.now);
+        self.worker.tick(self.now);
+        for (path, datagram) in self.worker.batch.take() {
+            match path.peer == PUBLISHER {
+                true => self.publisher.handle_rtcp(&datagram, self.now),
+                false => self.down.send(datagram, self.now),
+            }
+        }
+        while let Some(datagram) = self.down.poll(self.now) {
+            self.receiver.receive(&datagram, self.now);
+        }
+        for datagram in self.receiver.poll(self.now) {
+            self.up.send(datagram, self.now);
+        }
+        self.hear_events();
+    }
+
+    fn note_second(&mut self) {
+        let estimate = match self.worker.legs.get_mut(self.subscriber) {
+            Some(LegState { role: Role::Subscriber(downlink), .. }) => downlink.link.estimate(),
+            _ => None,
+        };
+        let estimate = estimate.unwrap_or(0) as usize / 1_000;
+        self.seconds.push([self.down.overflowed, self.receiver.padding, estimate]);
+    }
+
+    fn hear_events(&mut self) {
+        let at = self.now - self.start;
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                MediaEvent::LayersWanted { layers, .. } => {
+                    self.publisher.layers_wanted(&layers);
+                    self.wanted.push((at, layers));
+                }
+                MediaEvent::PicturesStopped { stopped, .. } => self.told.push((at, stopped)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The longest time without a new frame of the voice, in a span of the lesson.
+    pub fn longest_silence(&self, from: Duration, until: Duration) -> Duration {
+        self.silence(from, until).0
+    }
+
+    /// … and when it began.
+    pub fn silence(&self, from: Duration, until: Duration) -> (Duration, Duration) {
+        let (from, until) = (self.start + from, self.start + until);
+        let mut times: Vec<Instant> =
+            self.receiver.heard.values().copied().filter(|at| (from..until).contains(at)).collect();
+        times.extend([from, until]);
+        times.sort_unstable();
+        times.windows(2).map(|pair| (pair[1] - pair[0], pair[0] - self.start)).max().expect("two times")
+    }
+
+    /// Bytes of padding and of everything that reached the student or was lost on the way.
+    pub fn padding(&self) -> (usize, usize) {
+        (self.receiver.padding, self.down.bytes)
+    }
+
+    /// Pictures of a slot shown in a span of the lesson.
+    pub fn shown(&self, slot: Slot, from: Duration, until: Duration) -> usize {
+        let span = self.start + from..self.start + until;
+        self.receiver.shown.iter().filter(|it| it.slot == slot && span.contains(&it.at)).count()
+    }
+
+    /// When a slot first showed a picture of at least this width, from a time of the lesson on.
+    pub fn first_shown(&self, slot: Slot, width: u16, from: Duration) -> Option<Duration> {
+        let fits = |it: &&receiver::Shown| it.slot == slot && it.width >= width && it.at >= self.start + from;
+        self.receiver.shown.iter().find(fits).map(|it| it.at - self.start)
+    }
+}
+
+fn deliver(worker: &mut Worker, peer: SocketAddr, bytes: &[u8], now: Instant) {
+    worker.receive(0, Datagram { bytes, peer, local: None }, now);
+}
+
+/// Both ends of one connection's keys.
+fn srtp_pair(identity: &Identity, salt: u8) -> (Srtp, Srtp) {
+    let profile = ProtectionProfile::AeadAes128Gcm;
+    let key = |byte: u8| vec![byte * 16 + salt; 16];
+    let salt_of = |byte: u8| vec![byte * 16 + salt; profile.salt_len()];
+    let end = |ours: u8, theirs: u8| {
+        let session = SessionKeys {
+            local_master_key: key(ours),
+            local_master_salt: salt_of(ours),
+            remote_master_key: key(theirs),
+            remote_master_salt: salt_of(theirs),
+        };
+        Srtp::new(&Keys { profile, session }, identity).expect("keys")
+    };
+    (end(1, 2), end(2, 1))
+}
+
+fn insert_publisher(worker: &mut Worker, leg: Leg, srtp: Srtp, now: Instant) {
+    let vp8 = Format { codec: Codec::Vp8, payload_type: 96, retransmission: None };
+    let opus = Format { codec: Codec::Opus, payload_type: 111, retransmission: None };
+    let section = |mid: &str, source, format, ssrcs: &[u32]| Upstream {
+        mid: mid.into(),
+        source,
+        formats: vec![format],
+        rids: Vec::new(),
+        ssrcs: ssrcs.to_vec(),
+        repairs: Vec::new(),
+    };
+    let camera = Upstream {
+        rids: RIDS.iter().map(|rid| (*rid).to_owned()).collect(),
+        ..section("1", Source::Camera, vp8, &[])
+    };
+    let mut extensions = Map::default();
+    extensions.insert(MID, Kind::Mid);
+    extensions.insert(RID, Kind::Rid);
+    let voice = section("0", Source::Microphone, opus, &[VOICE]);
+    let screen = section("2", Source::Screen, vp8, &[SCREEN]);
+    let terms = PublisherTerms { upstreams: vec![voice, camera, screen], extensions };
+    let index = worker.legs.next_index().expect("room");
+    let room = worker.room(leg.lesson);
+    let tracks = terms.upstreams.iter().map(|upstream| {
+        let track = room.track(Publication { user: leg.user, source: upstream.source });
+        room.tracks[track].publish(index, upstream, now);
+        track
+    });
+    let tracks = tracks.collect();
+    insert(worker, leg, srtp, Role::Publisher(Uplink::new(terms, tracks, now)), PUBLISHER, now);
+}
+
+fn insert_subscriber(worker: &mut Worker, leg: Leg, srtp: Srtp, now: Instant) -> LegIndex {
+    let mut downlink = Downlink::new(SubscriberTerms::new(2), || 1_000);
+    downlink.abilities = Some(Abilities { h264: false, red: true });
+    insert(worker, leg, srtp, Role::Subscriber(Box::new(downlink)), SUBSCRIBER, now)
+}
+
+/// Puts a leg in whose handshake is done, and lets its peer nominate its address.
+fn insert(
+    worker: &mut Worker,
+    name: Leg,
+    srtp: Srtp,
+    role: Role,
+    peer: SocketAddr,
+    now: Instant,
+) -> LegIndex {
+    let fresh = credentials(0, worker.legs.next_index().expect("room"));
+    let mut transport = Transport::new(IceLite::new(fresh.clone(), now), worker.identity.clone());
+    transport.srtp = Some(srtp);
+    let index = worker.legs.insert(LegState { name, transport, role, is_up: true });
+    let provider = RingProvider::new();
+    let mut check = Message::new();
+    check
+        .build(&[
+            Box::new(TransactionId::default()),
+            Box::new(BINDING_REQUEST),
+            Box::new(TextAttribute::new(ATTR_USERNAME, format!("{}:peer", fresh.ufrag))),
+            Box::new(RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: Vec::new() }),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                fresh.password,
+                provider.crypto(),
+            )),
+            Box::new(FINGERPRINT),
+        ])
+        .expect("well formed");
+    deliver(worker, peer, &check.raw, now);
+    worker.batch.take();
+    index
+}

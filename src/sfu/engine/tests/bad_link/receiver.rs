@@ -1,0 +1,294 @@
+//! A student whose jitter buffers are simulated: hears a voice frame that came in any form, decodes a picture when all its
+//! parts and the one below are there, asks for what is missing, and tells what arrived when.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use qism_signaling::protocol::Slot;
+use rtc::rtcp::{
+    packet::{Packet, marshal, unmarshal},
+    payload_feedbacks::picture_loss_indication::PictureLossIndication,
+    receiver_report::ReceiverReport,
+    reception_report::ReceptionReport,
+    transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers},
+};
+
+use super::publisher::NOTHING;
+use crate::sfu::{
+    engine::leg::srtp::Srtp,
+    forward::{
+        arrivals::Arrivals,
+        extensions::{Kind, Map},
+        meter::Meter,
+        nack::NackTracker,
+        reception::Reception,
+        rtp::Header,
+        sequence::Unwrapper,
+    },
+    sdp::offer,
+};
+
+/// libwebrtc's rule: 68 bytes of feedback are a twentieth of what comes in.
+const FEEDBACK_BITS: f64 = 68.0 * 8.0 * 20.0;
+const FEEDBACK: std::ops::RangeInclusive<f64> = 0.05..=0.25;
+const REPORT: Duration = Duration::from_secs(1);
+/// Chromium's jitter buffer asks so long after the last decoded picture, unless a key frame is on its way.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// A picture that is not decoded.
+#[derive(Default)]
+struct Waiting {
+    below: u32,
+    parts: u16,
+    came: HashSet<u16>,
+    size: Option<(u16, u16)>,
+}
+
+/// A decoded picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    pub at: Instant,
+    pub slot: Slot,
+    pub width: u16,
+}
+
+#[derive(Default)]
+struct Stream {
+    unwrapper: Unwrapper,
+    nack: NackTracker,
+    reception: Reception,
+    waiting: BTreeMap<u32, Waiting>,
+    width: u16,
+    newest: Option<Instant>,
+    newest_key: Option<Instant>,
+    shown: Option<Instant>,
+    asked: Option<Instant>,
+    /// Numbers seen, so that one that means two different packets is found out.
+    first_timestamps: HashMap<u64, u32>,
+    newest_numbers: Option<(u64, u32, u16)>,
+}
+
+pub struct Receiver {
+    srtp: Srtp,
+    map: Map,
+    start: Instant,
+    arrivals: Arrivals,
+    streams: BTreeMap<u8, Stream>,
+    decoded: HashSet<u32>,
+    fed_back: Instant,
+    reported: Instant,
+    flow: Meter,
+    /// Voice frames by number: when each was there first.
+    pub heard: BTreeMap<u32, Instant>,
+    pub shown: Vec<Shown>,
+    /// Bytes of packets without media.
+    pub padding: usize,
+}
+
+impl Receiver {
+    pub fn new(srtp: Srtp, start: Instant) -> Self {
+        let mut map = Map::default();
+        map.insert(offer::TRANSPORT_EXTENSION, Kind::TransportSequence);
+        Self {
+            srtp,
+            map,
+            start,
+            arrivals: Arrivals::new(start),
+            streams: BTreeMap::new(),
+            decoded: HashSet::new(),
+            fed_back: start,
+            reported: start,
+            flow: Meter::default(),
+            heard: BTreeMap::new(),
+            shown: Vec::new(),
+            padding: 0,
+        }
+    }
+
+    pub fn receive(&mut self, datagram: &[u8], now: Instant) {
+        if (192..224).contains(&datagram[1]) {
+            return;
+        }
+        let Some(packet) = self.srtp.open_rtp(datagram) else { return };
+        self.flow.count(packet.len(), now);
+        let header = Header::parse(&packet, &self.map).expect("well formed");
+        if let Some(number) = header.extensions.transport_sequence {
+            self.arrivals.received(number, header.ssrc, now);
+        }
+        let payload = &packet[header.payload_start..header.payload_end];
+        if payload.is_empty() {
+            self.padding += packet.len();
+        }
+        let slot = header.ssrc % 1_000;
+        match header.payload_type {
+            offer::OPUS => self.hear(slot, &header, payload, now),
+            offer::RED => self.hear_redundant(slot, &header, payload, now),
+            offer::VP8 => self.look(slot, &header, header.sequence, payload, now),
+            offer::VP8_RTX if payload.len() >= 2 => {
+                let original = u16::from_be_bytes([payload[0], payload[1]]);
+                self.look(slot, &header, original, &payload[2..], now);
+            }
+            _ => {}
+        }
+    }
+
+    fn note_voice(&mut self, slot: u32, header: &Header, now: Instant) {
+        let stream = self.streams.entry(slot as u8).or_default();
+        let sequence = stream.unwrapper.unwrap(header.sequence);
+        stream.reception.received(sequence, header.timestamp, 48_000, self.start, now);
+    }
+
+    fn hear(&mut self, slot: u32, header: &Header, payload: &[u8], now: Instant) {
+        self.note_voice(slot, header, now);
+        self.hear_frame(payload, now);
+    }
+
+    fn hear_redundant(&mut self, slot: u32, header: &Header, payload: &[u8], now: Instant) {
+        self.note_voice(slot, header, now);
+        let (mut at, mut lengths) = (0, Vec::new());
+        while payload[at] & 0x80 != 0 {
+            lengths.push((usize::from(payload[at + 2]) & 3) << 8 | usize::from(payload[at + 3]));
+            at += 4;
+        }
+        at += 1;
+        for length in lengths {
+            self.hear_frame(&payload[at..at + length], now);
+            at += length;
+        }
+        self.hear_frame(&payload[at..], now);
+    }
+
+    fn hear_frame(&mut self, frame: &[u8], now: Instant) {
+        let number = u32::from_be_bytes(frame[..4].try_into().expect("four bytes"));
+        self.heard.entry(number).or_insert(now);
+    }
+
+    fn look(&mut self, slot: u32, header: &Header, wrapped: u16, payload: &[u8], now: Instant) {
+        let stream = self.streams.entry(slot as u8).or_default();
+        let sequence = stream.unwrapper.unwrap(wrapped);
+        stream.nack.received(sequence, now);
+        if header.payload_type == offer::VP8 {
+            stream.reception.received(sequence, header.timestamp, 90_000, self.start, now);
+        }
+        stream.newest = Some(now);
+        if payload.is_empty() {
+            return;
+        }
+        stream.check_numbers(sequence, header.timestamp, payload);
+        let (is_key, frame) = (payload[6] & 1 == 0, &payload[12..]);
+        let word = |at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().expect("four bytes"));
+        let (id, below, parts) = (word(4), word(8), u16::from_be_bytes([frame[12], frame[13]]));
+        if is_key {
+            stream.newest_key = Some(now);
+        }
+        if self.decoded.contains(&id) {
+            return;
+        }
+        let waiting = stream.waiting.entry(id).or_default();
+        (waiting.below, waiting.parts) = (below, parts);
+        waiting.size = is_key.then(|| (u16::from_le_bytes([frame[0], frame[1]]), 0));
+        waiting.came.insert(sequence as u16);
+        self.decode(slot as u8, now);
+    }
+
+    /// Pictures in order; one that was overtaken is never shown.
+    fn decode(&mut self, slot: u8, now: Instant) {
+        let stream = self.streams.get_mut(&slot).expect("it was looked at");
+        let mut done = None;
+        for (&id, waiting) in &stream.waiting {
+            let is_whole = waiting.came.len() == usize::from(waiting.parts);
+            if is_whole && (waiting.below == NOTHING || self.decoded.contains(&waiting.below)) {
+                self.decoded.insert(id);
+                stream.width = waiting.size.map_or(stream.width, |(width, _)| width);
+                stream.shown = Some(now);
+                self.shown.push(Shown { at: now, slot: Slot(slot), width: stream.width });
+                done = Some(id);
+            }
+        }
+        if let Some(done) = done {
+            stream.waiting = stream.waiting.split_off(&(done + 1));
+        }
+    }
+
+    /// RTCP that is due.
+    pub fn poll(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut out: Vec<Vec<u8>> = Vec::new();
+        let mut packets: Vec<Box<dyn Packet>> = Vec::new();
+        let interval = FEEDBACK_BITS / f64::from(self.flow.bitrate(now).max(1));
+        let interval = interval.clamp(*FEEDBACK.start(), *FEEDBACK.end());
+        if now >= self.fed_back + Duration::from_secs_f64(interval) {
+            self.fed_back = now;
+            while let Some(feedback) = self.arrivals.poll_feedback(7) {
+                out.extend(self.srtp.seal_rtcp(&feedback).map(|sealed| sealed.to_vec()));
+            }
+        }
+        for (slot, stream) in self.streams.iter_mut().filter(|(slot, _)| !offer::is_audio(Slot(**slot))) {
+            let media_ssrc = offer::ssrc(Slot(*slot));
+            let missing = stream.nack.poll_asks(now);
+            if !missing.is_empty() {
+                let nacks = nack_pairs_from_sequence_numbers(&missing);
+                packets.push(Box::new(TransportLayerNack { sender_ssrc: 7, media_ssrc, nacks }));
+            }
+            if stream.lacks_key_frame(now) {
+                packets.push(Box::new(PictureLossIndication { sender_ssrc: 7, media_ssrc }));
+            }
+        }
+        if now >= self.reported + REPORT {
+            self.reported = now;
+            packets.push(Box::new(self.report()));
+        }
+        if !packets.is_empty() {
+            let compound = marshal(&packets).expect("well formed");
+            let _ = unmarshal(&mut Bytes::copy_from_slice(&compound)).expect("well formed");
+            out.extend(self.srtp.seal_rtcp(&compound).map(|sealed| sealed.to_vec()));
+        }
+        out
+    }
+
+    fn report(&mut self) -> ReceiverReport {
+        let reports = self.streams.iter_mut().filter_map(|(slot, stream)| {
+            let figures = stream.reception.report()?;
+            Some(ReceptionReport {
+                ssrc: offer::ssrc(Slot(*slot)),
+                fraction_lost: figures.fraction_lost,
+                total_lost: figures.total_lost,
+                last_sequence_number: figures.highest,
+                ..ReceptionReport::default()
+            })
+        });
+        ReceiverReport { ssrc: 7, reports: reports.collect(), ..ReceiverReport::default() }
+    }
+}
+
+impl Stream {
+    /// One number is one packet, and pictures and times of newer packets do not go back.
+    fn check_numbers(&mut self, sequence: u64, timestamp: u32, payload: &[u8]) {
+        let known = *self.first_timestamps.entry(sequence).or_insert(timestamp);
+        assert_eq!(known, timestamp, "one number for two packets");
+        let picture = u16::from_be_bytes([payload[2], payload[3]]) & 0x7fff;
+        if let Some((newest, time, shown)) = self.newest_numbers.filter(|newest| sequence > newest.0) {
+            let step = picture.wrapping_sub(shown) & 0x7fff;
+            assert!(step < 0x4000, "picture {shown} then {picture} at {newest} → {sequence}");
+            assert!(timestamp.wrapping_sub(time) < 1 << 31, "time went back");
+        }
+        if self.newest_numbers.is_none_or(|newest| sequence > newest.0) {
+            self.newest_numbers = Some((sequence, timestamp, picture));
+        }
+    }
+
+    fn lacks_key_frame(&mut self, now: Instant) -> bool {
+        let within = |at: Option<Instant>, span| at.is_some_and(|at| now < at + span);
+        let gave_up = self.nack.take_given_up();
+        let stuck = within(self.newest, WAIT) && !within(self.shown, WAIT) && !self.waiting.is_empty();
+        let asks = (gave_up || stuck)
+            && !within(self.newest_key, Duration::from_millis(200))
+            && !within(self.asked, WAIT);
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+}
