@@ -3,7 +3,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::packet::Content;
+use super::super::{
+    pacer::{self, Pacer},
+    packet::Content,
+};
 use super::*;
 
 /// A VP8 publication: one packet a picture, 30 pictures a second, layers with numbers of their own.
@@ -216,6 +219,75 @@ proptest! {
                 let Some(sent) = forwarder.forward(layer, &packet) else { continue };
                 let known = seen.insert(sent.sequence, (layer, packet.sequence));
                 prop_assert!(known.is_none_or(|known| known == (layer, packet.sequence)));
+                if let Some(newest) = newest.filter(|newest| sent.sequence > newest.sequence) {
+                    let step = |from: u16, to: u16| (to.wrapping_sub(from) & 0x7fff) as u32;
+                    prop_assert!(step(newest.numbers.picture, sent.numbers.picture) < 0x4000);
+                    prop_assert!(sent.timestamp.wrapping_sub(newest.timestamp) < 1 << 31);
+                }
+                if newest.is_none_or(|newest| sent.sequence > newest.sequence) {
+                    newest = Some(sent);
+                }
+            }
+        }
+    }
+
+    /// The same behind a pacer on a narrow link: frames wait, are left out, or are dropped until a key frame.
+    #[test]
+    fn numbers_go_forward_whatever_the_pacer_drops(fates in fates(), bitrate in 20_000u32..2_000_000) {
+        let start = Instant::now();
+        let mut sources = [Source::new(start, 11), Source::new(start, 30_000)];
+        let (mut forwarder, mut queue) = (started(0), Pacer::new(1));
+        queue.set_link(Some(bitrate), false, start);
+        let mut ring = std::collections::HashMap::new();
+        let mut seen = std::collections::HashMap::new();
+        let mut newest: Option<Rewritten> = None;
+        let mut waiting: Option<(usize, Packet)> = None;
+        for (step, fate) in (0..).zip(fates) {
+            let now = start + Duration::from_micros(33_333) * (step + 1);
+            sources.iter_mut().for_each(|source| source.frame = step);
+            if let Some(layer) = fate.want {
+                forwarder.want(Some(layer));
+            }
+            let mut packet = sources[fate.layer].next(fate.key_frame, fate.temporal);
+            packet.payload = Bytes::from(vec![0; if fate.key_frame { 9_000 } else { 2_500 }]);
+            packet.arrived = now;
+            let mut arriving = Vec::new();
+            if fate.late && waiting.is_none() {
+                waiting = Some((fate.layer, packet));
+            } else if !fate.lost {
+                arriving.push((fate.layer, packet));
+                arriving.extend(waiting.take());
+            }
+            let mut left = Vec::new();
+            for (layer, packet) in arriving {
+                ring.insert((layer, packet.sequence), packet.clone());
+                match queue.offer(0, layer, &packet, forwarder.flow(), now) {
+                    pacer::Fate::Leaves => left.extend(forwarder.forward(layer, &packet).map(|sent| (sent, layer, packet.sequence))),
+                    pacer::Fate::LeftOut => forwarder.leave_out(layer, &packet),
+                    pacer::Fate::Stays => {}
+                }
+            }
+            while let Some(next) = queue.poll(now) {
+                let packet = &ring[&(next.layer, next.sequence)];
+                if next.restarts {
+                    forwarder.restart();
+                }
+                if next.is_entry && !forwarder.takes(next.layer) {
+                    forwarder.restart();
+                    queue.clear(0);
+                } else if next.left_out {
+                    forwarder.leave_out(next.layer, packet);
+                } else if let Some(sent) = forwarder.forward(next.layer, packet) {
+                    queue.sent(packet.payload.len());
+                    left.push((sent, next.layer, next.sequence));
+                }
+            }
+            if queue.take_broken(0) {
+                forwarder.restart();
+            }
+            for (sent, layer, sequence) in left {
+                let known = seen.insert(sent.sequence, (layer, sequence));
+                prop_assert!(known.is_none_or(|known| known == (layer, sequence)));
                 if let Some(newest) = newest.filter(|newest| sent.sequence > newest.sequence) {
                     let step = |from: u16, to: u16| (to.wrapping_sub(from) & 0x7fff) as u32;
                     prop_assert!(step(newest.numbers.picture, sent.numbers.picture) < 0x4000);
