@@ -81,7 +81,9 @@ export function openFarEnd(chromium) {
     if (tries > 200) throw new Error('no second namespace');
     spawnSync('sleep', ['0.02']);
   }
-  for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`]) ip(command);
+  for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`,
+    // Firefox knows only the addresses on its way to the rest of the world.
+    `route add default dev ${CABLE}`]) ip(command);
   for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
   const folder = mkdtempSync(join(tmpdir(), 'qism-far-'));
   /** A program that runs there. */

@@ -49,6 +49,7 @@ export async function untilHeard(page, patienceMs = 30_000) {
  * `undefined` when they do not.
  */
 export async function gapAfter(page, change, { calmMs = 3_000, patienceMs = 30_000 } = {}) {
+  if (await page.evaluate(() => window.voice.lastAt === undefined)) return undefined;
   await page.evaluate(() => { window.voice.longestGap = 0; });
   await change();
   const end = Date.now() + patienceMs;
