@@ -93,9 +93,10 @@ bench-network: release $(E2E)/node_modules/.package-lock.json ## how the voice f
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node ways.mjs
 
-bench-voice: release $(E2E)/node_modules/.package-lock.json ## how much of the voice Chromium misses at 10, 20, 30 % loss: target/bench/voice.json (root)
+bench-voice: release $(E2E)/node_modules/.package-lock.json ## how much of the voice Chromium misses at 10, 20, 30 % loss, on narrow and broken links: target/bench/voice.json (root)
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node voice.mjs
+	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node link.mjs
 
 clean: ## what builds made; downloads stay
 	cargo clean

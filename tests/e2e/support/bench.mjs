@@ -1,6 +1,6 @@
 // What measurements in a network namespace share: a namespace of their own, and where their figures go.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isInside } from './network.mjs';
 
@@ -11,9 +11,17 @@ export function enterNamespace() {
   process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
 }
 
+const folder = join(new URL('../../../', import.meta.url).pathname, 'target', 'bench');
+
+/** Adds to what target/bench/<name>.json has from another program, and shows it. */
+export function addFigures(name, figures) {
+  const file = join(folder, `${name}.json`);
+  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  writeFigures(name, { ...known, ...figures });
+}
+
 /** Writes target/bench/<name>.json and shows it. */
 export function writeFigures(name, figures) {
-  const folder = join(new URL('../../../', import.meta.url).pathname, 'target', 'bench');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(figures, null, 2)}\n`);
   console.log(figures);

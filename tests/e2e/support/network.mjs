@@ -93,8 +93,18 @@ export function openFarEnd(chromium) {
     return path;
   };
   const started = [far];
+  const quietly = { stdio: 'ignore' };
   return {
     browser: inside(chromium),
+    /** Lets so many kbit/s through in each direction, with a queue of 300 ms that drops what does not fit; 0 is as wide as it comes. */
+    narrow: (kbps) => {
+      spawnSync('tc', ['qdisc', 'del', 'dev', CABLE, 'root'], quietly);
+      spawnSync('nsenter', [net, 'tc', 'qdisc', 'del', 'dev', 'end', 'root'], quietly);
+      if (kbps === 0) return;
+      const bucket = ['root', 'tbf', 'rate', `${kbps}kbit`, 'burst', '1600', 'latency', '300ms'];
+      execFileSync('tc', ['qdisc', 'add', 'dev', CABLE, ...bucket]);
+      execFileSync('nsenter', [net, 'tc', 'qdisc', 'add', 'dev', 'end', ...bucket]);
+    },
     /** As when a phone goes from Wi-Fi to mobile data: 10.77.0.`last` is its only address from now on. */
     move: (last) => {
       for (const command of ['ip addr flush dev end', `ip addr add 10.77.0.${last}/24 dev end`]) execFileSync('nsenter', [net, ...command.split(' ')]);

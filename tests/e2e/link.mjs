@@ -1,0 +1,174 @@
+// What a student with a narrow or broken link hears and sees: real Chromium at the far end of a cable between two network namespaces, continuous
+// voice, camera and a shared screen that changes twice a second. Three scenes: black-outs of 500 ms every 10 s; 250 kbit/s for half a minute; 100 kbit/s
+// for good, the screen shared when it is that narrow already. `node link.mjs [--scenes blackout,step,steady] [--seconds 60]`; needs root, nftables
+// and iproute2. Adds to target/bench/voice.json. A measurement, not a test: see benches/README.md.
+import { parseArgs } from 'node:util';
+import { addFigures, enterNamespace } from './support/bench.mjs';
+import { CHROMIUM, launch, SHARED_TAB } from './support/browser.mjs';
+import { keepConnections } from './support/connections.mjs';
+import { eventually, hears } from './support/identity.mjs';
+import { loseOnCable, openFarEnd } from './support/network.mjs';
+import { Person } from './support/person.mjs';
+import { openSchool } from './support/school.mjs';
+
+const { values } = parseArgs({ options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } } });
+const scenes = values.scenes.split(',');
+const seconds = Number(values.seconds);
+const SLIDE = `<title>${SHARED_TAB}</title><body style="font:bold 90px sans-serif"><p>قسم</p><p id="now"></p><script>setInterval(() => (now.textContent = new Date().toISOString()), 500)</script>`;
+/** Noise in a corner: as many bits as a film, so that a narrow link has something to leave out. */
+const FILM = `const film = document.body.appendChild(document.createElement('canvas')); film.width = 480; film.height = 270; const brush = film.getContext('2d');
+setInterval(() => { const picture = brush.createImageData(480, 270); crypto.getRandomValues(picture.data.subarray(0, 65536)); picture.data.forEach((_, i) => { picture.data[i] = i % 4 === 3 ? 255 : picture.data[i % 65536]; }); brush.putImageData(picture, 0, 0); }, 200)`;
+/** How often the page is asked. */
+const GLANCE_MS = 100;
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+enterNamespace();
+
+/** What came to the page so far. */
+function received(page) {
+  return page.evaluate(async () => {
+    const sum = { at: performance.now(), total: 0, concealed: 0, silent: 0, bytes: 0, frames: {} };
+    for (const connection of window.connections) {
+      for (const report of (await connection.getStats()).values()) {
+        if (report.type !== 'inbound-rtp') continue;
+        if (report.kind === 'video') {
+          sum.bytes += report.bytesReceived;
+          sum.frames[report.mid] = report.framesDecoded ?? 0;
+        } else if (report.packetsReceived) {
+          sum.total += report.totalSamplesReceived;
+          sum.concealed += report.concealedSamples - report.silentConcealedSamples;
+          sum.silent += report.silentConcealedSamples;
+        }
+      }
+    }
+    return sum;
+  });
+}
+
+/** Glances at a page for a while. */
+async function watch(page, ms) {
+  const glances = [await received(page)];
+  const end = Date.now() + ms;
+  while (Date.now() < end) {
+    await wait(GLANCE_MS);
+    glances.push(await received(page));
+  }
+  return glances;
+}
+
+/** Percent of the samples that the browser made up. */
+function concealed(glances) {
+  const [first, last] = [glances[0], glances.at(-1)];
+  return Number(((100 * (last.concealed - first.concealed)) / Math.max(1, last.total - first.total)).toFixed(2));
+}
+
+/** The longest time, in ms, in which nearly every sample was made up, be it as silence. */
+function longestSilence(glances) {
+  let [longest, now] = [0, 0];
+  for (let i = 1; i < glances.length; i += 1) {
+    const [before, after] = [glances[i - 1], glances[i]];
+    const made = after.concealed + after.silent - before.concealed - before.silent;
+    const samples = after.total - before.total;
+    now = samples > 0 && made < 0.9 * samples ? 0 : now + (after.at - before.at);
+    longest = Math.max(longest, now);
+  }
+  return Math.round(longest);
+}
+
+/** Bits per second of pictures between two glances. */
+const rate = (before, after) => (8_000 * (after.bytes - before.bytes)) / (after.at - before.at);
+
+/** Frames of the screen (the slot with mid 4) per second. */
+const fps = (glances) => (1_000 * ((glances.at(-1).frames['4'] ?? 0) - (glances[0].frames['4'] ?? 0))) / (glances.at(-1).at - glances[0].at);
+
+/** Seconds until two seconds in a row carry 80 % of a rate again; none: it did not. */
+function backAfter(glances, wanted) {
+  const found = glances.find((glance) => {
+    const later = glances.find((it) => it.at >= glance.at + 2_000);
+    return later && rate(glance, later) >= 0.8 * wanted;
+  });
+  return found ? Number(((found.at - glances[0].at) / 1_000).toFixed(1)) : null;
+}
+
+const far = openFarEnd(CHROMIUM);
+const school = await openSchool({ host: '0.0.0.0' });
+far.reach(school.port);
+const near = await launch();
+const away = await launch({ executablePath: far.browser });
+const figures = {};
+try {
+  const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
+  await teacher.signIn();
+  await teacher.enterLesson();
+  const camera = teacher.button('bar.cameraOn');
+  if (await camera.isVisible()) await camera.click();
+  const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
+  await student.context.addInitScript(keepConnections);
+  await student.signIn();
+  await student.enterLesson({ listenOnly: true });
+  await eventually('the student hears', () => hears(student.page, 440));
+  const slides = await teacher.context.newPage();
+  await slides.setViewportSize({ width: 1280, height: 720 });
+  await slides.setContent(SLIDE);
+  await teacher.page.bringToFront();
+
+  if (scenes.includes('blackout')) {
+    const cuts = setInterval(() => {
+      loseOnCable(100);
+      setTimeout(() => loseOnCable(0), 500);
+    }, 10_000);
+    await wait(5_000);
+    const glances = await watch(student.page, seconds * 1000);
+    clearInterval(cuts);
+    await wait(600);
+    loseOnCable(0);
+    figures['voice.concealed_percent.blackout'] = concealed(glances);
+    console.log('black-outs', figures);
+  }
+  if (scenes.includes('step')) {
+    await slides.evaluate(FILM);
+    await teacher.button('bar.screenOn').click();
+    await wait(15_000);
+    const wide = await watch(student.page, 5_000);
+    const wanted = rate(wide[0], wide.at(-1));
+    figures['voice.step.wide_screen_fps'] = Number(fps(wide).toFixed(1));
+    far.narrow(250);
+    const narrow = await watch(student.page, 30_000);
+    far.narrow(0);
+    const after = await watch(student.page, 20_000);
+    figures['voice.step.wide_kbps'] = Math.round(wanted / 1_000);
+    figures['voice.step.longest_silence_ms'] = longestSilence([...narrow, ...after]);
+    figures['voice.step.concealed_percent'] = concealed(narrow);
+    figures['voice.step.pictures_back_s'] = backAfter(after, wanted);
+    console.log('step', figures);
+    await teacher.button('bar.screenOff').click();
+    await slides.setContent(SLIDE);
+    await teacher.page.bringToFront();
+  }
+  if (scenes.includes('steady')) {
+    far.narrow(100);
+    await wait(10_000);
+    const before = (await received(student.page)).frames;
+    const shared = Date.now();
+    await teacher.button('bar.screenOn').click();
+    const grown = (frames) => (frames['4'] ?? 0) - (before['4'] ?? 0);
+    let first = null;
+    while (first === null && Date.now() < shared + 60_000) {
+      await wait(GLANCE_MS);
+      if (grown((await received(student.page)).frames) > 0) first = (Date.now() - shared) / 1_000;
+    }
+    const glances = await watch(student.page, seconds * 1000);
+    const blank = [];
+    for (let at = 0; at + 10 < glances.length; at += 10) blank.push(grown(glances[at + 10].frames) === grown(glances[at].frames));
+    figures['voice.steady.first_screen_s'] = first === null ? null : Number(first.toFixed(1));
+    figures['voice.steady.seconds_without_a_frame_percent'] = Math.round((100 * blank.filter(Boolean).length) / Math.max(1, blank.length));
+    figures['voice.steady.longest_silence_ms'] = longestSilence(glances);
+    figures['voice.steady.concealed_percent'] = concealed(glances);
+  }
+} finally {
+  await near.close();
+  await away.close();
+  await school.close();
+  far.close();
+}
+addFigures('voice', figures);
