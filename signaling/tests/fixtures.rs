@@ -114,6 +114,8 @@ fn client_frames() -> Vec<ClientFrame> {
         ClientFrame::RestartSubscriber {},
         ClientFrame::Receive { mode: ReceiveMode::VoiceAndScreen, cameras },
         ClientFrame::PublisherOffer { sdp, tracks },
+        ClientFrame::SetBudget { bytes: Some(25_000_000) },
+        ClientFrame::SetBudget { bytes: None },
         ClientFrame::Ping { nonce: 7 },
     ];
     frames.extend(
@@ -189,6 +191,8 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::Speaking { users: vec![teacher()] },
         ServerFrame::LayersWanted { layers: vec![true, false, false] },
         ServerFrame::PicturesStopped { stopped: true },
+        ServerFrame::DataUsed { bytes: 7_430_000, budget: Some(25_000_000), pictures: Pictures::Spared },
+        ServerFrame::VoiceRate { bitrate: 15_000 },
         ServerFrame::CodecsDecoded { codecs: vec![VideoCodec::Vp8, VideoCodec::H264] },
         ServerFrame::LegLost { leg: LegKind::Subscriber },
         ServerFrame::Error { error: ErrorCode::Malformed },

@@ -18,7 +18,7 @@ fn generated() -> String {
     let config = Config::new().with_large_int("number");
     let body = declarations!(&config;
         UserId, LessonId, SessionId, CommandId, IncarnationId, Attach, Position,
-        Source, Publication, LegKind, Slot, SlotKind, ReceiveMode, VideoCodec, WantedVideo, OfferedTrack,
+        Source, Publication, LegKind, Slot, SlotKind, ReceiveMode, Pictures, VideoCodec, WantedVideo, OfferedTrack,
         Role, Spelling, Name, Person, Localized, LessonInfo, Phase, PublishedTrack, Participant, Snapshot,
         Recipients, ChatMode, RemovalReason, Command,
         LeftReason, PauseReason, EndReason, Event, Logged,

@@ -72,7 +72,8 @@ impl Placement {
             MediaOrder::Publish { leg, .. }
             | MediaOrder::SubscriberAnswer { leg, .. }
             | MediaOrder::RestartSubscriber { leg, .. }
-            | MediaOrder::Assign { leg, .. } => vec![at(self.thread_of(&leg), order)],
+            | MediaOrder::Assign { leg, .. }
+            | MediaOrder::Spare { leg, .. } => vec![at(self.thread_of(&leg), order)],
         }
     }
 

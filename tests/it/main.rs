@@ -2,6 +2,7 @@
 
 mod accounts;
 mod behind_proxy;
+mod budget;
 mod config_cli;
 mod journal;
 mod lesson;
@@ -10,11 +11,13 @@ mod lossy;
 mod media_over_tcp;
 mod peer;
 mod postgres;
+mod saver;
 mod school;
 mod server;
 mod sfu;
 mod sfu_threads;
 mod shell;
+mod speakers;
 mod storage_faults;
 mod turn;
 mod ws_limits;

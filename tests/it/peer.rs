@@ -12,7 +12,7 @@ use std::{
 use crate::lossy::LossyLink;
 use qism::sfu::{SHARE, Sfu, SfuConfig};
 use qism_signaling::{
-    hub::ports::{LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
+    hub::ports::{DataPlan, LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
     protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
 };
 use rtc::{
@@ -86,6 +86,10 @@ impl Plane {
 
     pub fn empty(&self, leg: Leg, slot: Slot) {
         self.sfu.order(MediaOrder::Assign { leg, slot, publication: None, cap: LayerCap::FULL });
+    }
+
+    pub fn spare(&self, leg: Leg, plan: DataPlan) {
+        self.sfu.order(MediaOrder::Spare { leg, plan });
     }
 
     pub async fn publish(
@@ -232,6 +236,25 @@ impl Publisher {
         }
     }
 
+    /// Sends the microphone alone: in turn `silent` packets too small for speech, and `loud` ones that carry their count.
+    pub fn speak_now_and_then(&self, silent: u32, loud: u32) {
+        let (track, stopped) = (self.tracks[0].clone(), self.stopped.clone());
+        tokio::spawn(async move {
+            let mut timer = tokio::time::interval(Duration::from_millis(20));
+            for count in 0u32.. {
+                timer.tick().await;
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut packet = packet(true, false, count);
+                let mut payload = vec![0xfc; if count % (silent + loud) < silent { 8 } else { 80 }];
+                payload[1..5].copy_from_slice(&count.to_be_bytes());
+                packet.payload = payload.into();
+                let _ = track.write_rtp(packet).await;
+            }
+        });
+    }
+
     pub async fn leave(self) {
         self.stopped.store(true, Ordering::Relaxed);
         let _ = self.connection.close().await;
@@ -305,9 +328,9 @@ fn picture(is_key: bool, count: u32) -> Vec<u8> {
     payload
 }
 
-/// What a subscriber got: sequence numbers by SSRC.
+/// What a subscriber got, by SSRC.
 #[derive(Clone, Default)]
-pub struct Received(Arc<Mutex<HashMap<u32, Vec<u16>>>>);
+pub struct Received(Arc<Mutex<HashMap<u32, Vec<rtp::Packet>>>>);
 
 impl Received {
     pub fn count(&self, ssrc: u32) -> usize {
@@ -315,6 +338,10 @@ impl Received {
     }
 
     pub fn sequences(&self, ssrc: u32) -> Vec<u16> {
+        self.packets(ssrc).iter().map(|packet| packet.header.sequence_number).collect()
+    }
+
+    pub fn packets(&self, ssrc: u32) -> Vec<rtp::Packet> {
         self.0.lock().expect("not poisoned").get(&ssrc).cloned().unwrap_or_default()
     }
 }
@@ -329,7 +356,7 @@ impl PeerConnectionEventHandler for Collector {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
                     let mut received = received.0.lock().expect("not poisoned");
-                    received.entry(packet.header.ssrc).or_default().push(packet.header.sequence_number);
+                    received.entry(packet.header.ssrc).or_default().push(packet);
                 }
             }
         });

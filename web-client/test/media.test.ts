@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ladder } from '../src/media/ladder.ts';
-import { Traffic } from '../src/media/traffic.ts';
+import { withoutPictures } from '../src/media/subscriber.ts';
 
 const sent = (width: number, height: number, wanted?: boolean[]) =>
   ladder({ width, height }, wanted)
@@ -32,13 +32,10 @@ describe('the camera’s ladder', () => {
   });
 });
 
-test('the meter of data counts on when a connection is replaced', () => {
-  const traffic = new Traffic();
-  const report = (id: string, bytesReceived: number, bytesSent: number) =>
-    new Map([[id, { id, type: 'candidate-pair', bytesReceived, bytesSent }]]) as unknown as RTCStatsReport;
-  traffic.add('subscriber', report('p1', 1_000, 50));
-  traffic.add('subscriber', report('p1', 1_500, 60));
-  traffic.add('subscriber', report('p2', 200, 10));
-  traffic.add('publisher', undefined);
-  expect(traffic.bytes).toBe(1_770);
+test('where no picture is received their sections sleep, and nothing else changes', () => {
+  const offer = 'v=0\r\nm=audio 9\r\na=mid:0\r\na=sendonly\r\nm=video 9\r\na=mid:4\r\na=sendonly\r\na=ssrc:1\r\n';
+  const asleep = withoutPictures(offer);
+  expect(asleep).toBe(
+    'v=0\r\nm=audio 9\r\na=mid:0\r\na=sendonly\r\nm=video 9\r\na=mid:4\r\na=inactive\r\na=ssrc:1\r\n',
+  );
 });

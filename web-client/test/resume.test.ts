@@ -8,7 +8,7 @@ let server: FakeServer;
 let ticketAnswer: () => Response;
 
 function enter(): LessonSession {
-  const session = new LessonSession(LESSON, SESSION, 'voice', 2);
+  const session = new LessonSession(LESSON, SESSION, { receiveMode: 'voice', cameraSlots: 2, budget: 25_000_000 });
   session.enter();
   return session;
 }

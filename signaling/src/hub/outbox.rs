@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -32,6 +35,8 @@ pub struct OutboxReader(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     filled: Notify,
+    /// Bytes that the connection carried, as its pump says.
+    carried: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +90,16 @@ impl Outbox {
 
     pub(crate) fn send(&self, frame: &ServerFrame) {
         self.push(super::render::frame(frame));
+    }
+
+    /// The connection carried so many bytes more, in either direction, headers included.
+    pub(crate) fn note_carried(&self, bytes: u64) {
+        self.0.carried.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was carried since this was last asked.
+    pub(crate) fn take_carried(&self) -> u64 {
+        self.0.carried.swap(0, Ordering::Relaxed)
     }
 
     /// What is queued is still written, then the connection is closed.

@@ -1,12 +1,15 @@
 //! What the hub needs from the world. Adapters live in the body (`storage`, `cluster`, `sfu`, `school`); each port has
 //! a memory twin for tests.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use crate::protocol::{
     Chain, CommandId, ErrorCode, LegKind, LessonId, LessonInfo, Logged, Person, Position, Publication,
-    SessionId, Slot, Source, UserId, VideoCodec, media::OfferedTrack,
+    SessionId, Slot, Source, UserId, VideoCodec,
+    media::{OfferedTrack, Pictures},
 };
 
 use super::envelope::Content;
@@ -126,6 +129,8 @@ pub enum MediaOrder {
     Permit { lesson: LessonId, user: UserId, sources: Vec<Source> },
     /// Puts a publication into a slot of a subscriber leg (`None` empties it), at most as large as told.
     Assign { leg: Leg, slot: Slot, publication: Option<Publication>, cap: LayerCap },
+    /// What a subscriber may cost from now on.
+    Spare { leg: Leg, plan: DataPlan },
     /// End a leg.
     Close { leg: Leg },
     /// End all legs of a lesson.
@@ -147,6 +152,22 @@ impl LayerCap {
     pub const FULL: Self = Self { width: u16::MAX, height: u16::MAX };
     /// The smallest layer only.
     pub const LOW: Self = Self { width: 320, height: 180 };
+}
+
+/// What a receiver wants to pay for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataPlan {
+    /// Voices come in fewer, larger packets: 40 ms later, for a third less.
+    pub saver: bool,
+    /// What is left of the budget; `None`: no budget.
+    pub left: Option<DataLeft>,
+}
+
+/// The rest of a budget and the time it has to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataLeft {
+    pub bytes: u64,
+    pub time: Duration,
 }
 
 /// Why the SFU refused.
@@ -181,10 +202,16 @@ pub enum MediaEvent {
     LegLost { leg: Leg },
     /// Voices heard now, loudest first, only of permitted microphones. Sent on change, at most 5 per second.
     Speaking { lesson: LessonId, users: Vec<UserId> },
+    /// A permitted microphone begins to speak: told with its second packet.
+    VoiceBegins { lesson: LessonId, user: UserId },
     /// Which simulcast layers of a camera anybody receives, smallest first.
     LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
     /// All pictures to this subscriber were stopped so that the voice gets through; or they flow again.
     PicturesStopped { leg: Leg, stopped: bool },
+    /// What these people's legs carried since this was last told, both directions, IP and UDP headers included.
+    Carried { lesson: LessonId, bytes: Vec<(UserId, u64)> },
+    /// What the budget of this subscriber leaves of its pictures.
+    PicturesSpared { leg: Leg, pictures: Pictures },
     /// The codecs of a camera that everybody present decodes.
     CodecsDecoded { lesson: LessonId, publication: Publication, codecs: Vec<VideoCodec> },
 }

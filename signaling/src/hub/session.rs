@@ -80,6 +80,11 @@ impl Attached {
         }
     }
 
+    /// The socket carried so many bytes more, in either direction, headers included: its data are paid for, too.
+    pub fn carried(&self, bytes: u64) {
+        self.outbox.note_carried(bytes);
+    }
+
     /// The socket is gone.
     pub async fn disconnected(self) {
         let _ = self.room.send(RoomMessage::Disconnected { seat: self.seat }).await;

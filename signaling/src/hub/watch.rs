@@ -68,8 +68,11 @@ pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>
         let lesson = match &event {
             MediaEvent::LegUp { leg }
             | MediaEvent::LegLost { leg }
-            | MediaEvent::PicturesStopped { leg, .. } => leg.lesson,
+            | MediaEvent::PicturesStopped { leg, .. }
+            | MediaEvent::PicturesSpared { leg, .. } => leg.lesson,
             MediaEvent::Speaking { lesson, .. }
+            | MediaEvent::VoiceBegins { lesson, .. }
+            | MediaEvent::Carried { lesson, .. }
             | MediaEvent::LayersWanted { lesson, .. }
             | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,
         };

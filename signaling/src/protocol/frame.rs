@@ -8,7 +8,7 @@ use super::{
     error::ErrorCode,
     event::Logged,
     ids::{Attach, CommandId, Position, SessionId, UserId},
-    media::{LegKind, OfferedTrack, Publication, ReceiveMode, Slot, VideoCodec, WantedVideo},
+    media::{LegKind, OfferedTrack, Pictures, Publication, ReceiveMode, Slot, VideoCodec, WantedVideo},
     snapshot::{LessonInfo, Person, Role, Snapshot},
 };
 
@@ -54,6 +54,11 @@ pub enum ClientFrame {
     Receive {
         mode: ReceiveMode,
         cameras: Vec<WantedVideo>,
+    },
+    /// How many bytes this lesson may cost me, [`super::limits::BUDGET_BYTES`]; `null` = any number. Answered by
+    /// `data_used`.
+    SetBudget {
+        bytes: Option<u64>,
     },
     Ping {
         nonce: u32,
@@ -132,6 +137,16 @@ pub enum ServerFrame {
     /// Your link is too weak for pictures beside the voice: none comes until this says otherwise.
     PicturesStopped {
         stopped: bool,
+    },
+    /// What you have used of your data in this lesson, all connections, both directions, headers included.
+    DataUsed {
+        bytes: u64,
+        budget: Option<u64>,
+        pictures: Pictures,
+    },
+    /// How many bits per second microphones are to be encoded with: fewer while a listener saves data.
+    VoiceRate {
+        bitrate: u32,
     },
     /// What your camera may be encoded in from now on: what everybody present decodes. VP8 alone until told otherwise.
     CodecsDecoded {

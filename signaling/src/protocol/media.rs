@@ -108,6 +108,22 @@ pub enum ReceiveMode {
     Everything,
 }
 
+/// What a receiver's budget leaves of the pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export_to = "generated.ts")]
+pub enum Pictures {
+    /// All that were asked for.
+    #[default]
+    Full,
+    /// Smaller ones, fewer, or none for moments.
+    Spared,
+    /// No camera; a shared screen page by page.
+    Screen,
+    /// None: what is left is for the voice.
+    None,
+}
+
 /// A camera that is on the receiver's screen, with the size it is drawn at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]

@@ -19,6 +19,7 @@ pub mod roster;
 pub mod seating;
 pub mod stage;
 pub mod view;
+pub mod voice_seats;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Whole lessons told in commands and expected events, in virtual time. One file per behavior.
 
+mod a_budget_is_kept;
 mod a_crowd_gets_counts;
 mod chat_is_exactly_once;
 mod class;
@@ -10,4 +11,5 @@ mod no_adult_no_class;
 mod order_in_the_room;
 mod several_nodes;
 mod the_door;
+mod the_last_few_speakers;
 mod the_store_fails;

@@ -3,6 +3,7 @@
 //! Cheap by thousands: small buffers, one timer, writes coalesced (what is in the outbox leaves in one system call, see
 //! [`texts`]). Not here: what a frame means, rate limits, who is in the lesson; that is `qism_signaling::hub`.
 
+mod cost;
 mod texts;
 
 use std::{io, sync::Arc, time::Duration};
@@ -44,6 +45,8 @@ const READABLE_BYTES: usize = 4 * limits::CLIENT_MESSAGE_BYTES;
 const WRITE_BYTES: usize = 32 * 1024;
 /// Pongs and a close: all that goes through the socket's own write buffer.
 const CONTROL_BYTES: usize = 4 * 1024;
+/// Head of a client's frame of usual length, with its mask.
+const CLIENT_HEAD: usize = 6;
 /// Nothing heard for this long, not even a ping.
 const SILENCE: Duration = Duration::from_secs(limits::PING_INTERVAL.as_secs() * 3);
 /// How long a closed socket may take to say goodbye.
@@ -201,6 +204,7 @@ impl Line {
     }
 
     async fn take(&mut self, text: &str) {
+        self.attached.carried(cost::on_the_air(text.len() + CLIENT_HEAD));
         match serde_json::from_str(text) {
             Ok(frame) => self.attached.receive(frame).await,
             Err(error) => {
@@ -213,13 +217,17 @@ impl Line {
     /// Writes what waits, up to [`WRITE_BYTES`] at once.
     async fn deliver(&mut self, socket: &mut Socket, first: Outgoing) -> Result<(), End> {
         let (mut texts, close) = self.collect(first);
+        let bytes = texts.len();
         let written = async {
             // A pong that is half written goes first.
             socket.flush().await.map_err(io::Error::other)?;
             texts.write_to(socket.get_mut()).await
         };
         match timeout(self.stall, written).await {
-            Ok(Ok(())) => close.map_or(Ok(()), |code| Err(End::Close(code))),
+            Ok(Ok(())) => {
+                self.attached.carried(cost::on_the_air(bytes));
+                close.map_or(Ok(()), |code| Err(End::Close(code)))
+            }
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => {
                 tracing::debug!("a socket took nothing for too long");

@@ -66,6 +66,11 @@ impl Texts {
         self.waiting.push_back(text);
     }
 
+    /// Bytes that wait, heads included.
+    pub fn len(&self) -> usize {
+        self.waiting.iter().map(|text| Head::of(text.len()).len + text.len()).sum::<usize>() - self.written
+    }
+
     /// Writes everything. To be awaited to its end: a half-written message can only be continued or cut off.
     pub async fn write_to(&mut self, transport: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         std::future::poll_fn(|cx| self.poll_write(cx, Pin::new(transport))).await

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use qism_signaling::{hub::ports::MediaEvent, protocol::SlotKind};
+use qism_signaling::{
+    hub::ports::MediaEvent,
+    protocol::{SlotKind, media::Pictures},
+};
 
 use super::{
     legs::{LegState, Role},
@@ -14,6 +17,7 @@ use super::{
 };
 use crate::sfu::forward::{
     allocator::{Budget, Demand, allocate, blocked, steps},
+    budget::Allowance,
     layers::choose,
 };
 
@@ -30,7 +34,7 @@ impl Worker {
         }
     }
 
-    fn share_link(&mut self, index: LegIndex, now: Instant) {
+    pub(super) fn share_link(&mut self, index: LegIndex, now: Instant) {
         let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
             return;
         };
@@ -43,59 +47,93 @@ impl Worker {
         }
         if let Some(estimate) = downlink.link.estimate() {
             downlink.protection.bears(estimate.saturating_add(VOICE_ALONE), now);
-            if !downlink.protection.pictures_stopped() {
-                fit(downlink, room, estimate, now);
-            }
         }
+        let leg = *name;
+        let spared = bound(downlink, room, now);
         downlink.follow_link(now);
         if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
             self.paced.push(index);
         }
-        if let Some(stopped) = stop_pictures(downlink) {
-            let leg = *name;
+        if let Some(stopped) = stops_pictures(downlink) {
             self.tell(MediaEvent::PicturesStopped { leg, stopped });
         }
+        self.tell_spared(leg, spared);
     }
 }
 
-/// Stops all pictures, or lets them flow again; what to tell, if that is something new.
-fn stop_pictures(downlink: &mut Downlink) -> Option<bool> {
+/// Bounds all pictures by link and budget; what to tell of the budget's part in it, if that is something new.
+fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures> {
+    let allowance = downlink.budget.map(|budget| budget.allowance(now));
+    let (slots, demands) = demands(downlink, room, allowance, now);
+    match (downlink.link.estimate(), allowance) {
+        _ if downlink.protection.pictures_stopped() => limit_all(downlink, Limit::Paused),
+        // Who sends no feedback and pays for everything has no limit.
+        (None, None) => limit_all(downlink, Limit::None),
+        (estimate, allowance) => fit(downlink, estimate, allowance, (&slots, &demands), now),
+    }
+    let wanted = demands.iter().fold(0, |sum: u32, demand| sum.saturating_add(demand.wanted));
+    // Only budgets leave nothing of a picture.
+    let no_camera = demands.iter().any(|demand| demand.steps.is_empty());
+    let pictures =
+        downlink.budget.as_mut().map_or(Pictures::Full, |budget| budget.pictures(wanted, no_camera, now));
+    let is_new = std::mem::replace(&mut downlink.told_spared, pictures) != pictures;
+    is_new.then_some(pictures)
+}
+
+fn limit_all(downlink: &mut Downlink, limit: Limit) {
+    downlink.slots.iter_mut().filter(|out| !out.is_audio()).for_each(|out| out.limit = limit);
+}
+
+/// Whether a weak link stops all pictures, if that is something new.
+fn stops_pictures(downlink: &mut Downlink) -> Option<bool> {
     let stopped = downlink.protection.pictures_stopped();
     let was_stopped = std::mem::replace(&mut downlink.told_stopped, stopped);
-    let pictures = downlink.slots.iter_mut().filter(|out| !out.is_audio());
-    match (was_stopped, stopped) {
-        (_, true) => pictures.for_each(|out| out.limit = Limit::Paused),
-        // Who sends no feedback has no other limit.
-        (true, false) if downlink.link.estimate().is_none() => {
-            pictures.for_each(|out| out.limit = Limit::None)
-        }
-        _ => {}
-    }
     (was_stopped != stopped).then_some(stopped)
 }
 
-/// Gives each picture its part of the estimate, and asks the link for more where that is too little.
-fn fit(downlink: &mut Downlink, room: &Room, estimate: u32, now: Instant) {
-    let (slots, demands) = demands(downlink, room, now);
+/// Gives each picture its part of what the link bears and the budget pays, and asks the link for more where that is too
+/// little.
+fn fit(
+    downlink: &mut Downlink,
+    estimate: Option<u32>,
+    allowance: Option<Allowance>,
+    (slots, demands): (&[usize], &[Demand]),
+    now: Instant,
+) {
     let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
     // The estimate is of pictures only: voices that flow had their place when it was made.
     let reserve = (VOICE * voices as u32).saturating_sub(downlink.voice.bitrate(now));
     let may_rise = !downlink.link.is_full(now);
-    let budget = Budget { bitrate: estimate.saturating_sub(reserve), may_rise };
-    let given = allocate(budget, &demands);
-    if let Some(wanted) = blocked(&demands, &given).filter(|_| may_rise) {
+    let budget = Budget {
+        bitrate: estimate.map_or(u32::MAX, |estimate| estimate.saturating_sub(reserve)),
+        hard: allowance.map_or(u32::MAX, |allowance| allowance.burst),
+        may_rise,
+    };
+    let given = allocate(budget, demands);
+    if let Some(wanted) = blocked(demands, &given).filter(|_| may_rise) {
         downlink.consider_probe(wanted.saturating_add(reserve), now);
     }
-    for ((slot, demand), step) in slots.into_iter().zip(&demands).zip(given) {
-        let out = &mut downlink.slots[slot];
-        let is_whole = step.is_some() && step == demand.steps.last().copied();
-        out.limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
+    for ((&slot, demand), step) in slots.iter().zip(demands).zip(given) {
+        let is_whole = step.is_some_and(|step| step.bitrate >= demand.wanted);
+        let limit = if is_whole { Limit::None } else { step.map_or(Limit::Paused, Limit::UpTo) };
+        downlink.slots[slot].limit = limit;
     }
 }
 
 /// The pictures of a subscriber: places of their slots, and what each would take.
-fn demands(downlink: &Downlink, room: &Room, now: Instant) -> (Vec<usize>, Vec<Demand>) {
-    let demand = |(place, out): (usize, &TrackOut)| Some((place, demand(out, room, now)?));
+fn demands(
+    downlink: &Downlink,
+    room: &Room,
+    allowance: Option<Allowance>,
+    now: Instant,
+) -> (Vec<usize>, Vec<Demand>) {
+    let demand = |(place, out): (usize, &TrackOut)| {
+        let mut demand = demand(out, room, now)?;
+        if let Some(allowance) = allowance {
+            pay(&mut demand, out, allowance);
+        }
+        Some((place, demand))
+    };
     downlink.slots.iter().enumerate().filter_map(demand).unzip()
 }
 
@@ -111,8 +149,25 @@ fn demand(out: &TrackOut, room: &Room, now: Instant) -> Option<Demand> {
         steps.iter().rfind(|step| step.layer == layer && step.temporal <= temporal)
     });
     let flowing = flowing.map_or(0, |step| step.bitrate);
+    let wanted = steps.last().map_or(0, |step| step.bitrate);
     let is_kept = out.slot.kind() == SlotKind::Screen;
-    Some(Demand { priority: priority(out), steps, flowing, is_kept })
+    Some(Demand { priority: priority(out), steps, flowing, is_kept, wanted })
+}
+
+/// Leaves what a budget pays for: of a camera what can be kept up, with room to spare before it grows; of a screen at least
+/// its smallest form, whatever it takes for a moment, since stopping and starting costs a whole page.
+fn pay(demand: &mut Demand, out: &TrackOut, allowance: Allowance) {
+    if out.slot.kind() == SlotKind::Screen {
+        if let Some(smallest) = demand.steps.first_mut() {
+            smallest.bitrate = smallest.bitrate.min(allowance.burst.max(1));
+        }
+        return;
+    }
+    let flowing = demand.flowing;
+    demand.steps.retain(|step| match step.bitrate <= flowing {
+        true => step.bitrate <= allowance.sustained,
+        false => step.bitrate <= allowance.sustained / 5 * 4,
+    });
 }
 
 /// The screen is sharp at few frames; the first camera slot is the teacher's.

@@ -45,6 +45,8 @@ impl Worker {
         let index = index_of(&request.ufrag)?;
         let state = self.legs.get_mut(index)?;
         let checked = state.transport.ice.check(&mut request, path, now, self.identity.crypto())?;
+        state.transport.account.count(bytes.len());
+        state.transport.account.count(checked.response.len());
         if checked.is_new {
             self.legs.bind(path, index);
         }
@@ -123,12 +125,13 @@ impl Worker {
             add(&self.counters.packets_unpermitted, 1);
             return Some(());
         }
-        if let Some(level) = header.extensions.audio_level {
-            room.heard(room.tracks[track].publication, level, now);
-        }
-        let lesson = room.lesson;
+        let (lesson, publication) = (room.lesson, room.tracks[track].publication);
+        let begins = room.heard(publication, header.extensions.audio_level, payload.len(), now);
         room.tracks[track].receive(stream, codec, &header, payload, now);
         self.touch(lesson);
+        if begins {
+            self.tell(MediaEvent::VoiceBegins { lesson, user: publication.user });
+        }
         Some(())
     }
 

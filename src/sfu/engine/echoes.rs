@@ -70,7 +70,7 @@ impl Worker {
         };
         let track = downlink.slot(echo.slot)?.track?;
         let track = self.rooms.get(&name.lesson)?.tracks.get(track)?;
-        let packet = track.layers.get(echo.layer)?.ring.get(echo.sequence)?;
+        let packet = track.ring(echo.layer)?.get(echo.sequence)?;
         let path = transport.ice.live_path(now)?;
         let srtp = transport.srtp.as_mut()?;
         let mut to = Destination { srtp, path, batch: &mut self.batch, now };

@@ -10,7 +10,7 @@ use super::{
     imports,
     legs::{LegState, Legs, Role},
     reports,
-    room::{Room, TrackIndex, downlink::VoiceCare, outgoing::Destination},
+    room::{Room, TrackIndex, downlink::VoiceCare, joined::JOINED, outgoing::Destination},
     rtcp,
     worker::{Worker, flush},
 };
@@ -70,7 +70,7 @@ impl Worker {
                 self.paced.push(leg);
             }
             if care == VoiceCare::Echoed {
-                for (layer, packet) in track.fresh() {
+                for (layer, packet) in track.fresh_of_all_forms() {
                     self.echoes.sent(Echo { leg, slot, layer, sequence: packet.sequence }, now);
                 }
             }
@@ -130,13 +130,22 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
     // Nobody sends those any more: a key frame of theirs would be asked for again and again.
     let dead = (0..facts.len()).filter(|&layer| !facts[layer].alive && facts[layer].size.is_some());
     dead.for_each(|layer| track.keyframes.arrived(layer));
+    let mut anybody_joins = false;
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
-        let awaited = downlink.slot(slot).and_then(|out| out.choose_layer(is_audio, &facts, now));
-        if let Some(layer) = awaited {
-            track.keyframes.want(layer);
+        let joins = downlink.joins(now);
+        match downlink.slot(slot) {
+            Some(out) if is_audio => {
+                out.forwarder.want(Some(if joins { JOINED } else { 0 }));
+                anybody_joins |= joins;
+            }
+            Some(out) => {
+                out.choose_layer(&facts, now).into_iter().for_each(|layer| track.keyframes.want(layer));
+            }
+            None => {}
         }
     }
+    track.joined.want(anybody_joins);
 }
 
 #[cfg(test)]

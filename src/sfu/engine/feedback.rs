@@ -75,7 +75,7 @@ impl Worker {
         let asked = nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(ASKED);
         for wrapped in asked {
             add(&self.counters.nacks_in, 1);
-            let find = |layer: usize, sequence| track.layers.get(layer)?.ring.get(sequence);
+            let find = |layer: usize, sequence| track.ring(layer)?.get(sequence);
             if downlink.resend(slot, wrapped, find, &mut to) {
                 add(&self.counters.retransmissions, 1);
             }

@@ -25,6 +25,8 @@ pub struct LegState {
     pub role: Role,
     /// DTLS was reported done.
     pub is_up: bool,
+    /// Bytes carried that the hub was not told of yet.
+    pub carried: u64,
 }
 
 /// All legs of a thread.

@@ -3,6 +3,7 @@
 
 mod bandwidth;
 pub mod bridge;
+mod carried;
 pub mod counters;
 mod datagrams;
 mod echoes;

@@ -56,6 +56,7 @@ impl Worker {
             MediaOrder::Assign { leg, slot, publication, cap } => {
                 self.assign(leg, slot, publication, cap, now);
             }
+            MediaOrder::Spare { leg, plan } => self.spare(leg, plan, now),
             MediaOrder::Close { leg } => {
                 if let Some(index) = self.legs.find(&leg) {
                     self.close_leg(index, now);
@@ -128,7 +129,7 @@ impl Worker {
     }
 
     fn insert_leg(&mut self, name: Leg, transport: Transport, role: Role) {
-        self.legs.insert(LegState { name, transport, role, is_up: false });
+        self.legs.insert(LegState { name, transport, role, is_up: false, carried: 0 });
         add(&self.counters.legs_opened, 1);
     }
 

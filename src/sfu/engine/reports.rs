@@ -1,6 +1,6 @@
 //! RTCP that goes out by time: arrivals and losses to publishers, clocks to subscribers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::rtcp::{reception_report::ReceptionReport, sender_report::SenderReport};
 
@@ -23,6 +23,9 @@ use crate::sfu::{
 
 /// Report blocks that fit one packet.
 const BLOCKS: usize = 31;
+
+/// Clocks of voices alone are told seldom to who saves data: there is no picture to keep in step.
+const SAVER_CLOCKS: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Transport-wide feedback, from which publishers estimate their uplink.
@@ -81,6 +84,10 @@ impl Worker {
                 continue;
             };
             let Some(room) = self.rooms.get(&name.lesson) else { continue };
+            if downlink.saver && downlink.clocks_told.is_some_and(|told| now < told + SAVER_CLOCKS) {
+                continue;
+            }
+            downlink.clocks_told = Some(now);
             for report in clocks(downlink, room, now) {
                 self.send_clock(index, report, now);
             }

@@ -19,6 +19,8 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub const IDLE: Duration = Duration::from_secs(5);
 /// Layer choice, speakers, handshakes.
 const REVIEW: Duration = Duration::from_millis(100);
+/// What was carried is told to the hub.
+const ACCOUNTS: Duration = Duration::from_secs(2);
 /// Sender and receiver reports.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,7 @@ pub struct Timers {
     reviewed: Option<Instant>,
     fed_back: Option<Instant>,
     reported: Option<Instant>,
+    accounted: Option<Instant>,
 }
 
 /// True when `interval` passed since; then it starts anew.
@@ -65,6 +68,7 @@ impl Worker {
         self.tell_waiting();
         self.ask_missing(now);
         self.send_echoes(now);
+        self.send_joined(now);
         if is_due(&mut self.timers.fed_back, arrivals::INTERVAL, now) {
             self.feed_back_arrivals(now);
         }
@@ -75,8 +79,12 @@ impl Worker {
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
+            self.count_carried(now);
             self.share_links(now);
             self.review_rooms(now);
+        }
+        if is_due(&mut self.timers.accounted, ACCOUNTS, now) {
+            self.tell_carried();
         }
     }
 

@@ -115,7 +115,8 @@ impl Worker {
     /// Ends a leg without a word to the hub.
     pub(super) fn close_leg(&mut self, index: LegIndex, now: Instant) {
         self.say_goodbye(index, now);
-        let Some(state) = self.legs.remove(index) else { return };
+        let Some(mut state) = self.legs.remove(index) else { return };
+        self.tell_last_carried(&mut state);
         add(&self.counters.legs_closed, 1);
         state.transport.ice.bound().iter().for_each(|path| self.close_stream(*path));
         let Some(room) = self.rooms.get_mut(&state.name.lesson) else { return };

@@ -24,6 +24,8 @@ pub struct Demand {
     pub flowing: u32,
     /// The smallest form is never stopped: a screen that is late is better than none.
     pub is_kept: bool,
+    /// Bits per second of what the slot's size asks for.
+    pub wanted: u32,
 }
 
 /// What the link bears.
@@ -31,6 +33,8 @@ pub struct Demand {
 pub struct Budget {
     /// Bits per second for pictures.
     pub bitrate: u32,
+    /// Bits per second that are never exceeded, not even by the estimates' roughness: what is paid for.
+    pub hard: u32,
     /// Long enough since the last fall to try more.
     pub may_rise: bool,
 }
@@ -51,7 +55,9 @@ pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Option<Step>> {
     for &index in &order {
         let Some(&smallest) = demands[index].steps.first() else { continue };
         let sum = spent.saturating_add(smallest.bitrate);
-        if demands[index].is_kept || sum <= budget.room_for_smallest(demands[index].flowing > 0) {
+        let is_kept = demands[index].is_kept && smallest.bitrate <= budget.hard;
+        let room = budget.room_for_smallest(demands[index].flowing > 0).min(budget.hard);
+        if is_kept || sum <= room {
             given[index] = Some(0);
             spent = sum;
         }
@@ -104,7 +110,7 @@ fn grow(demand: &Demand, mut step: usize, budget: Budget, spent: &mut u32) -> us
             false if budget.may_rise => budget.share(HEADROOM),
             false => 0,
         };
-        if sum > allowed {
+        if sum > allowed.min(budget.hard) {
             break;
         }
         *spent = sum;
@@ -147,11 +153,12 @@ mod tests {
             temporal: EVERY_FRAME,
             bitrate,
         });
-        Demand { priority, steps: steps.collect(), flowing, is_kept: false }
+        let wanted = bitrates.last().copied().unwrap_or(0);
+        Demand { priority, steps: steps.collect(), flowing, is_kept: false, wanted }
     }
 
     fn layers(budget: u32, may_rise: bool, demands: &[Demand]) -> Vec<Option<usize>> {
-        let given = allocate(Budget { bitrate: budget, may_rise }, demands);
+        let given = allocate(Budget { bitrate: budget, hard: u32::MAX, may_rise }, demands);
         given.iter().map(|step| step.map(|step| step.layer)).collect()
     }
 
@@ -180,7 +187,7 @@ mod tests {
     fn what_is_blocked_tells_what_it_needs() {
         let demands = [demand(1, &CAMERA, 120_000), demand(2, &CAMERA, 120_000)];
         let needs = |bitrate| {
-            let given = allocate(Budget { bitrate, may_rise: true }, &demands);
+            let given = allocate(Budget { bitrate, hard: u32::MAX, may_rise: true }, &demands);
             blocked(&demands, &given)
         };
         assert_eq!(needs(300_000), Some(520_000 * 100 / 85 + 1), "the first grows first");
@@ -195,6 +202,16 @@ mod tests {
         assert_eq!(layers(420_000, true, &[demand(1, &CAMERA, 400_000)]), [Some(1)]);
         assert_eq!(layers(420_000, true, &[demand(1, &CAMERA, 120_000)]), [Some(0)], "no headroom");
         assert_eq!(layers(900_000, false, &[demand(1, &CAMERA, 120_000)]), [Some(0)], "fell just now");
+    }
+
+    #[test]
+    fn what_is_paid_for_has_no_grace() {
+        let demands = [demand(1, &CAMERA, 400_000)];
+        let hard = |hard| {
+            let given = allocate(Budget { bitrate: 5_000_000, hard, may_rise: true }, &demands);
+            given[0].map(|step| step.layer)
+        };
+        assert_eq!((hard(399_999), hard(120_000), hard(119_999)), (Some(0), Some(0), None));
     }
 
     #[test]
@@ -217,7 +234,7 @@ mod tests {
                 .iter()
                 .map(|&(one, two)| demand(1, &[one.min(two), one.max(two)], two))
                 .collect();
-            let given = allocate(Budget { bitrate: budget, may_rise: true }, &demands);
+            let given = allocate(Budget { bitrate: budget, hard: u32::MAX, may_rise: true }, &demands);
             let sum: u64 = given.iter().flatten().map(|step| u64::from(step.bitrate)).sum();
             prop_assert!(sum <= u64::from(budget) * GRACE_SHARE / 100 + u64::from(GRACE));
         }

@@ -27,6 +27,8 @@ pub struct Rewritten {
     pub timestamp: u32,
     /// For VP8 packets.
     pub numbers: Numbers,
+    /// The first packet of another source or layer.
+    pub is_entry: bool,
 }
 
 /// The newest packet that was handled, the anchor of the outgoing timeline.
@@ -263,6 +265,7 @@ impl Forwarder {
             sequence: packet.sequence.checked_add_signed(offsets.sequence)?,
             timestamp: packet.timestamp.wrapping_add(offsets.timestamp),
             numbers,
+            is_entry: self.ranges.is_entry(layer, packet.sequence),
         })
     }
 

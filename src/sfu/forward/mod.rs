@@ -1,8 +1,10 @@
 //! Pure packet logic: parse a header, remember packets, choose a layer, rewrite numbers. No sockets, no clock, no
 //! keys: time is an argument, so a test replays an hour of losses in a millisecond.
 
+pub mod account;
 pub mod allocator;
 pub mod arrivals;
+pub mod budget;
 pub mod estimator;
 pub mod extensions;
 pub mod forwarder;
@@ -12,6 +14,7 @@ pub mod layers;
 pub mod listeners;
 pub mod meter;
 pub mod nack;
+pub mod opus;
 pub mod pacer;
 pub mod packet;
 pub mod prober;

@@ -25,6 +25,8 @@ struct Range {
     layer: usize,
     start: u64,
     end: u64,
+    /// The first number after the switch.
+    entry: u64,
     offsets: Offsets,
 }
 
@@ -50,7 +52,7 @@ impl RangeMap {
         if let (Some(open), Some(newest)) = (self.ranges.back_mut(), newest) {
             open.end = newest + 1;
         }
-        self.push(Range { layer, start, end: u64::MAX, offsets });
+        self.push(Range { layer, start, end: u64::MAX, entry: start, offsets });
     }
 
     /// Leaves out the incoming number `sequence` (newer than all before): later ones close up.
@@ -79,6 +81,12 @@ impl RangeMap {
     /// The offsets for an incoming packet; `None` when it was dropped or is out of every range.
     pub fn offsets(&self, layer: usize, sequence: u64) -> Option<Offsets> {
         self.ranges.iter().rev().find(|range| range.contains(layer, sequence)).map(|range| range.offsets)
+    }
+
+    /// True for the packet that a switch began with.
+    pub fn is_entry(&self, layer: usize, sequence: u64) -> bool {
+        let found = self.ranges.iter().rev().find(|range| range.contains(layer, sequence));
+        found.is_some_and(|range| range.entry == sequence)
     }
 
     /// The layer and incoming number that went out as `out`.

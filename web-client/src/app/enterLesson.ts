@@ -1,6 +1,7 @@
 import { effect } from '@preact/signals';
 import { LessonSession } from '../lesson/session.ts';
 import { tabSession } from '../signal/tab.ts';
+import { rememberedBudget } from './budget.ts';
 import type { Wish } from './check.ts';
 import { chosenDevices } from './devices.ts';
 import { rememberedReceiveMode } from './receive.ts';
@@ -11,8 +12,12 @@ const laptopCameras = 6;
 
 /** Enters a lesson and, for who teaches it, starts with what was wished for. After a reload the log itself says what was on. */
 export async function enterLesson(lesson: string, wish: Wish): Promise<LessonSession> {
-  const cameras = matchMedia('(max-width: 899px), (max-height: 500px)').matches ? phoneCameras : laptopCameras;
-  const session = new LessonSession(lesson, await tabSession(), rememberedReceiveMode(), cameras);
+  const cameraSlots = matchMedia('(max-width: 899px), (max-height: 500px)').matches ? phoneCameras : laptopCameras;
+  const session = new LessonSession(lesson, await tabSession(), {
+    receiveMode: rememberedReceiveMode(),
+    cameraSlots,
+    budget: rememberedBudget(),
+  });
   session.media.own.chosen = chosenDevices.value;
   if (chosenDevices.value.speaker) session.media.useSpeaker(chosenDevices.value.speaker);
   if (!isInside(lesson)) startOnWelcome(session, wish);

@@ -3,7 +3,6 @@ import { stayAwake } from '../media/awake.ts';
 import type { DeviceError } from '../media/capture.ts';
 import { PublisherLeg } from '../media/publisher.ts';
 import { SubscriberLeg } from '../media/subscriber.ts';
-import { Traffic } from '../media/traffic.ts';
 import type {
   ClientFrame,
   Command,
@@ -38,7 +37,6 @@ export class LessonMedia {
   readonly #ports: MediaPorts;
   readonly #publisher: PublisherLeg;
   readonly #subscriber: SubscriberLeg;
-  readonly #traffic = new Traffic();
   #cameras: readonly WantedVideo[] = [];
   #letSleep: (() => void) | undefined;
 
@@ -130,6 +128,9 @@ export class LessonMedia {
       case 'pictures_stopped':
         this.#subscriber.picturesToldStopped(frame.stopped);
         break;
+      case 'voice_rate':
+        void this.#publisher.voiceRate(frame.bitrate).catch(() => undefined);
+        break;
       case 'codecs_decoded':
         void this.#publisher.codecsDecoded(frame.codecs);
         break;
@@ -162,6 +163,7 @@ export class LessonMedia {
 
   /** Tells the server what to send here. */
   tellReceive(): void {
+    this.#subscriber.receivePictures(this.receiveMode.value !== 'voice');
     this.#ports.send({ type: 'receive', mode: this.receiveMode.value, cameras: [...this.#cameras] });
   }
 
@@ -183,13 +185,6 @@ export class LessonMedia {
 
   useSpeaker(id: string): void {
     this.#subscriber.useSpeaker(id);
-  }
-
-  /** Bytes that both legs have carried so far. */
-  async bytes(): Promise<number> {
-    this.#traffic.add('subscriber', await this.#subscriber.stats());
-    this.#traffic.add('publisher', await this.#publisher.stats());
-    return this.#traffic.bytes;
   }
 
   close(): void {

@@ -15,6 +15,7 @@ import { PendingCommands, type Refused } from '../signal/pending.ts';
 import { LessonSocket, type SocketState, type TicketAnswer } from '../signal/socket.ts';
 import { LessonChat } from './chat.ts';
 import { concernOf, type PersonalNotice } from './concerns.ts';
+import { LessonData } from './data.ts';
 import { LessonMedia } from './media.ts';
 import { forgetSending, keepSending, sentBefore } from './reload.ts';
 
@@ -27,7 +28,16 @@ export interface Self {
   clockOffsetMs: number;
 }
 
-const METER_MS = 2_000;
+/** How this device attends. */
+export interface Wanted {
+  receiveMode: ReceiveMode;
+  /** Pictures of people that fit on the screen. */
+  cameraSlots: number;
+  /** Bytes that the lesson may cost. */
+  budget: number | null;
+}
+
+const KEEP_MS = 2_000;
 const SETTLE_MS = 300;
 const LEAVE_MS = 1_000;
 
@@ -38,19 +48,19 @@ export class LessonSession {
   readonly state: Signal<LessonState | undefined> = signal(undefined);
   readonly people: Signal<ReadonlyMap<string, Person>> = signal(new Map());
   readonly speaking: Signal<ReadonlySet<string>> = signal(new Set());
-  readonly bytes = signal(0);
   readonly chat: LessonChat;
+  readonly data: LessonData;
   readonly media: LessonMedia;
   onNotice: (notice: PersonalNotice) => void = () => undefined;
 
   readonly #lesson: string;
   readonly #socket: LessonSocket;
   readonly #pending: PendingCommands;
-  readonly #meter: ReturnType<typeof setInterval>;
+  readonly #keeper: ReturnType<typeof setInterval>;
   /** What the page before this one sent has been looked at. */
   #settled = false;
 
-  constructor(lesson: string, session: string, receiveMode: ReceiveMode, cameraSlots: number) {
+  constructor(lesson: string, session: string, wanted: Wanted) {
     this.#lesson = lesson;
     this.#socket = new LessonSocket({
       ticket: () => this.#ticket(lesson, session),
@@ -69,8 +79,9 @@ export class LessonSession {
       me: () => this.#me(),
       onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
     } satisfies ConstructorParameters<typeof LessonMedia>[0];
-    this.media = new LessonMedia(media, receiveMode, cameraSlots);
-    this.#meter = setInterval(() => void this.#measure(), METER_MS);
+    this.media = new LessonMedia(media, wanted.receiveMode, wanted.cameraSlots);
+    this.data = new LessonData(send, wanted.budget);
+    this.#keeper = setInterval(this.#keepSending, KEEP_MS);
     addEventListener('pagehide', this.#keepSending);
   }
 
@@ -83,7 +94,7 @@ export class LessonSession {
     this.connection.value = state;
     if (state.kind !== 'stopped') return;
     forgetSending();
-    clearInterval(this.#meter);
+    clearInterval(this.#keeper);
     removeEventListener('pagehide', this.#keepSending);
     this.media.close();
   }
@@ -119,6 +130,9 @@ export class LessonSession {
       case 'speaking':
         this.speaking.value = new Set(frame.users);
         break;
+      case 'data_used':
+        this.data.told(frame);
+        break;
       default:
         this.media.frame(frame);
     }
@@ -133,6 +147,7 @@ export class LessonSession {
     if (first) this.#begin();
     else if (welcome.snapshot) this.chat.reload();
     this.media.welcomed();
+    this.data.welcomed();
     this.#pending.resend();
     setTimeout(() => this.#settle(first), SETTLE_MS);
   }
@@ -198,11 +213,6 @@ export class LessonSession {
   /** A command whose outcome nobody waits for. */
   tell(command: Command): void {
     this.command(command).catch(() => undefined);
-  }
-
-  async #measure(): Promise<void> {
-    this.#keepSending();
-    this.bytes.value = (await this.media.bytes()) + this.#socket.bytes;
   }
 
   async #ticket(lesson: string, session: string): Promise<TicketAnswer> {

@@ -18,6 +18,8 @@ const ORDER: readonly Source[] = ['microphone', 'camera', 'screen', 'screen_audi
 const SCREEN: RTCRtpEncodingParameters[] = [
   { maxBitrate: 1_500_000, maxFramerate: 8, scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters,
 ];
+/** Until the server says otherwise. */
+const VOICE_RATE = 24_000;
 const ANSWER_MS = 8_000;
 const RESTART_AFTER_MS = 500;
 /** Shorter silences come with changes of a headset and end by themselves. */
@@ -39,6 +41,8 @@ export class PublisherLeg {
   #terms: Terms = {};
   /** As last told; a new leg begins with VP8. */
   #codecs: readonly VideoCodec[] = ['vp8'];
+  /** Bits per second of the microphone, as last told. */
+  #voiceRate = VOICE_RATE;
   #closed = false;
   /** The leg was made since the last welcome: its offer goes over the present socket. */
   #fresh = false;
@@ -113,7 +117,8 @@ export class PublisherLeg {
     this.#connection = connection;
     this.#fresh = true;
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
-    this.#add('microphone', 'audio', [{ priority: 'high', networkPriority: 'high' } as RTCRtpEncodingParameters]);
+    const voice = { priority: 'high', networkPriority: 'high', maxBitrate: this.#voiceRate };
+    this.#add('microphone', 'audio', [voice as RTCRtpEncodingParameters]);
     this.#add('camera', 'video', ladder({}));
     this.#add('screen', 'video', SCREEN);
     this.#add('screen_audio', 'audio', [{}]);
@@ -206,6 +211,17 @@ export class PublisherLeg {
     await this.#fit({ ...this.#terms, wanted: layers });
   }
 
+  /** Encodes the voice with so many bits per second. */
+  async voiceRate(bitrate: number): Promise<void> {
+    this.#voiceRate = bitrate;
+    const sender = this.#senders.get('microphone')?.sender;
+    const parameters = sender?.getParameters();
+    const [encoding] = parameters?.encodings ?? [];
+    if (!sender || !parameters || !encoding) return;
+    encoding.maxBitrate = bitrate;
+    await sender.setParameters(parameters);
+  }
+
   /** Encodes the camera in what everybody present decodes: H.264 where the device prefers it, else VP8. */
   async codecsDecoded(codecs: readonly VideoCodec[]): Promise<void> {
     this.#codecs = codecs;
@@ -224,10 +240,6 @@ export class PublisherLeg {
 
   get state(): RTCPeerConnectionState | 'none' {
     return this.#connection?.connectionState ?? 'none';
-  }
-
-  async stats(): Promise<RTCStatsReport | undefined> {
-    return this.#connection?.getStats();
   }
 
   #end(): void {

@@ -43,6 +43,8 @@ export class SubscriberLeg {
   #applied: Promise<void> = Promise.resolve();
   #speaker = '';
   #picturesStopped = false;
+  #pictures = true;
+  #lastOffer = '';
 
   constructor(events: SubscriberEvents, cameras: number) {
     this.#events = events;
@@ -84,11 +86,32 @@ export class SubscriberLeg {
   async #answer(connection: RTCPeerConnection, sdp: string): Promise<void> {
     if (connection !== this.#connection) return;
     if (connection.remoteDescription) renewRelays(connection, this.#events.relays());
-    await connection.setRemoteDescription({ type: 'offer', sdp });
-    await connection.setLocalDescription();
+    this.#lastOffer = sdp;
+    await this.#apply(connection);
     this.#events.send({ type: 'subscriber_answer', sdp: connection.localDescription?.sdp ?? '' });
     if (connection.connectionState !== 'connected')
       this.#blocked ??= setTimeout(() => this.#events.onBlocked(true), BLOCKED_MS);
+  }
+
+  async #apply(connection: RTCPeerConnection): Promise<void> {
+    const sdp = this.#pictures ? this.#lastOffer : withoutPictures(this.#lastOffer);
+    await connection.setRemoteDescription({ type: 'offer', sdp });
+    await connection.setLocalDescription();
+  }
+
+  /**
+   * Whether pictures are received at all. Where none is, their sections sleep: a browser reports on each of them every second,
+   * which costs more than all reports on the voice. The server is not asked, its offer stands.
+   */
+  receivePictures(pictures: boolean): void {
+    if (this.#pictures === pictures) return;
+    this.#pictures = pictures;
+    const connection = this.#connection;
+    if (!connection?.remoteDescription) return;
+    const reshape = async () => {
+      if (connection === this.#connection && this.#pictures === pictures) await this.#apply(connection);
+    };
+    this.#applied = this.#applied.then(reshape).catch(() => this.#askLater(connection));
   }
 
   /** An offer that this browser cannot answer: another one, but not at once. */
@@ -208,10 +231,6 @@ export class SubscriberLeg {
     return this.#connection?.connectionState ?? 'none';
   }
 
-  async stats(): Promise<RTCStatsReport | undefined> {
-    return this.#connection?.getStats();
-  }
-
   #end(): void {
     clearTimeout(this.#restart);
     clearTimeout(this.#offer);
@@ -229,4 +248,14 @@ export class SubscriberLeg {
     for (const player of this.#players.values()) player.remove();
     this.#players.clear();
   }
+}
+
+/** The same offer, its pictures asleep. */
+export function withoutPictures(sdp: string): string {
+  return sdp
+    .split(/^(?=m=)/m)
+    .map((section) =>
+      section.startsWith('m=video') ? section.replace('\r\na=sendonly\r\n', '\r\na=inactive\r\n') : section,
+    )
+    .join('');
 }

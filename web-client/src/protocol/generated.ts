@@ -36,6 +36,7 @@ export type LegKind = "publisher" | "subscriber";
 export type Slot = number;
 export type SlotKind = "teacher_audio" | "speaker_audio" | "screen" | "screen_audio" | "camera";
 export type ReceiveMode = "voice" | "voice_and_screen" | "low_video" | "everything";
+export type Pictures = "full" | "spared" | "screen" | "none";
 export type VideoCodec = "vp8" | "h264";
 export type WantedVideo = { user: UserId, 
 /**
@@ -125,7 +126,7 @@ export type ClientFrame = { "type": "hello", version: number, ticket: string,
 /**
  * Absent on a first entry; then the server sends a snapshot.
  */
-position?: Position, } | { "type": "command", id: CommandId, command: Command, } | { "type": "pull", request: number, pull: Pull, } | { "type": "publisher_offer", sdp: string, tracks: Array<OfferedTrack>, } | { "type": "open_subscriber", cameras: number, } | { "type": "subscriber_answer", sdp: string, } | { "type": "restart_subscriber", } | { "type": "receive", mode: ReceiveMode, cameras: Array<WantedVideo>, } | { "type": "ping", nonce: number, };
+position?: Position, } | { "type": "command", id: CommandId, command: Command, } | { "type": "pull", request: number, pull: Pull, } | { "type": "publisher_offer", sdp: string, tracks: Array<OfferedTrack>, } | { "type": "open_subscriber", cameras: number, } | { "type": "subscriber_answer", sdp: string, } | { "type": "restart_subscriber", } | { "type": "receive", mode: ReceiveMode, cameras: Array<WantedVideo>, } | { "type": "set_budget", bytes: number | null, } | { "type": "ping", nonce: number, };
 export type Welcome = { version: number, user: UserId, role: Role, session: SessionId, attach: Attach, lesson: LessonInfo, 
 /**
  * The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates.
@@ -139,4 +140,4 @@ snapshot?: Snapshot,
  * Milliseconds since the Unix epoch, for drawing clocks.
  */
 server_time: number, };
-export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "pictures_stopped", stopped: boolean, } | { "type": "codecs_decoded", codecs: Array<VideoCodec>, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };
+export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "pictures_stopped", stopped: boolean, } | { "type": "data_used", bytes: number, budget: number | null, pictures: Pictures, } | { "type": "voice_rate", bitrate: number, } | { "type": "codecs_decoded", codecs: Array<VideoCodec>, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };

@@ -42,8 +42,6 @@ export class LessonSocket {
   #stopped = false;
   /** A ticket is being fetched: nobody else may start. */
   #asking = false;
-  /** Bytes of text frames, both directions: part of the meter of mobile data. */
-  bytes = 0;
 
   constructor(options: SocketOptions) {
     this.#options = options;
@@ -76,7 +74,6 @@ export class LessonSocket {
 
   #write(socket: WebSocket, frame: ClientFrame): void {
     const text = JSON.stringify(frame);
-    this.bytes += utf8Length(text);
     socket.send(text);
   }
 
@@ -104,7 +101,6 @@ export class LessonSocket {
   #receive(socket: WebSocket, text: string): void {
     if (socket !== this.#socket) return;
     this.#heard = Date.now();
-    this.bytes += utf8Length(text);
     const frame = JSON.parse(text) as ServerFrame;
     if (frame.type === 'welcome') this.#attached();
     this.#options.onFrame(frame);
@@ -177,9 +173,4 @@ export class LessonSocket {
       if (this.#heard < asked) this.#lost(socket, 1006);
     }, PROBE_MS);
   }
-}
-
-/** What a text weighs on the wire. */
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

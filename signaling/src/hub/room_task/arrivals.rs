@@ -78,6 +78,7 @@ impl RoomTask {
             reception,
         };
         self.welcome(&seat, knock.position);
+        self.begin_account(&seat);
         if lost {
             for leg in [LegKind::Subscriber, LegKind::Publisher] {
                 seat.outbox.send(&ServerFrame::LegLost { leg });
@@ -165,6 +166,7 @@ impl RoomTask {
     pub(super) fn disconnected(&mut self, id: SeatId) {
         let Some(seat) = self.seats.remove(id) else { return };
         let due = Instant::now() + self.hub.config.cut_grace;
+        self.carried(seat.user, seat.outbox.take_carried());
         let Seat { user, session, attach, reception, .. } = seat;
         self.cuts.push(Cut { due, user, session, attach, reception });
         if self.seats.is_empty() {

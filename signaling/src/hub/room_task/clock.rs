@@ -21,6 +21,8 @@ impl RoomTask {
         self.watch_adults(now);
         self.watch_the_hour();
         self.tell_counts();
+        self.tell_data_used(now);
+        self.tell_voice_rate();
     }
 
     /// Lines that stayed cut through their grace.

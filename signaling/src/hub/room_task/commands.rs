@@ -33,6 +33,7 @@ impl RoomTask {
                 self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::RestartSubscriber { leg, reply });
             }
             ClientFrame::Receive { mode, cameras } => self.receive(id, mode, cameras),
+            ClientFrame::SetBudget { bytes } => self.set_budget(id, bytes),
             ClientFrame::Ping { nonce } => {
                 let server_time = self.hub.ports.clock.now_ms();
                 seat.outbox.send(&ServerFrame::Pong { nonce, server_time });

@@ -55,8 +55,9 @@ impl RoomTask {
     fn reseat(&mut self, id: SeatId) {
         let Some(seat) = self.seats.get(id) else { return };
         let Some(demand) = seat.demand() else { return };
+        let voices = self.voice_seats.users();
         let table =
-            seating::seat(&self.room, &demand, self.roll.info.teacher, &self.speakers, &seat.reception.table);
+            seating::seat(&self.room, &demand, self.roll.info.teacher, &voices, &seat.reception.table);
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         for (index, new) in table.iter().enumerate() {
             let old = seat.reception.table.get(index).copied().unwrap_or(seating::Seat::EMPTY);
@@ -80,6 +81,7 @@ impl RoomTask {
         cameras.truncate(limits::WANTED_VIDEOS);
         seat.reception.mode = mode;
         seat.reception.cameras = cameras;
+        self.order_plan(id);
         self.reseat(id);
     }
 
@@ -96,6 +98,7 @@ impl RoomTask {
         seat.reception.table = Vec::new();
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::Subscribe { leg, cameras, reply });
+        self.order_plan(id);
         self.reseat(id);
     }
 
@@ -139,7 +142,10 @@ impl RoomTask {
             MediaEvent::PicturesStopped { leg, stopped } => {
                 self.tell_leg(leg, &ServerFrame::PicturesStopped { stopped });
             }
+            MediaEvent::Carried { bytes, .. } => self.legs_carried(bytes),
+            MediaEvent::PicturesSpared { leg, pictures } => self.pictures_spared(leg.user, pictures),
             MediaEvent::Speaking { users, .. } => self.speaking(users),
+            MediaEvent::VoiceBegins { user, .. } => self.voice_begins(user),
             MediaEvent::LayersWanted { publication, layers, .. } => {
                 self.tell_user(publication.user, &ServerFrame::LayersWanted { layers });
             }

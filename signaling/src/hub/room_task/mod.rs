@@ -2,13 +2,14 @@
 //!
 //! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
 //! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
-//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`clock`]; what other nodes have to do with it: [`elsewhere`],
-//! [`ghosts`], [`holds`], [`voices`].
+//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes have to do with it:
+//! [`elsewhere`], [`ghosts`], [`holds`], [`voices`].
 
 mod arrivals;
 mod clock;
 mod commands;
 mod commits;
+mod data;
 mod delivery;
 mod elsewhere;
 mod fault;
@@ -35,9 +36,9 @@ use tracing::info;
 use crate::{
     protocol::{
         Attach, ClientFrame, CloseCode, Command, CommandId, LessonId, Logged, Person, Position, SessionId,
-        Source, UserId,
+        Source, UserId, limits,
     },
-    room::{Room, audience::Audience},
+    room::{Room, audience::Audience, voice_seats::VoiceSeats},
 };
 
 use super::{
@@ -115,8 +116,15 @@ pub(crate) struct RoomTask {
     voices: voices::Voices,
     /// Heard now on all nodes, as last told.
     speakers: Vec<UserId>,
+    /// Who of them, and of others before, is forwarded.
+    voice_seats: VoiceSeats,
+    opened: Instant,
     /// What the SFU was last ordered to let pass.
     permitted: HashMap<UserId, Vec<Source>>,
+    /// What everybody who was here has used of their data, over all their connections to this lesson.
+    data: HashMap<UserId, data::DataUse>,
+    /// Bits per second of microphones, as last told.
+    voice_rate: u32,
     no_adult_since: Option<Instant>,
     empty_since: Option<Instant>,
     /// The count students of a crowd were last told.
@@ -206,7 +214,11 @@ impl RoomTask {
             holds: holds::Holds::default(),
             voices: voices::Voices::default(),
             speakers: Vec::new(),
+            voice_seats: VoiceSeats::default(),
+            opened: Instant::now(),
             permitted: HashMap::new(),
+            data: HashMap::new(),
+            voice_rate: limits::VOICE_BITRATE,
             no_adult_since: None,
             empty_since: Some(Instant::now()),
             counted: 0,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::protocol::{IncarnationId, ServerFrame, UserId};
+use crate::protocol::{IncarnationId, ServerFrame, Source, UserId};
 
 use super::RoomTask;
 use crate::hub::{envelope::Content, render};
@@ -71,6 +71,23 @@ impl RoomTask {
         }
         self.broadcast(&render::frame(&ServerFrame::Speaking { users: users.clone() }));
         self.speakers = users;
-        self.reseat_all();
+        let (teacher, now) = (self.roll.info.teacher, self.opened.elapsed());
+        self.keep_seats_of_open_microphones();
+        if self.voice_seats.speaking(&self.speakers, teacher, now) {
+            self.reseat_all();
+        }
+    }
+
+    /// The first syllable of somebody: heard at once, long before it is told who speaks.
+    pub(super) fn voice_begins(&mut self, user: UserId) {
+        self.keep_seats_of_open_microphones();
+        if user != self.roll.info.teacher && self.voice_seats.begins(user, self.opened.elapsed()) {
+            self.reseat_all();
+        }
+    }
+
+    fn keep_seats_of_open_microphones(&mut self) {
+        let stage = &self.room.stage;
+        self.voice_seats.keep(|user| stage.track(user, Source::Microphone).is_some_and(|track| !track.muted));
     }
 }

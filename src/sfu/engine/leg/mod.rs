@@ -11,7 +11,8 @@ pub mod stun;
 use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Instant};
 
 use crate::sfu::{
-    engine::identity::Identity,
+    engine::{identity::Identity, net::streams::STREAM},
+    forward::account::Account,
     sdp::{Description, SdpError, Setup},
 };
 use dtls::{Dtls, DtlsError, PeerFingerprint};
@@ -36,11 +37,13 @@ pub struct Transport {
     dtls: Option<Dtls>,
     /// `None` until DTLS is done.
     pub srtp: Option<Srtp>,
+    /// Checks and handshakes; SRTP counts its own.
+    pub account: Account,
 }
 
 impl Transport {
     pub fn new(ice: IceLite, identity: Arc<Identity>) -> Self {
-        Self { ice, identity, dtls: None, srtp: None }
+        Self { ice, identity, dtls: None, srtp: None, account: Account::default() }
     }
 
     /// Takes the peer's description; on a connection that stands, only its ICE half is new.
@@ -65,6 +68,7 @@ impl Transport {
     /// goodbye ends it: whoever can forge a source address must not be able to.
     pub fn handle_dtls(&mut self, datagram: &[u8], now: Instant) -> Result<bool, DtlsError> {
         let Some(dtls) = &mut self.dtls else { return Ok(false) };
+        self.account.count(datagram.len());
         if self.srtp.is_some() && is_plain_alert(datagram) {
             return Ok(false);
         }
@@ -94,7 +98,16 @@ impl Transport {
 
     /// The next DTLS datagram to send.
     pub fn poll_transmit(&mut self) -> Option<bytes::BytesMut> {
-        self.dtls.as_mut()?.poll_transmit()
+        let datagram = self.dtls.as_mut()?.poll_transmit()?;
+        self.account.count(datagram.len());
+        Some(datagram)
+    }
+
+    /// Bytes that the peer's network carried since this was last asked, both directions, headers included.
+    pub fn take_carried(&mut self) -> u64 {
+        let header = self.ice.path().map_or(0, |path| header(&path));
+        let media = self.srtp.as_mut().map_or(0, |srtp| srtp.account.take(header));
+        media + self.account.take(header)
     }
 
     /// Says goodbye: a close_notify for the peer, sent at best effort.
@@ -103,6 +116,13 @@ impl Transport {
             dtls.close(now);
         }
     }
+}
+
+/// Bytes of headers around each datagram: IP and UDP; or IP, TCP with timestamps, and the length of the frame. What TCP
+/// acknowledges costs less than what its larger segments save.
+fn header(path: &Path) -> u64 {
+    let ip = if path.peer.is_ipv4() { 20 } else { 40 };
+    ip + if path.socket == STREAM { 34 } else { 8 }
 }
 
 /// An alert of epoch 0, before encryption: content type, version, epoch.

@@ -13,7 +13,7 @@ use rtc::{
 };
 
 use super::dtls::{DtlsError, Keys};
-use crate::sfu::engine::identity::Identity;
+use crate::sfu::{engine::identity::Identity, forward::account::Account};
 
 const TAG: usize = 16;
 const SALT: usize = 12;
@@ -30,6 +30,8 @@ pub struct Srtp {
     sealer: Sealer,
     outbound: Context,
     inbound: Context,
+    /// What passed, sealed.
+    pub account: Account,
 }
 
 enum Sealer {
@@ -66,30 +68,40 @@ impl Srtp {
             Some(srtcp_replay_protection(RTCP_WINDOW)),
             crypto,
         )?;
-        Ok(Self { sealer, outbound, inbound })
+        Ok(Self { sealer, outbound, inbound, account: Account::default() })
     }
 
     /// Opens an SRTP packet; `None` when it is forged or replayed.
     pub fn open_rtp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        self.inbound.decrypt_rtp(packet).ok()
+        let opened = self.inbound.decrypt_rtp(packet).ok()?;
+        self.account.count(packet.len());
+        Some(opened)
     }
 
     /// Opens an SRTCP packet.
     pub fn open_rtcp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        self.inbound.decrypt_rtcp(packet).ok()
+        let opened = self.inbound.decrypt_rtcp(packet).ok()?;
+        self.account.count(packet.len());
+        Some(opened)
     }
 
     /// Protects an RTCP packet.
     pub fn seal_rtcp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        self.outbound.encrypt_rtcp(packet).ok()
+        let sealed = self.outbound.encrypt_rtcp(packet).ok()?;
+        self.account.count(sealed.len());
+        Some(sealed)
     }
 
     /// Protects the RTP packet that starts at `start` of the buffer and ends with it; `header` bytes stay readable.
     pub fn seal_rtp(&mut self, place: Place, buffer: &mut Vec<u8>, start: usize, header: usize) -> bool {
-        match &mut self.sealer {
+        let sealed = match &mut self.sealer {
             Sealer::Gcm(sealer) => sealer.seal(place, buffer, start, header),
             Sealer::Classic => seal_classic(&mut self.outbound, buffer, start),
+        };
+        if sealed {
+            self.account.count(buffer.len() - start);
         }
+        sealed
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use qism_signaling::{hub::ports::LayerCap, protocol::Slot};
+use qism_signaling::{
+    hub::ports::LayerCap,
+    protocol::{Slot, media::Pictures},
+};
 
 use super::{
     TrackIndex,
@@ -13,6 +16,7 @@ use super::{
 use crate::sfu::{
     forward::{
         allocator::Step,
+        budget::DataBudget,
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
@@ -89,11 +93,7 @@ impl TrackOut {
 
     /// Chooses the layer to send; yields the one whose key frame is waited for. Meanwhile the old one flows on, but not
     /// for long where the link does not bear it.
-    pub fn choose_layer(&mut self, is_audio: bool, facts: &[LayerFacts], now: Instant) -> Option<usize> {
-        if is_audio {
-            self.forwarder.want(Some(0));
-            return None;
-        }
+    pub fn choose_layer(&mut self, facts: &[LayerFacts], now: Instant) -> Option<usize> {
         let wanted = choose(facts, self.wish());
         let (layer, temporal) = match self.limit {
             Limit::None => (wanted, EVERY_FRAME),
@@ -157,6 +157,14 @@ pub struct Downlink {
     pub protection: Protection,
     /// Whether the receiver was last told that its pictures are stopped.
     pub told_stopped: bool,
+    /// Voices come joined.
+    pub saver: bool,
+    /// When the clocks of its slots were last told.
+    pub clocks_told: Option<Instant>,
+    /// What this receiver may still cost; `None`: no limit.
+    pub budget: Option<DataBudget>,
+    /// What the receiver was last told of its budget's effect.
+    pub told_spared: Pictures,
 }
 
 impl Downlink {
@@ -178,11 +186,20 @@ impl Downlink {
             pictures: Meter::default(),
             protection: Protection::default(),
             told_stopped: false,
+            saver: false,
+            clocks_told: None,
+            budget: None,
+            told_spared: Pictures::Full,
         }
     }
 
     pub fn slot(&mut self, slot: Slot) -> Option<&mut TrackOut> {
         self.slots.get_mut(usize::from(slot.0))
+    }
+
+    /// Joins voices, but not while it loses packets: each would be 60 ms of the voice.
+    pub fn joins(&self, now: Instant) -> bool {
+        self.saver && !self.protection.is_on(now)
     }
 
     /// How a track reaches this receiver now.
@@ -201,7 +218,7 @@ impl Downlink {
         let shows_h264 = self.abilities.is_some_and(|abilities| abilities.h264);
         let Some(out) = self.slots.get(usize::from(slot.0)) else { return false };
         let was_idle = out.forwarder.current().is_none();
-        for (layer, packet) in track.fresh() {
+        for (layer, packet) in track.fresh_of_all_forms() {
             let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
             if packet.is_h264() && !shows_h264 {
                 // Nothing of what follows would be a picture: begin anew once the publisher has switched.

@@ -6,6 +6,7 @@ pub mod codecs;
 mod delays;
 pub mod downlink;
 pub mod export;
+pub mod joined;
 pub mod layer;
 mod link;
 pub mod outgoing;
@@ -98,10 +99,8 @@ impl Room {
         self.tracks.iter_mut().for_each(|track| track.unsubscribe(leg));
     }
 
-    /// Notes the loudness of one packet of a permitted microphone.
-    pub fn heard(&mut self, publication: Publication, level: u8, now: Instant) {
-        if publication.source == Source::Microphone {
-            self.speakers.heard(publication.user, level, now);
-        }
+    /// Notes the loudness, where told, and the size of one packet of a permitted microphone; true when a voice begins.
+    pub fn heard(&mut self, publication: Publication, level: Option<u8>, bytes: usize, now: Instant) -> bool {
+        publication.source == Source::Microphone && self.speakers.heard(publication.user, level, bytes, now)
     }
 }

@@ -82,7 +82,9 @@ impl Outgoing<'_> {
             (Content::H264(_), None) => offer::H264,
             (Content::H264(_), Some(_)) => offer::H264_RTX,
         };
-        let marker = u8::from(self.packet.marker) << 7;
+        // RFC 3551 section 4.1: a voice begins, here also where another one takes the slot.
+        let begins = self.packet.is_sound() && self.rewritten.is_entry;
+        let marker = u8::from(self.packet.marker || begins) << 7;
         buffer.push(0x80 | u8::from(has_extension) << 4);
         buffer.push(payload_type | marker);
         buffer.extend((place.sequence as u16).to_be_bytes());

@@ -9,6 +9,7 @@ use super::{
     LegIndex,
     codecs::Agreement,
     export::{Export, Import},
+    joined::{JOINED, Joined},
     layer::LayerIn,
     shape::Shape,
     uplink::Stream,
@@ -20,6 +21,7 @@ use crate::sfu::{
         layers::LayerFacts,
         packet::{Codec, Packet},
         red::{Block, EARLIER},
+        ring::PacketRing,
         rtp::Header,
     },
     sdp::{Upstream, answer::LAYERS},
@@ -39,6 +41,8 @@ pub struct TrackIn {
     pub layers: Vec<LayerIn>,
     pub keyframes: KeyframeGate,
     pub subscribers: Vec<(LegIndex, Slot)>,
+    /// The same voice in fewer packets.
+    pub joined: Joined,
     /// Packets that came since the last fan-out: (layer, number).
     fresh: Vec<(usize, u64)>,
     /// Our clock minus the publisher's (NTP, 32.32 fixed point), the same for all its tracks.
@@ -72,6 +76,7 @@ impl TrackIn {
             layers: Vec::new(),
             keyframes: KeyframeGate::new(interval),
             subscribers: Vec::new(),
+            joined: Joined::default(),
             fresh: Vec::new(),
             clock_offset: None,
             told_wanted: None,
@@ -118,6 +123,7 @@ impl TrackIn {
         }
         self.keyframes.clear();
         self.fresh.clear();
+        self.joined.restart();
     }
 
     /// A publisher's leg announces this track as agreed.
@@ -132,6 +138,7 @@ impl TrackIn {
         self.h264 = upstream.speaks(Codec::H264).then(|| Agreement::new(now));
         self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
         self.fresh.clear();
+        self.joined.restart();
     }
 
     pub fn unpublish(&mut self) {
@@ -143,6 +150,7 @@ impl TrackIn {
         self.layers.clear();
         self.keyframes.clear();
         self.fresh.clear();
+        self.joined.restart();
     }
 
     pub fn subscribe(&mut self, leg: LegIndex, slot: Slot) {
@@ -169,6 +177,7 @@ impl TrackIn {
                 if incoming.start(header.ssrc) {
                     self.is_restarted = true;
                     self.generation += 1;
+                    self.joined.restart();
                 }
                 incoming.receive(header, codec, payload, now)
             }
@@ -184,6 +193,9 @@ impl TrackIn {
         let packet = self.layers.get(layer).and_then(|layer| layer.ring.get(sequence));
         if packet.is_some_and(Packet::starts_key_frame) {
             self.keyframes.arrived(layer);
+        }
+        if let Some(packet) = packet.filter(|packet| packet.is_sound()) {
+            self.joined.take(packet, packet.arrived);
         }
         self.fresh.push((layer, sequence));
     }
@@ -216,6 +228,7 @@ impl TrackIn {
             self.is_restarted = true;
             self.keyframes.clear();
             self.fresh.clear();
+            self.joined.restart();
         }
         for (layer, size) in self.layers.iter_mut().zip(shape.sizes) {
             self.is_changed |= layer.learn_size(size);
@@ -237,6 +250,19 @@ impl TrackIn {
         self.kept(layer, sequence);
     }
 
+    /// What is kept of a layer.
+    pub fn ring(&self, layer: usize) -> Option<&PacketRing> {
+        match layer {
+            JOINED => Some(self.joined.ring()),
+            layer => Some(&self.layers.get(layer)?.ring),
+        }
+    }
+
+    /// Packets since the last fan-out, joined ones too.
+    pub fn fresh_of_all_forms(&self) -> impl Iterator<Item = (usize, &Packet)> {
+        self.fresh().chain(self.joined.fresh())
+    }
+
     /// Packets since the last fan-out.
     pub fn fresh(&self) -> impl Iterator<Item = (usize, &Packet)> {
         self.fresh
@@ -253,7 +279,7 @@ impl TrackIn {
         forwarder: &Forwarder,
     ) -> [Option<Block<'_>>; EARLIER] {
         std::array::from_fn(|place| {
-            let ring = &self.layers.get(layer)?.ring;
+            let ring = self.ring(layer)?;
             let own = ring.get(sequence)?;
             let frame = ring.get(sequence.checked_sub((EARLIER - place) as u64)?)?;
             forwarder.rewrite(layer, frame)?;
@@ -263,11 +289,12 @@ impl TrackIn {
     }
 
     pub fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+        !self.fresh.is_empty() || self.joined.has_fresh()
     }
 
     pub fn clear_fresh(&mut self) {
         self.fresh.clear();
+        self.joined.clear_fresh();
     }
 
     /// Frames can be left out without hurting the others.

@@ -103,7 +103,7 @@ impl Class {
             kind: LegKind::Subscriber,
         };
         let role = Role::Subscriber(Box::new(Downlink::new(SubscriberTerms::new(2), || 1)));
-        self.worker.legs.insert(LegState { name: leg, transport, role, is_up: true });
+        self.worker.legs.insert(LegState { name: leg, transport, role, is_up: true, carried: 0 });
         for (slot, source) in
             [(Slot::TEACHER_AUDIO, Source::Microphone), (Slot::FIRST_CAMERA, Source::Camera)]
         {

@@ -11,6 +11,7 @@ interface Props {
   autoComplete?: string;
   autoCapitalize?: 'none' | 'sentences';
   spellcheck?: boolean;
+  inputMode?: 'numeric';
   value: string;
   onValue: (value: string) => void;
   /** A button inside the field's end. */

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { accountExpired } from '../../app/account.ts';
+import { rememberBudget } from '../../app/budget.ts';
 import type { Wish } from '../../app/check.ts';
 import { chooseDevice, chosenDevices, deviceLists, followDevices } from '../../app/devices.ts';
 import { enterLesson, setOutside } from '../../app/enterLesson.ts';
@@ -113,6 +114,11 @@ function LessonSettings({ session, onClose }: { session: LessonSession; onClose:
         onChoose: (mode) => {
           rememberReceiveMode(mode);
           session.media.setReceiveMode(mode);
+        },
+        data: session.data.used,
+        onBudget: (bytes) => {
+          rememberBudget(bytes);
+          session.data.setBudget(bytes);
         },
       }}
     />

@@ -1,3 +1,4 @@
+import { rememberBudget } from '../../app/budget.ts';
 import { rememberReceiveMode } from '../../app/receive.ts';
 import type { LessonSession } from '../../lesson/session.ts';
 import type { LessonActions } from '../screens/lesson/view.ts';
@@ -49,6 +50,10 @@ export function lessonActions(
     setReceiveMode: (mode) => {
       rememberReceiveMode(mode);
       session.media.setReceiveMode(mode);
+    },
+    setBudget: (bytes) => {
+      rememberBudget(bytes);
+      session.data.setBudget(bytes);
     },
     showCameras: (cameras) => session.media.showCameras(cameras),
     unlockSound: () => session.media.unlockSound(),

@@ -5,6 +5,7 @@ import { t } from '../i18n/index.ts';
 import { announceNow } from '../kit/announce.ts';
 import { fullName, isolated } from '../kit/names.ts';
 import { language } from '../i18n/index.ts';
+import { megabytes } from '../screens/lesson/DataMeter.tsx';
 import type { Notice } from '../screens/lesson/view.ts';
 
 type Told = PersonalNotice | { kind: 'report_sent' } | { kind: 'back' };
@@ -69,7 +70,20 @@ export class LessonNotices {
       return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
     if (this.#session.media.picturesStopped)
       return [{ key: 'weak', tone: 'warning', icon: 'network', text: t('connection.weak'), closable: false }];
-    return [];
+    return this.#budget();
+  }
+
+  /** What a budget takes away; put away once, it does not come back for the same reason. */
+  #budget(): Notice[] {
+    const { bytes, budget, pictures } = this.#session.data.used.value;
+    if (budget === null) return [];
+    const rest = pictures === 'none' || pictures === 'screen' ? pictures : undefined;
+    const reason = bytes >= budget ? ('usedUp' as const) : rest;
+    if (!reason) return [];
+    const key = `budget-${reason}`;
+    if (this.#closed.value.has(key)) return [];
+    const text = t(`budget.${reason}`, { budget: megabytes(budget) });
+    return [{ key, tone: 'warning', icon: 'receive', text, closable: true }];
   }
 
   #visits(): Notice[] {

@@ -48,14 +48,14 @@ export function lessonView(
     stage,
     tiles: tilesOf(stage, me, people),
     speaking: session.speaking,
-    videoOf: (user, source) => (user === self.user ? ownVideo(session, source) : session.media.videoOf(user, source)),
+    videoOf: (user, source) => videoOf(session, user, source),
     microphone: ownTrack(session, me, 'microphone'),
     cameraTrack: ownTrack(session, me, 'camera'),
     screenTrack: ownTrack(session, me, 'screen'),
     canShareScreen: canCaptureScreen(),
     receiveMode,
     showsVideo: receiveMode === 'low_video' || receiveMode === 'everything',
-    receivedBytes: session.bytes,
+    data: session.data.used,
     chat: {
       items: chatItems([...chat.lines, ...chat.pending], byId),
       more: chat.more && chat.lines.length > 0,
@@ -84,6 +84,14 @@ function ownTrack(session: LessonSession, me: LessonPerson, source: Source): Own
   if (session.media.own.starting.value.has(source)) return 'starting';
   if (source === 'microphone') return me.microphone === 'none' ? 'off' : me.microphone;
   return (source === 'camera' ? me.camera : me.screen) ? 'on' : 'off';
+}
+
+/** A face that a budget has stopped would mislead; the last page of a screen can still be read. */
+function videoOf(session: LessonSession, user: string, source: Source): MediaStream | undefined {
+  if (user === session.self.value?.user) return ownVideo(session, source);
+  const { pictures } = session.data.used.value;
+  const rests = source === 'camera' && (pictures === 'screen' || pictures === 'none');
+  return rests ? undefined : session.media.videoOf(user, source);
 }
 
 /** One stream per own track, so that the picture is not started anew at each drawing. */

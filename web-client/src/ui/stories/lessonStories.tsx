@@ -93,7 +93,7 @@ function view(me: LessonPerson, more: Partial<LessonView> = {}): LessonView {
     canShareScreen: true,
     receiveMode: 'everything',
     showsVideo: true,
-    receivedBytes: signal(7_430_000),
+    data: signal({ bytes: 7_430_000, budget: null, pictures: 'full' }),
     chat: { items: lines(me), more: true, loadingOlder: false, unread: 0 },
     notices: [],
     soundLocked: false,

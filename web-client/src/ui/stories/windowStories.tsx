@@ -70,7 +70,12 @@ export const windowStories = {
           chosen: { camera: 'a', microphone: 'b', speaker: '' },
           onChoose: nothing,
         }}
-        receive={{ mode: 'voice_and_screen', onChoose: nothing }}
+        receive={{
+          mode: 'voice_and_screen',
+          onChoose: nothing,
+          data: signal({ bytes: 7_430_000, budget: 25_000_000, pictures: 'spared' }),
+          onBudget: nothing,
+        }}
       />
     </main>
   ),

@@ -295,7 +295,7 @@ fn insert(
     let fresh = credentials(0, worker.legs.next_index().expect("room"));
     let mut transport = Transport::new(IceLite::new(fresh.clone(), now), worker.identity.clone());
     transport.srtp = Some(srtp);
-    let index = worker.legs.insert(LegState { name, transport, role, is_up: true });
+    let index = worker.legs.insert(LegState { name, transport, role, is_up: true, carried: 0 });
     let provider = RingProvider::new();
     let mut check = Message::new();
     check

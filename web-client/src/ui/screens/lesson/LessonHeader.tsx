@@ -3,9 +3,9 @@ import { Badge } from '../../kit/Badge.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
 import { localized } from '../../kit/names.ts';
 import { useNow } from '../../kit/useNow.ts';
+import { DataMeter } from './DataMeter.tsx';
 import { LessonMenu } from './LessonMenu.tsx';
 import type { LessonDialog } from './LessonDialogs.tsx';
-import { ReceivedMeter } from './ReceivedMeter.tsx';
 import type { LessonActions, LessonView } from './view.ts';
 import './LessonHeader.css';
 
@@ -33,7 +33,7 @@ export function LessonHeader({ view, actions, compact, openDialog }: Props) {
         </Badge>
       )}
       {!compact && view.phase === 'paused' && <Badge tone="warning">{t('home.phasePaused')}</Badge>}
-      {!view.rights.leads && view.rights.speaks && <ReceivedMeter bytes={view.receivedBytes} />}
+      {!view.rights.leads && view.rights.speaks && <DataMeter data={view.data} />}
       {!compact && <IconButton icon="settings" label={t('settings.title')} onClick={() => actions.openSettings()} />}
       <LessonMenu view={view} actions={actions} compact={compact} openDialog={openDialog} />
     </header>

@@ -1,7 +1,7 @@
 import { t } from '../../i18n/index.ts';
 import { Dialog } from '../../kit/Dialog.tsx';
+import { BudgetChoices } from './BudgetChoices.tsx';
 import { ReceiveChoices } from './ReceiveChoices.tsx';
-import { ReceivedMeter } from './ReceivedMeter.tsx';
 import type { LessonActions, LessonView } from './view.ts';
 
 interface Props {
@@ -16,7 +16,7 @@ export function ReceiveDialog({ view, actions, close }: Props) {
     <Dialog title={t('receive.title')} onClose={close}>
       <p class="muted">{t('receive.hint')}</p>
       <ReceiveChoices value={view.receiveMode} onChoose={(mode) => actions.setReceiveMode(mode)} />
-      <ReceivedMeter bytes={view.receivedBytes} />
+      <BudgetChoices data={view.data} onChoose={(bytes) => actions.setBudget(bytes)} />
     </Dialog>
   );
 }

@@ -1,4 +1,5 @@
 import type { ReadonlySignal } from '@preact/signals';
+import type { DataUsed } from '../../../lesson/data.ts';
 import type {
   ChatMode,
   ErrorCode,
@@ -121,7 +122,8 @@ export interface LessonView {
   receiveMode: ReceiveMode;
   /** False where the receive mode leaves pictures out. */
   showsVideo: boolean;
-  receivedBytes: ReadonlySignal<number>;
+  /** What the lesson has cost, and may cost. */
+  data: ReadonlySignal<DataUsed>;
   chat: { items: readonly ChatItem[]; more: boolean; loadingOlder: boolean; unread: number };
   notices: readonly Notice[];
   /** Set where the browser waits for a tap before it plays sound. */
@@ -157,6 +159,8 @@ export interface LessonActions {
   readChat(visible: boolean): void;
   report(note: string): void;
   setReceiveMode(mode: ReceiveMode): void;
+  /** Bytes that this lesson may cost; `null` = any number. */
+  setBudget(bytes: number | null): void;
   showCameras(cameras: readonly WantedVideo[]): void;
   unlockSound(): void;
   closeNotice(key: string): void;

@@ -1,0 +1,136 @@
+//! What the lesson costs each of its people in data, and the budgets they set. Kept by person while the room is open: a
+//! reload, a new leg or another device goes on with the same account. A restart of the server begins anew.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    hub::{
+        ports::{DataLeft, DataPlan, MediaOrder},
+        render,
+        seats::{Seat, SeatId},
+    },
+    protocol::{ErrorCode, LegKind, ReceiveMode, ServerFrame, UserId, limits, media::Pictures},
+};
+
+use super::RoomTask;
+
+/// With less than so many bytes a second left, voices come joined too: that is twice what one costs as it is.
+const TIGHT: u64 = 12_000;
+/// A lesson that runs over its end goes on for at least this, as far as budgets are concerned.
+const LEAST_TIME: Duration = Duration::from_secs(300);
+
+/// One person's account.
+#[derive(Debug, Default)]
+pub(super) struct DataUse {
+    /// Bytes, all connections, both directions, headers included.
+    used: u64,
+    budget: Option<u64>,
+    /// What the budget leaves, as the SFU says.
+    pictures: Pictures,
+    /// What was last told, and when; `None`: nothing yet, or it is out of date.
+    told: Option<(u64, Instant)>,
+}
+
+impl DataUse {
+    fn frame(&self) -> ServerFrame {
+        ServerFrame::DataUsed { bytes: self.used, budget: self.budget, pictures: self.pictures }
+    }
+
+    /// True when there is something new to tell, and enough of it.
+    fn is_due(&self, now: Instant) -> bool {
+        self.told.is_none_or(|(bytes, at)| {
+            self.used >= bytes + limits::DATA_USED_STEP && now >= at + limits::DATA_USED_INTERVAL
+        })
+    }
+}
+
+impl RoomTask {
+    pub(super) fn carried(&mut self, user: UserId, bytes: u64) {
+        self.data.entry(user).or_default().used += bytes;
+    }
+
+    /// The SFU has counted; budgets shrink by it.
+    pub(super) fn legs_carried(&mut self, bytes: Vec<(UserId, u64)>) {
+        for (user, bytes) in bytes {
+            self.carried(user, bytes);
+            if self.data.get(&user).is_some_and(|data| data.budget.is_some())
+                && let Some(id) = self.seats.id_of(user)
+            {
+                self.order_plan(id);
+            }
+        }
+    }
+
+    pub(super) fn pictures_spared(&mut self, user: UserId, pictures: Pictures) {
+        let data = self.data.entry(user).or_default();
+        data.pictures = pictures;
+        data.told = None;
+    }
+
+    pub(super) fn set_budget(&mut self, id: SeatId, bytes: Option<u64>) {
+        let Some(seat) = self.seats.get(id) else { return };
+        if bytes.is_some_and(|bytes| !limits::BUDGET_BYTES.contains(&bytes)) {
+            seat.outbox.send(&ServerFrame::Error { error: ErrorCode::Invalid });
+            return;
+        }
+        let data = self.data.entry(seat.user).or_default();
+        data.budget = bytes;
+        data.told = None;
+        if bytes.is_none() {
+            data.pictures = Pictures::Full;
+        }
+        self.order_plan(id);
+    }
+
+    /// Tells the SFU what this receiver may cost.
+    pub(super) fn order_plan(&self, id: SeatId) {
+        let Some(seat) = self.seats.get(id).filter(|seat| seat.reception.camera_slots.is_some()) else {
+            return;
+        };
+        let (leg, plan) = (seat.leg(self.lesson, LegKind::Subscriber), self.plan(seat));
+        self.hub.ports.media.order(MediaOrder::Spare { leg, plan });
+    }
+
+    fn plan(&self, seat: &Seat) -> DataPlan {
+        let budget = self.data.get(&seat.user).and_then(|data| Some((data.budget?, data.used)));
+        let left = budget.map(|(budget, used)| DataLeft {
+            bytes: budget.saturating_sub(used),
+            time: self.time_left().max(LEAST_TIME),
+        });
+        let is_tight = left.is_some_and(|left| left.bytes < TIGHT * left.time.as_secs());
+        DataPlan { saver: is_tight || seat.reception.mode == ReceiveMode::Voice, left }
+    }
+
+    /// Microphones are encoded with fewer bits while anybody who is here saves data.
+    pub(super) fn tell_voice_rate(&mut self) {
+        let saves = self.seats.iter().any(|(_, seat)| seat.demand().is_some() && self.plan(seat).saver);
+        let bitrate = if saves { limits::SAVER_VOICE_BITRATE } else { limits::VOICE_BITRATE };
+        if bitrate != std::mem::replace(&mut self.voice_rate, bitrate) {
+            self.broadcast(&render::frame(&ServerFrame::VoiceRate { bitrate }));
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        Duration::from_millis(self.roll.info.ends_at.saturating_sub(self.hub.ports.clock.now_ms()))
+    }
+
+    /// Somebody who just came in is told, of the account at the next occasion.
+    pub(super) fn begin_account(&mut self, seat: &Seat) {
+        self.data.entry(seat.user).or_default().told = None;
+        seat.outbox.send(&ServerFrame::VoiceRate { bitrate: self.voice_rate });
+    }
+
+    /// Takes what the sockets carried, and tells whoever has used noticeably more.
+    pub(super) fn tell_data_used(&mut self, now: Instant) {
+        for (_, seat) in self.seats.iter() {
+            let data = self.data.entry(seat.user).or_default();
+            data.used += seat.outbox.take_carried();
+            if data.is_due(now) {
+                data.told = Some((data.used, now));
+                seat.outbox.send(&data.frame());
+            }
+        }
+    }
+}

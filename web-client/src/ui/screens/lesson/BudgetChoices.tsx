@@ -1,0 +1,74 @@
+import type { ReadonlySignal } from '@preact/signals';
+import { useState } from 'preact/hooks';
+import type { DataUsed } from '../../../lesson/data.ts';
+import { t } from '../../i18n/index.ts';
+import { Choices } from '../../kit/Choices.tsx';
+import { Meter } from '../../kit/Meter.tsx';
+import { TextField } from '../../kit/TextField.tsx';
+import { megabytes, usedText } from './DataMeter.tsx';
+import './BudgetChoices.css';
+
+interface Props {
+  data: ReadonlySignal<DataUsed>;
+  onChoose: (bytes: number | null) => void;
+}
+
+const mb = 1_000_000;
+/** Plain choices, in megabytes. */
+const plain = [25, 50, 100] as const;
+/** The server's limits. */
+const least = 1;
+const most = 10_000;
+
+/** How much data this lesson may cost: a plain choice or an own number, with what was used and what is left. */
+export function BudgetChoices({ data, onChoose }: Props) {
+  const { budget, bytes } = data.value;
+  const isPlain = budget !== null && plain.some((each) => each * mb === budget);
+  const [own, setOwn] = useState(budget !== null && !isPlain);
+  const value = own ? 'own' : budget === null ? 'none' : String(budget / mb);
+  const choices = [
+    { value: 'none', label: t('receive.budgetNone') },
+    ...plain.map((each) => ({ value: String(each), label: t('receive.usedShort', { mb: megabytes(each * mb) }) })),
+    { value: 'own', label: t('receive.budgetOwn') },
+  ];
+  const choose = (chosen: string) => {
+    setOwn(chosen === 'own');
+    if (chosen !== 'own') onChoose(chosen === 'none' ? null : Number(chosen) * mb);
+  };
+  return (
+    <div class="budget">
+      <Choices label={t('receive.budget')} value={value} choices={choices} onChoose={choose} />
+      {own && <OwnBudget budget={budget} onChoose={onChoose} />}
+      <p class="budget-used">{usedText(data.value)}</p>
+      {budget !== null && <Meter label={t('receive.budgetMeter')} value={bytes / budget} />}
+      {budget !== null && <p class="muted small">{t('receive.budgetHint')}</p>}
+    </div>
+  );
+}
+
+function OwnBudget({ budget, onChoose }: { budget: number | null; onChoose: (bytes: number | null) => void }) {
+  const [text, setText] = useState(budget === null ? '' : String(Math.round(budget / mb)));
+  const wrong = text !== '' && toBytes(text) === undefined;
+  const change = (typed: string) => {
+    setText(typed);
+    const bytes = toBytes(typed);
+    if (bytes !== undefined) onChoose(bytes);
+  };
+  return (
+    <>
+      <TextField label={t('receive.budgetOwnLabel')} inputMode="numeric" dir="ltr" value={text} onValue={change} />
+      {wrong && (
+        <p class="small budget-wrong" role="alert">
+          {t('receive.budgetRange', { least: megabytes(least * mb), most: megabytes(most * mb) })}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Digits of any keyboard; `undefined` where it is no number within the limits. */
+export function toBytes(typed: string): number | undefined {
+  const latin = typed.trim().replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
+  const number = /^\d{1,5}$/.test(latin) ? Number(latin) : Number.NaN;
+  return number >= least && number <= most ? number * mb : undefined;
+}
