@@ -40,7 +40,7 @@ class Person:
         ticket = await self._post(f"/api/lessons/{lesson}/ticket", {"session": str(uuid.uuid4())})
         self.socket = await self.http.ws_connect(self.server.replace("http", "ws", 1) + ticket["socket"])
         await self.send({"type": "hello", "version": 1, "ticket": ticket["ticket"]})
-        self._reading = asyncio.create_task(self._read())
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._ping())]
         welcome = await self.find(lambda frame: frame if frame["type"] == "welcome" else None)
         self.user = welcome["user"]
         return self
@@ -58,6 +58,12 @@ class Person:
             self.offers += frame["type"] in ("subscriber_offer", "publisher_answer")
             for waiting in list(self._waiting):
                 waiting(frame)
+
+    async def _ping(self):
+        """Whoever is silent for half a minute is put out."""
+        while True:
+            await asyncio.sleep(10)
+            await self.send({"type": "ping", "nonce": 1})
 
     async def send(self, frame):
         await self.socket.send_str(json.dumps(frame))
@@ -113,7 +119,8 @@ class Person:
         return await self.find(lambda frame: frame["slot"] if frame["type"] == "slot_assigned" and frame["publication"] == wanted else None)
 
     async def leave(self):
-        self._reading.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.socket.close()
         await self.http.close()
 
