@@ -40,7 +40,7 @@ function HandButton({ view, actions }: { view: LessonView; actions: LessonAction
     <BarButton
       icon="hand"
       text={up ? t('bar.handPlace', { place }) : t('bar.handShort')}
-      label={up ? `${label} (${t('bar.handPlace', { place })})` : label}
+      label={up ? `${label} – ${t('bar.handPlace', { place })}` : label}
       tone={up ? 'hand' : 'plain'}
       pressed={up}
       shortcut="H"
