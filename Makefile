@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-join bench-network bench-voice bench-saver clean
+.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-join bench-network bench-voice bench-saver clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -80,10 +80,15 @@ fuzz: ## every reader of untrusted bytes under libFuzzer, FUZZ_SECONDS each (an 
 fuzz-seeds: ## writes the seeds of the fuzz corpora anew
 	python3 tests/fuzz/seeds.py
 
-bench: ## all benches, under 10 minutes: target/bench/summary.json
-	tools/setup.sh cc strace
+bench: ## all benches, under 20 minutes: target/bench/summary.json
+	tools/setup.sh cc strace namespaces janus
 	cargo build --release --locked --workspace
 	benches/run
+
+bench-media: ## what a forwarded packet costs, beside Janus and the bare kernel, under 15 minutes: target/bench/summary.json (root)
+	tools/setup.sh cc namespaces janus
+	cargo build --release --locked --workspace
+	benches/run --only media
 
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces

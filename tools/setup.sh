@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces|turn|interop
+# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces|turn|interop|janus
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -90,6 +90,13 @@ need_browsers() {
 # Counts system calls for `make bench`, which says so where it may not.
 need_strace() {
     command -v strace >/dev/null || apt strace
+}
+
+# Another media server, for `make bench-media`, which says so where it is missing. Its own service is not wanted: the bench starts it.
+need_janus() {
+    command -v janus >/dev/null && return
+    apt janus || say "no janus here: the bench runs without it"
+    command -v systemctl >/dev/null && as_root systemctl disable --now janus >/dev/null 2>&1 || true
 }
 
 # Network namespaces with losses.

@@ -74,7 +74,7 @@ async fn a_withdrawn_permission_stops_the_packets_on_both_threads_and_a_new_one_
     let (mut plane, publisher) = on_two_threads(1).await;
     let home = join(&mut plane, &publisher).await;
     let guest = join(&mut plane, &publisher).await;
-    publisher.send();
+    publisher.send_with_key_frames_on_demand(&plane.sfu);
     let all = [&home.received, &guest.received];
     eventually("both flow on both", || all.iter().all(|it| both(it).0 > 20 && both(it).1 > 20)).await;
     plane.permit(publisher.leg.user, &[Source::Microphone]);

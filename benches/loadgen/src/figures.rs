@@ -17,7 +17,11 @@ impl Figures {
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join("summary.json");
-        let text = serde_json::to_string_pretty(&self.0)? + "\n";
+        // Runs of one scenario replace their own keys only.
+        let before = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let mut all: BTreeMap<String, f64> = before.unwrap_or_default();
+        all.extend(self.0.clone());
+        let text = serde_json::to_string_pretty(&all)? + "\n";
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 }
@@ -34,6 +38,12 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(key, value)| writeln!(f, "{key:<32}{:>14}", shown(*value)))
     }
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5)
 }
 
 /// The value that `share` of the sorted ones do not exceed.

@@ -3,8 +3,8 @@
 
 mod chat;
 mod figures;
-mod floor;
 mod media;
+mod namespace;
 mod person;
 mod process;
 mod sendmsg;
@@ -30,6 +30,15 @@ struct Cli {
     /// Sockets in the chat's room.
     #[arg(long, default_value_t = 1_000)]
     sockets: usize,
+    /// A tenth of the people, to see that the media bench works; nothing is written.
+    #[arg(long)]
+    quick: bool,
+    /// Interleaved rounds of each media measurement.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Be the media plane that a bench starts and steers by standard input.
+    #[arg(long, hide = true)]
+    plane: bool,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -39,7 +48,7 @@ struct Cli {
 enum Scenario {
     /// A thousand people in one room, lines kept.
     Chat,
-    /// One publisher, 50 and 200 subscribers.
+    /// One publisher, up to a thousand subscribers, beside Janus.
     Media,
 }
 
@@ -52,19 +61,34 @@ impl Cli {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     process::raise_file_limit();
+    if cli.plane {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        return runtime.block_on(media::plane::serve());
+    }
+    // Before there are threads: each has a network of its own.
+    let private = if cli.runs(Scenario::Media) { namespace::enter() } else { Ok(()) };
+    let alone = private.inspect_err(|error| println!("janus: skipped: {error:#}")).is_err();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(run(cli))
+    runtime.block_on(run(cli, alone))
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     let mut figures = figures::Figures::default();
     if cli.runs(Scenario::Chat) {
         chat::run(&cli.server, cli.sockets, cli.seconds, &mut figures).await?;
     }
     if cli.runs(Scenario::Media) {
-        media::run(&cli.server, cli.seconds, &mut figures).await?;
+        let effort = media::Effort {
+            seconds: cli.seconds.min(5),
+            rounds: cli.rounds.max(1),
+            share: if cli.quick { 10 } else { 1 },
+            alone,
+        };
+        media::run(&cli.server, effort, &mut figures).await?;
     }
-    figures.write(&cli.out)?;
+    if !cli.quick {
+        figures.write(&cli.out)?;
+    }
     println!("\n{figures}");
     Ok(())
 }

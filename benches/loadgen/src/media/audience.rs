@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddrV4,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,8 +15,9 @@ use std::{
 use anyhow::bail;
 
 use super::{
+    feedback::{EVERY, Feedback},
     publisher::sent_at,
-    sdp::{Remote, answer},
+    sdp::{Remote, answer, candidate},
     transport::{Identity, Transport},
     wire::{Batch, Wire, address_of, index_of},
 };
@@ -23,11 +25,17 @@ use super::{
 /// Subscribers that decrypt.
 const OPENING: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Longer datagrams are pictures.
+const PICTURE: usize = 400;
 /// How often timers are looked at.
 const TURN: Duration = Duration::from_millis(10);
 
 struct Subscriber {
     transport: Transport,
+    feedback: Feedback,
+    next_feedback: Instant,
+    /// When the first packet of a picture came.
+    first_picture: Option<Instant>,
     /// By SSRC: packets and the range of extended sequence numbers.
     streams: HashMap<u32, Stream>,
 }
@@ -83,10 +91,23 @@ impl Audience {
         let local = Transport::local(&self.hall.identity);
         let answer = answer(offer, &local);
         let remote = Remote::of(offer)?;
-        let transport = Transport::new(self.hall.identity.clone(), local, remote, Instant::now());
-        let streams = HashMap::new();
-        self.hall.subscribers()[index] = Some(Subscriber { transport, streams });
+        let now = Instant::now();
+        let transport = Transport::new(self.hall.identity.clone(), local, remote, now);
+        // Spread, as people are.
+        let next_feedback = now + EVERY * (index % 100) as u32 / 100;
+        self.hall.subscribers()[index] = Some(Subscriber {
+            transport,
+            feedback: Feedback::new(self.hall.start),
+            next_feedback,
+            first_picture: None,
+            streams: HashMap::new(),
+        });
         Ok(answer)
+    }
+
+    /// The line that tells where a subscriber receives.
+    pub fn candidate(&self, index: usize) -> anyhow::Result<String> {
+        Ok(candidate(SocketAddrV4::new(address_of(index), self.hall.wire.port()?)))
     }
 
     /// Waits until ICE and DTLS are done.
@@ -106,6 +127,17 @@ impl Audience {
     pub fn restart(&self) {
         self.hall.subscribers().iter_mut().flatten().for_each(|one| one.streams.clear());
         self.hall.delays_ms().clear();
+    }
+
+    /// When each of the first so many got the first packet of a picture.
+    pub fn first_pictures(&self, places: usize) -> Vec<Option<Instant>> {
+        let subscribers = self.hall.subscribers();
+        subscribers.iter().take(places).map(|one| one.as_ref()?.first_picture).collect()
+    }
+
+    /// How many are connected.
+    pub fn up(&self) -> usize {
+        self.hall.subscribers().iter().flatten().filter(|one| one.transport.is_up()).count()
     }
 
     pub fn heard(&self) -> Heard {
@@ -167,7 +199,14 @@ impl Hall {
 
     fn drive(&self, index: usize, subscriber: &mut Subscriber, now: Instant) {
         let to = subscriber.transport.remote().address;
-        for datagram in subscriber.transport.poll(now) {
+        let mut datagrams = subscriber.transport.poll(now);
+        if now >= subscriber.next_feedback && subscriber.transport.is_up() {
+            subscriber.next_feedback += EVERY;
+            for packet in subscriber.feedback.poll() {
+                datagrams.extend(subscriber.transport.seal_rtcp(&packet).map(|sealed| sealed.to_vec()));
+            }
+        }
+        for datagram in datagrams {
             if let Err(error) = self.wire.send(address_of(index), to, &datagram) {
                 eprintln!("audience: {error}");
             }
@@ -179,7 +218,7 @@ impl Hall {
             [128..=191, 192..=223, ..] => {}
             [128..=191, _, high, low, _, _, _, _, ssrc @ ..] if ssrc.len() >= 4 => {
                 let ssrc = u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]);
-                subscriber.count(ssrc, u16::from_be_bytes([*high, *low]));
+                subscriber.count(ssrc, u16::from_be_bytes([*high, *low]), datagram, now);
                 if index < OPENING {
                     self.measure(subscriber, datagram, now);
                 }
@@ -203,11 +242,40 @@ impl Hall {
 }
 
 impl Subscriber {
-    fn count(&mut self, ssrc: u32, sequence: u16) {
+    fn count(&mut self, ssrc: u32, sequence: u16, datagram: &[u8], now: Instant) {
+        let is_picture = datagram.len() > PICTURE;
+        let wanted = self.transport.remote().transport_extension;
+        let number = wanted.and_then(|id| transport_number(datagram, id));
+        self.feedback.came(ssrc, sequence, number, is_picture, now);
+        if is_picture {
+            self.first_picture.get_or_insert(now);
+        }
         let start = (1 << 16) + u64::from(sequence);
         let stream = self.streams.entry(ssrc).or_insert(Stream { packets: 0, first: start, highest: start });
         let ahead = sequence.wrapping_sub(stream.highest as u16) as i16;
-        stream.highest = stream.highest.max(stream.highest.saturating_add_signed(i64::from(ahead)));
-        stream.packets += 1;
+        // What was sent once more is no further packet.
+        if ahead > 0 || stream.packets == 0 {
+            stream.highest = stream.highest.saturating_add_signed(i64::from(ahead));
+            stream.packets += 1;
+        }
     }
+}
+
+/// The transport-wide number in a packet's one-byte extensions.
+fn transport_number(packet: &[u8], wanted: u8) -> Option<u16> {
+    if packet[0] & 0x10 == 0 {
+        return None;
+    }
+    let start = 12 + usize::from(packet[0] & 15) * 4;
+    let words = packet.get(start + 2..start + 4)?;
+    let length = usize::from(u16::from_be_bytes([words[0], words[1]])) * 4;
+    let mut block = packet.get(start + 4..start + 4 + length)?;
+    while let Some(&head) = block.first() {
+        let (id, size) = (head >> 4, if head == 0 { 0 } else { usize::from(head & 15) + 1 });
+        if id == wanted {
+            return Some(u16::from_be_bytes([*block.get(1)?, *block.get(2)?]));
+        }
+        block = block.get(1 + size..)?;
+    }
+    None
 }

@@ -1,8 +1,16 @@
-//! One teacher publishes voice and a camera; 50, then 200 students receive them through real ICE, DTLS and SRTP.
+//! Real media: a lesson of 50, 200, 500 and 1,000 students beside Janus's videoroom under the same load, two hundred who
+//! join in one second, a hundred lessons at once.
 
 mod audience;
+mod feedback;
+mod floor;
+mod janus;
+mod lesson;
+pub mod plane;
 mod publisher;
+mod rates;
 mod sdp;
+mod storm;
 mod transport;
 mod wire;
 
@@ -11,113 +19,158 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use futures_util::{SinkExt as _, StreamExt as _};
-use qism_signaling::protocol::{ClientFrame, ReceiveMode, ServerFrame, WantedVideo, limits};
-
 use crate::{
     figures::{Figures, quantile},
-    floor,
-    person::{Person, Socket, message, wait},
-    process::{seconds_between, tell_threads},
-    server::{SETTLED, Server},
+    process::{CpuByThread, seconds_between},
+    server::SETTLED,
 };
-use audience::Audience;
-use publisher::Publisher;
+use janus::Janus;
+use lesson::Lesson;
+use publisher::Pattern;
+use rates::{Compared, Plan, compare};
 
 /// Sizes of the class; the figures carry them in their keys.
-const CLASSES: [usize; 2] = [50, 200];
+const SMALL: usize = 50;
+const MIDDLE: usize = 200;
+const LARGE: usize = 500;
+/// Not measured by the packet: that all of them come in.
+const CROWD: usize = 1_000;
 
-pub async fn run(program: &Path, seconds: u64, figures: &mut Figures) -> anyhow::Result<()> {
-    let mut memory = Vec::new();
-    for students in CLASSES {
-        memory.push(lesson(program, students, Duration::from_secs(seconds), figures).await?);
-    }
-    // What one more subscriber costs: the slope between the two classes, without what any lesson costs.
-    let more = (CLASSES[1] - CLASSES[0]) as f64;
-    figures.put("media.bytes_per_subscriber", (memory[1] - memory[0]) / more);
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Of each round.
+    pub seconds: u64,
+    pub rounds: usize,
+    /// One person in so many comes.
+    pub share: usize,
+    /// Why there is no other server to compare with, if so.
+    pub alone: bool,
+}
+
+pub async fn run(program: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+    storm::run(program, effort.share, figures).await?;
+    class(program, effort, figures).await?;
+    plane::run(effort, figures).await
+}
+
+/// One lesson that grows, beside the other server's.
+async fn class(program: &Path, effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+    println!("media: one publisher, a class that grows");
+    let start = Instant::now();
+    let mut lesson = Lesson::start(program, CROWD / effort.share, start).await?;
+    let mut janus = match effort.alone {
+        true => None,
+        false => other(MIDDLE / effort.share, start).await,
+    };
+    lesson.grow(SMALL / effort.share).await;
+    grow_other(&mut janus, SMALL / effort.share).await;
+    let during = Duration::from_secs(effort.seconds);
+    let plan = |size: usize, pattern| {
+        let subscribers = size / effort.share;
+        Plan { subscribers, pattern, rounds: effort.rounds, during }
+    };
+    let small = compare(lesson.side(), janus.as_ref().map(Janus::side), plan(SMALL, Pattern::Full)).await?;
+    tell(SMALL, &small, figures);
+    let slow = compare(lesson.side(), None, plan(SMALL, Pattern::Slow)).await?;
+    put(figures, "media.cpu_us_per_packet.50_slow", slow.qism.us_per_packet());
+    tokio::time::sleep(SETTLED).await;
+    let memory = lesson.server.process().memory();
+    join_cost(&mut lesson, MIDDLE / effort.share, figures).await;
+    grow_other(&mut janus, MIDDLE / effort.share).await;
+    let middle = compare(lesson.side(), janus.as_ref().map(Janus::side), plan(MIDDLE, Pattern::Slow)).await?;
+    tell(MIDDLE, &middle, figures);
+    delays(&middle, figures);
+    drop(janus);
+    even(&lesson, during, effort.rounds, figures).await;
+    lesson.grow(LARGE / effort.share).await;
+    let large = compare(lesson.side(), None, plan(LARGE, Pattern::Slow)).await?;
+    tell(LARGE, &large, figures);
+    ratio(figures, "media.growth_500_over_50", large.qism.us_per_packet(), slow.qism.us_per_packet());
+    tokio::time::sleep(SETTLED).await;
+    let more = lesson.server.process().memory().saturating_sub(memory);
+    figures.put("media.bytes_per_subscriber", more as f64 / ((LARGE - SMALL) / effort.share) as f64);
+    let joins = lesson.grow(CROWD / effort.share).await;
+    figures.put("media.up_of_1000", lesson.audience.up() as f64);
+    figures.put("media.failed_joins", joins.failed as f64);
     Ok(())
 }
 
-/// The bytes that the server took for all its subscribers.
-async fn lesson(
-    program: &Path,
-    students: usize,
-    during: Duration,
-    figures: &mut Figures,
-) -> anyhow::Result<f64> {
-    println!("media: one publisher, {students} subscribers");
-    let server = Server::start(program, students.max(30))?;
-    let start = Instant::now();
-    let logins = std::iter::once("teacher1".to_owned()).chain((1..=students).map(|n| format!("student{n}")));
-    let people = Person::sign_in_all(&server.url, logins.collect()).await?;
-    let (teacher, class) = people.split_first().context("a teacher")?;
-    tokio::time::sleep(SETTLED).await;
-    let lesson = teacher.lesson().await?;
-    let (mut socket, welcome) = teacher.enter(lesson).await?;
-    let publisher = Publisher::open(&mut socket, start).await?;
-    keep(socket);
-    let memory = server.process().memory();
-    let audience = Audience::new(students, start)?;
-    let mut joins = Vec::new();
-    for (index, person) in class.iter().enumerate() {
-        let began = Instant::now();
-        let (mut socket, _) = person.enter(lesson).await?;
-        let camera = WantedVideo { user: welcome.user, width: 1_280, height: 720 };
-        let receive = ClientFrame::Receive { mode: ReceiveMode::Everything, cameras: vec![camera] };
-        socket.send(message(&receive)).await?;
-        socket.send(message(&ClientFrame::OpenSubscriber { cameras: 2 })).await?;
-        let offer = wait(&mut socket, |frame| match frame {
-            ServerFrame::SubscriberOffer { sdp } => Some(sdp),
-            _ => None,
-        });
-        let offer = offer.await?;
-        let answer = audience.join(index, &offer)?;
-        socket.send(message(&ClientFrame::SubscriberAnswer { sdp: answer })).await?;
-        keep(socket);
-        audience.is_up(index).await?;
-        joins.push(began.elapsed().as_secs_f64() * 1_000.0);
+/// Janus, or the line that says why not.
+async fn other(places: usize, start: Instant) -> Option<Janus> {
+    match Janus::start(places, start).await {
+        Ok(janus) => Some(janus),
+        Err(error) => {
+            println!("  janus: skipped: {error:#}");
+            None
+        }
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let bytes = server.process().memory().saturating_sub(memory);
-    audience.restart();
-    let (cpu, began, sent) = (server.process().cpu(), Instant::now(), publisher.sent());
-    tokio::time::sleep(during).await;
-    let after = server.process().cpu();
-    let (heard, elapsed, sent) = (audience.heard(), began.elapsed(), publisher.sent() - sent);
-    let microseconds = seconds_between(&cpu, &after) * 1e6;
-    tell_threads(&cpu, &after);
-    println!(
-        "    {sent} packets published, {} delivered, {:.0} a second",
-        heard.packets,
-        heard.packets as f64 / elapsed.as_secs_f64()
-    );
-    let per_packet = microseconds / heard.packets as f64;
-    figures.put(format!("media.cpu_us_per_packet.{students}"), per_packet);
-    let floor = tokio::task::spawn_blocking(move || floor::cpu_us_per_packet(students)).await??;
-    figures.put(format!("media.floor_us_per_packet.{students}"), floor);
-    figures.put(format!("media.times_the_floor.{students}"), per_packet / floor);
-    joins.sort_by(f64::total_cmp);
-    // The larger class is the figure without a size.
-    figures.put("media.p50_ms", quantile(&heard.delays_ms, 0.5));
-    figures.put("media.p99_ms", quantile(&heard.delays_ms, 0.99));
-    figures.put("media.loss", heard.lost as f64 / (heard.lost + heard.packets) as f64);
-    figures.put("media.join_ms", quantile(&joins, 0.5));
-    Ok(bytes as f64)
 }
 
-/// Reads and pings in the background, so that the server sees somebody.
-fn keep(mut socket: Socket) {
-    tokio::spawn(async move {
-        let mut pings = tokio::time::interval(limits::PING_INTERVAL);
-        loop {
-            let ended = tokio::select! {
-                incoming = socket.next() => !matches!(incoming, Some(Ok(_))),
-                _ = pings.tick() => socket.send(message(&ClientFrame::Ping { nonce: 0 })).await.is_err(),
-            };
-            if ended {
-                return;
-            }
-        }
-    });
+async fn grow_other(janus: &mut Option<Janus>, subscribers: usize) {
+    if let Some(running) = janus
+        && let Err(error) = running.grow(subscribers).await
+    {
+        println!("  janus: given up at {subscribers}: {error:#}");
+        *janus = None;
+    }
+}
+
+/// From 50 to 200 while nothing is sent: what a join costs the media threads, and the whole server.
+async fn join_cost(lesson: &mut Lesson, students: usize, figures: &mut Figures) {
+    let before = lesson.server.process().cpu();
+    let joins = lesson.grow(students).await;
+    let after = lesson.server.process().cpu();
+    let count = joins.times_ms.len().max(1) as f64;
+    let media = |threads: &CpuByThread| -> CpuByThread {
+        let named = threads.iter().filter(|((name, _), _)| name.starts_with("qism-sfu"));
+        named.map(|(thread, time)| (thread.clone(), *time)).collect()
+    };
+    figures.put("media.join_cpu_ms", seconds_between(&media(&before), &media(&after)) * 1_000.0 / count);
+    figures.put("media.join_cpu_ms_server", seconds_between(&before, &after) * 1_000.0 / count);
+    let mut times = joins.times_ms;
+    times.sort_by(f64::total_cmp);
+    figures.put("media.join_ms", quantile(&times, 0.5));
+}
+
+/// Packets that come one by one: the kernel has nothing to cut.
+async fn even(lesson: &Lesson, during: Duration, rounds: usize, figures: &mut Figures) {
+    println!("  {MIDDLE} subscribers, Even");
+    let mut costs = Vec::new();
+    for _ in 0..rounds.div_ceil(2) {
+        let round = lesson.side().round(Pattern::Even, during).await;
+        costs.extend(round.map(|round| round.us_per_packet));
+    }
+    if !costs.is_empty() {
+        figures.put("media.even_us_per_packet.200", crate::figures::median(costs));
+    }
+}
+
+fn tell(subscribers: usize, compared: &Compared, figures: &mut Figures) {
+    let (qism, janus) = (compared.qism.us_per_packet(), compared.janus.us_per_packet());
+    put(figures, &format!("media.cpu_us_per_packet.{subscribers}"), qism);
+    put(figures, &format!("media.floor_us_per_packet.{subscribers}"), compared.floor);
+    ratio(figures, &format!("media.floor_ratio.{subscribers}"), qism, compared.floor);
+    put(figures, &format!("media.janus_us_per_packet.{subscribers}"), janus);
+    ratio(figures, &format!("media.janus_ratio.{subscribers}"), qism, janus);
+}
+
+fn delays(compared: &Compared, figures: &mut Figures) {
+    put(figures, "media.p50_ms", compared.qism.p50_ms());
+    put(figures, "media.p99_ms", compared.qism.p99_ms());
+    put(figures, "media.loss", compared.qism.lost());
+    put(figures, "media.janus_p50_ms", compared.janus.p50_ms());
+    put(figures, "media.janus_p99_ms", compared.janus.p99_ms());
+    ratio(figures, "media.p50_vs_janus", compared.qism.p50_ms(), compared.janus.p50_ms());
+}
+
+fn put(figures: &mut Figures, key: &str, value: Option<f64>) {
+    match value {
+        Some(value) => figures.put(key, value),
+        None => println!("  {key}: not measured"),
+    }
+}
+
+fn ratio(figures: &mut Figures, key: &str, ours: Option<f64>, theirs: Option<f64>) {
+    put(figures, key, ours.zip(theirs).map(|(ours, theirs)| ours / theirs));
 }

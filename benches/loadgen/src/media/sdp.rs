@@ -9,24 +9,32 @@ use anyhow::Context as _;
 pub struct Remote {
     pub ufrag: String,
     pub password: String,
-    /// The candidate on loopback.
+    /// The candidate on loopback, else the first.
     pub address: SocketAddrV4,
+    /// Id of the transport-wide number's extension.
+    pub transport_extension: Option<u8>,
 }
 
 impl Remote {
     pub fn of(sdp: &str) -> anyhow::Result<Self> {
         let attribute = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let candidates = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
-        let mut addresses = candidates.filter_map(|line| {
+        let addresses = candidates.filter_map(|line| {
             let mut words = line.split(' ').skip(4);
             Some(SocketAddrV4::new(words.next()?.parse().ok()?, words.next()?.trim().parse().ok()?))
         });
+        let addresses: Vec<SocketAddrV4> = addresses.collect();
+        let loopback = addresses.iter().find(|address| address.ip().is_loopback());
+        let extensions = sdp.lines().filter_map(|line| line.strip_prefix("a=extmap:"));
+        let transport = extensions.filter(|line| line.contains("transport-wide-cc")).find_map(|line| {
+            let id = line.split([' ', '/']).next()?;
+            id.parse().ok()
+        });
         Ok(Self {
+            transport_extension: transport,
             ufrag: attribute("a=ice-ufrag:").context("no ufrag")?.to_owned(),
             password: attribute("a=ice-pwd:").context("no password")?.to_owned(),
-            address: addresses
-                .find(|address| address.ip().is_loopback())
-                .context("no candidate on loopback")?,
+            address: *loopback.or(addresses.first()).context("no candidate")?,
         })
     }
 }
@@ -56,6 +64,11 @@ pub fn answer(offer: &str, local: &Local) -> String {
         }
     }
     answer
+}
+
+/// The line that tells an address of ours.
+pub fn candidate(address: SocketAddrV4) -> String {
+    format!("a=candidate:1 1 udp 2130706431 {} {} typ host\r\n", address.ip(), address.port())
 }
 
 /// SSRCs of the publisher's tracks.

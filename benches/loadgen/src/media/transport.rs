@@ -35,9 +35,9 @@ use super::sdp::{Local, Remote};
 
 /// The endpoint knows its peer by an address; this one stands for the server.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4);
-/// Checks until the first answer, then consent (RFC 7675 asks for 4 to 6 s).
+/// Checks until the first answer, then as often as browsers.
 const CHECKING: Duration = Duration::from_millis(50);
-const CONSENT: Duration = Duration::from_secs(4);
+const CONSENT: Duration = Duration::from_millis(2_500);
 
 /// One certificate for all: making a thousand would be the load client's work, not the server's.
 pub struct Identity {
@@ -188,6 +188,16 @@ impl Transport {
     /// Seals an RTP packet.
     pub fn seal(&mut self, packet: &[u8]) -> Option<BytesMut> {
         self.srtp.as_mut()?.0.encrypt_rtp(packet).ok()
+    }
+
+    /// Seals an RTCP packet.
+    pub fn seal_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
+        self.srtp.as_mut()?.0.encrypt_rtcp(packet).ok()
+    }
+
+    /// Opens an RTCP packet.
+    pub fn open_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
+        self.srtp.as_mut()?.1.decrypt_rtcp(packet).ok()
     }
 
     /// Opens an RTP packet.

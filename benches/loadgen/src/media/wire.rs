@@ -59,6 +59,10 @@ impl Wire {
         Ok(Self { socket })
     }
 
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.socket.local_addr()?.port())
+    }
+
     /// Sends from one of our addresses.
     pub fn send(&self, from: Ipv4Addr, to: SocketAddrV4, datagram: &[u8]) -> io::Result<()> {
         // SAFETY: plain integers; zero is valid.

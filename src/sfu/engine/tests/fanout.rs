@@ -205,6 +205,19 @@ fn forwarding_to_a_hundred_subscribers_allocates_nothing() {
     assert_eq!(sent, rounds.len() as u64 * (u64::from(PICTURE) + 1) * SUBSCRIBERS as u64);
 }
 
+#[test]
+fn a_picture_that_began_before_its_gate_opened_is_asked_for_a_key_frame() {
+    let mut class = Class::new(1);
+    // No key frame: that was before.
+    for picture in 1..3 {
+        class.receive(picture);
+        class.send();
+    }
+    let (track, later) = (class.tracks[1], class.now + Duration::from_secs(1));
+    let room = class.worker.room(class.lesson);
+    assert_eq!(room.tracks[track].keyframes.poll(later), Some(0));
+}
+
 /// CPU time of this thread.
 fn thread_cpu() -> Duration {
     // SAFETY: all zeros is a valid timespec, and the call fills it.

@@ -1,0 +1,209 @@
+//! Many lessons on one media plane: the SFU of the release program in a process of its own, without school and sockets,
+//! obeying lines on its standard input. A hundred lessons of twenty must cost per packet what one of two thousand does.
+
+use std::{
+    io::{BufRead as _, BufReader, Lines, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use qism::sfu::{SHARE, Sfu, SfuConfig};
+use qism_signaling::{
+    hub::ports::{LayerCap, Leg, MediaError, MediaOrder, MediaPlane as _},
+    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{
+    Effort,
+    audience::Audience,
+    publisher::{Pattern, Publisher},
+    sdp::Remote,
+    transport::{Identity, Transport},
+};
+use crate::{
+    figures::{Figures, median},
+    process::{Process, seconds_between},
+};
+
+const LESSONS: usize = 100;
+const STUDENTS: usize = 20;
+const WARMING: Duration = Duration::from_secs(2);
+const THREADS: usize = 2;
+/// A user of each lesson: nobody else is 0.
+const TEACHER: u32 = 0;
+
+/// A line to the child; it answers each by one line.
+#[derive(Debug, Serialize, Deserialize)]
+enum Ask {
+    Publish { lesson: u32, sdp: String },
+    Subscribe { lesson: u32, student: u32 },
+    Answer { lesson: u32, student: u32, sdp: String },
+}
+
+/// The child: obeys until its input ends.
+pub async fn serve() -> anyhow::Result<()> {
+    let (events, mut unheard) = mpsc::channel(1_024);
+    tokio::spawn(async move { while unheard.recv().await.is_some() {} });
+    let config = SfuConfig {
+        listen: vec!["127.0.0.1".parse()?],
+        udp_port: 0,
+        threads: THREADS,
+        share: SHARE,
+        tcp: None,
+        public_addresses: Vec::new(),
+    };
+    let sfu = Sfu::start(config, events)?;
+    for line in std::io::stdin().lines() {
+        let said = obey(&sfu, serde_json::from_str(&line?)?).await?;
+        println!("{}", serde_json::to_string(&said)?);
+    }
+    Ok(())
+}
+
+async fn obey(sfu: &Sfu, ask: Ask) -> anyhow::Result<String> {
+    let (reply, said) = oneshot::channel();
+    match ask {
+        Ask::Publish { lesson, sdp } => {
+            let sources = vec![Source::Microphone, Source::Camera];
+            let leg = leg(lesson, TEACHER, LegKind::Publisher);
+            sfu.order(MediaOrder::Permit { lesson: leg.lesson, user: leg.user, sources });
+            let tracks = [("0", Source::Microphone), ("1", Source::Camera)];
+            let tracks = tracks.map(|(mid, source)| OfferedTrack { mid: mid.into(), source }).to_vec();
+            sfu.order(MediaOrder::Publish { leg, offer: sdp, tracks, reply });
+        }
+        Ask::Subscribe { lesson, student } => {
+            let leg = leg(lesson, student, LegKind::Subscriber);
+            sfu.order(MediaOrder::Subscribe { leg, cameras: 2, reply });
+        }
+        Ask::Answer { lesson, student, sdp } => {
+            let (reply, accepted) = oneshot::channel();
+            let leg = leg(lesson, student, LegKind::Subscriber);
+            sfu.order(MediaOrder::SubscriberAnswer { leg, answer: sdp, reply });
+            accepted.await??;
+            assign(sfu, leg, Slot::TEACHER_AUDIO, Source::Microphone);
+            assign(sfu, leg, Slot::FIRST_CAMERA, Source::Camera);
+            return Ok(String::new());
+        }
+    }
+    let said: Result<String, MediaError> = said.await?;
+    Ok(said?)
+}
+
+fn assign(sfu: &Sfu, leg: Leg, slot: Slot, source: Source) {
+    let user = self::leg(0, TEACHER, LegKind::Publisher).user;
+    let publication = Some(Publication { user, source });
+    sfu.order(MediaOrder::Assign { leg, slot, publication, cap: LayerCap::FULL });
+}
+
+fn leg(lesson: u32, user: u32, kind: LegKind) -> Leg {
+    let id = |number: u32| Uuid::from_u128(u128::from(number));
+    Leg { lesson: LessonId(id(lesson)), user: UserId(id(user)), session: SessionId(id(user)), kind }
+}
+
+/// The parent's side of the child.
+struct Plane {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Plane {
+    fn start() -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("--plane")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // Invariant: both were piped one line above.
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Ok(Self { child, input, output })
+    }
+
+    fn ask(&mut self, ask: &Ask) -> anyhow::Result<String> {
+        writeln!(self.input, "{}", serde_json::to_string(ask)?)?;
+        let line = self.output.next().context("the media plane ended")??;
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    fn publish(&mut self, lesson: u32, start: Instant) -> anyhow::Result<Publisher> {
+        let identity = Arc::new(Identity::generate()?);
+        let (local, offer) = Publisher::offer(&identity);
+        let answer = self.ask(&Ask::Publish { lesson, sdp: offer })?;
+        Publisher::start(Transport::new(identity, local, Remote::of(&answer)?, Instant::now()), start)
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lessons of equal size on a plane of their own.
+struct Lessons {
+    plane: Plane,
+    publishers: Vec<Publisher>,
+    audience: Audience,
+}
+
+impl Lessons {
+    async fn open(lessons: usize, students: usize) -> anyhow::Result<Self> {
+        let (mut plane, start) = (Plane::start()?, Instant::now());
+        let audience = Audience::new(lessons * students, start)?;
+        let mut publishers = Vec::new();
+        for lesson in 0..lessons as u32 {
+            publishers.push(tokio::task::block_in_place(|| plane.publish(lesson, start))?);
+            for number in 0..students {
+                let (student, place) = (1 + number as u32, lesson as usize * students + number);
+                let offer = plane.ask(&Ask::Subscribe { lesson, student })?;
+                let sdp = audience.join(place, &offer)?;
+                plane.ask(&Ask::Answer { lesson, student, sdp })?;
+                audience.is_up(place).await?;
+            }
+        }
+        Ok(Self { plane, publishers, audience })
+    }
+
+    /// Microseconds of CPU by delivered packet.
+    async fn round(&self, name: &str, during: Duration) -> anyhow::Result<f64> {
+        self.publishers.iter().for_each(|publisher| publisher.send(Pattern::Sparse));
+        tokio::time::sleep(WARMING).await;
+        self.audience.restart();
+        let process = Process(self.plane.child.id());
+        let cpu = process.cpu();
+        tokio::time::sleep(during).await;
+        let (after, heard) = (process.cpu(), self.audience.heard());
+        self.publishers.iter().for_each(|publisher| publisher.send(Pattern::Nothing));
+        if heard.packets == 0 {
+            bail!("{name}: nothing was heard");
+        }
+        let cost = seconds_between(&cpu, &after) * 1e6 / heard.packets as f64;
+        println!("    {name:<16}{cost:>8.2} µs a packet, {} packets, {} lost", heard.packets, heard.lost);
+        Ok(cost)
+    }
+}
+
+pub async fn run(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
+    let Effort { seconds, rounds, share, .. } = effort;
+    let (lessons, during) = (LESSONS / share, Duration::from_secs(seconds));
+    println!("media: {lessons} lessons of {STUDENTS} and one of {}", lessons * STUDENTS);
+    let one = Lessons::open(1, lessons * STUDENTS).await?;
+    let many = Lessons::open(lessons, STUDENTS).await?;
+    let (mut costs_one, mut costs_many) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        costs_one.push(one.round("one", during).await?);
+        costs_many.push(many.round("a hundred", during).await?);
+    }
+    let (one, many) = (median(costs_one), median(costs_many));
+    figures.put("media.one_lesson_us_per_packet.2000", one);
+    figures.put("media.hundred_lessons_us_per_packet.2000", many);
+    figures.put("media.hundred_lessons_over_one", many / one);
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! What one forwarded packet costs: rounds of each side in turn, so that a change of the machine's mood meets all alike.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    audience::Audience,
+    floor,
+    publisher::{Pattern, Publisher},
+};
+use crate::{
+    figures::{median, quantile},
+    process::{Process, seconds_between},
+};
+
+/// Until a pattern flows everywhere.
+const WARMING: Duration = Duration::from_millis(1_500);
+/// A round that lost more says nothing about cost.
+const MOST_LOST: f64 = 0.005;
+
+/// A server with its load.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    pub name: &'static str,
+    pub process: Process,
+    pub publisher: &'a Publisher,
+    pub audience: &'a Audience,
+}
+
+/// One valid round.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// CPU of the server's process, by delivered packet.
+    pub us_per_packet: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub lost: f64,
+}
+
+impl Side<'_> {
+    /// `None` when the round is void.
+    pub async fn round(self, pattern: Pattern, during: Duration) -> Option<Round> {
+        self.publisher.send(pattern);
+        tokio::time::sleep(WARMING).await;
+        self.audience.restart();
+        let (cpu, began) = (self.process.cpu(), Instant::now());
+        tokio::time::sleep(during).await;
+        let (after, heard) = (self.process.cpu(), self.audience.heard());
+        let elapsed = began.elapsed();
+        self.publisher.send(Pattern::Nothing);
+        let round = Round {
+            us_per_packet: seconds_between(&cpu, &after) * 1e6 / heard.packets as f64,
+            p50_ms: quantile(&heard.delays_ms, 0.5),
+            p99_ms: quantile(&heard.delays_ms, 0.99),
+            lost: heard.lost as f64 / (heard.lost + heard.packets) as f64,
+        };
+        let rate = heard.packets as f64 / elapsed.as_secs_f64();
+        let is_void = heard.packets == 0 || round.lost > MOST_LOST;
+        println!(
+            "    {:<6}{:>8.2} µs a packet, {rate:>8.0} a second, p50 {:.2} ms, {:.3} % lost{}",
+            self.name,
+            round.us_per_packet,
+            round.p50_ms,
+            round.lost * 100.0,
+            if is_void { ": void" } else { "" }
+        );
+        (!is_void).then_some(round)
+    }
+}
+
+/// Valid rounds of one side.
+#[derive(Debug, Default)]
+pub struct Rounds(Vec<Round>);
+
+impl Rounds {
+    fn median(&self, figure: impl Fn(&Round) -> f64) -> Option<f64> {
+        (!self.0.is_empty()).then(|| median(self.0.iter().map(figure).collect()))
+    }
+
+    pub fn us_per_packet(&self) -> Option<f64> {
+        self.median(|round| round.us_per_packet)
+    }
+
+    pub fn p50_ms(&self) -> Option<f64> {
+        self.median(|round| round.p50_ms)
+    }
+
+    pub fn p99_ms(&self) -> Option<f64> {
+        self.median(|round| round.p99_ms)
+    }
+
+    pub fn lost(&self) -> Option<f64> {
+        self.median(|round| round.lost)
+    }
+}
+
+/// What interleaved rounds measured.
+#[derive(Debug, Default)]
+pub struct Compared {
+    pub qism: Rounds,
+    pub janus: Rounds,
+    /// µs a packet.
+    pub floor: Option<f64>,
+}
+
+/// How a comparison is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub subscribers: usize,
+    pub pattern: Pattern,
+    pub rounds: usize,
+    pub during: Duration,
+}
+
+/// Ours, the other, the floor, and again.
+pub async fn compare(qism: Side<'_>, janus: Option<Side<'_>>, plan: Plan) -> anyhow::Result<Compared> {
+    let Plan { subscribers, pattern, rounds, during } = plan;
+    println!("  {subscribers} subscribers, {pattern:?}");
+    let (mut compared, mut floors) = (Compared::default(), Vec::new());
+    for _ in 0..rounds {
+        compared.qism.0.extend(qism.round(pattern, during).await);
+        if let Some(janus) = janus {
+            compared.janus.0.extend(janus.round(pattern, during).await);
+        }
+        let floor = move || floor::cpu_us_per_packet(subscribers, pattern, during);
+        let floor = tokio::task::spawn_blocking(floor).await??;
+        println!("    floor {floor:>8.2} µs a packet");
+        floors.push(floor);
+    }
+    compared.floor = (!floors.is_empty()).then(|| median(floors));
+    Ok(compared)
+}
