@@ -14,13 +14,17 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-join bench-network bench-voice bench-saver clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-join bench-network bench-voice bench-saver clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: release ## build everything and start the demonstration school
 	exec target/release/qism demo $(ARGS)
+
+cluster: release ## three nodes behind HAProxy, with a private Redis and PostgreSQL, on loopback (PORT=7900)
+	tools/setup.sh postgres redis haproxy
+	exec tools/cluster $(PORT)
 
 release: web ## the program with the browser app inside: target/release/qism
 	tools/setup.sh cc
@@ -55,7 +59,7 @@ lint-web: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm run lint && npm run types
 
 test-rust: ## unit, scenario, integration and architecture tests
-	tools/setup.sh cc postgres
+	tools/setup.sh cc postgres redis
 	cargo test --workspace --locked
 
 test-web: web ## the browser app's unit tests and its budgets

@@ -1,18 +1,24 @@
 //! The composition root: the only place that knows every part. Starts them in order, stops them in reverse.
 
 mod accounts;
+mod copies;
+mod metrics;
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use qism_signaling::{
-    hub::{Hub, HubConfig, Ports},
+    hub::{
+        Hub, HubConfig, Ports,
+        envelope::BusEvent,
+        ports::{Bus, Clock, Journal},
+    },
     protocol::IncarnationId,
 };
 use tokio::{
@@ -23,11 +29,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use self::metrics::Sources;
 use crate::{
     auth::Turn,
-    cluster::{MemoryBus, SystemClock},
+    cluster::{
+        Beats, Board, DatabaseClock, MemoryBus, RedisBus, RedisServer, Seal, Status, Steering, SystemClock,
+    },
     config::{
-        Config, Limits, Media, Server, Storage,
+        Cluster, Config, Limits, Media, Server, Storage,
         cli::{Demo, Serve},
     },
     http::{
@@ -35,8 +44,9 @@ use crate::{
         assets::Assets,
         connections::Connections,
         forwarded::Proxies,
-        health::Draining,
+        health::{Draining, Readiness, Ready},
         listener::{Listener, MediaDoor, Service},
+        metrics::Page,
         router::router,
         selfmade,
         tls::Certificate,
@@ -48,9 +58,12 @@ use crate::{
 };
 
 pub use accounts::user;
+pub use copies::{backup, restore};
 
 /// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
 const MEDIA_EVENTS: usize = 4_096;
+/// Other nodes see within two beats that this one leaves; only then are its people sent to them.
+const LEAVE: Duration = Duration::from_millis(2_200);
 /// Rooms get this long to tell everybody at shutdown.
 const DRAIN_LESSONS: Duration = Duration::from_secs(5);
 
@@ -85,6 +98,9 @@ fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     let mut config = configured(options.config.as_deref())?;
     if options.config.is_none() {
         config.log.filter = "warn".into();
+    }
+    if config.cluster.redis.is_some() {
+        return Ok(config);
     }
     config.server.listen = options.listen;
     config.server.web_dir = options.web_dir.clone();
@@ -131,6 +147,9 @@ pub struct Running {
     serving: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     keeping: JoinHandle<()>,
+    beating: JoinHandle<()>,
+    metrics: Option<(SocketAddr, JoinHandle<()>)>,
+    bus: Option<Arc<RedisBus>>,
     hub: Arc<Hub>,
     sfu: Arc<Sfu>,
     store: Store,
@@ -149,21 +168,53 @@ impl Running {
 
     async fn compose(config: Config, demo: Option<usize>) -> anyhow::Result<Self> {
         let door = Door::open(&config.server)?;
-        let clock = Arc::new(SystemClock::default());
         let store = open_store(&config.storage).await?;
-        let school = open_school(&store, clock.clone(), demo).await?;
-        let (hub, sfu) = start_lessons(&config.media, door.listener.address(), &store, &school, clock)?;
+        let node = Node::join(&config.cluster, &store).await?;
+        let school = open_school(&store, &node, demo).await?;
+        let Node { incarnation, clock, bus, bus_events, beats, steering, .. } = node;
+        let board = beats.board();
+        let carrier: Arc<dyn Bus> = bus.clone().map_or_else(|| Arc::new(MemoryBus) as _, |bus| bus as _);
+        let media = (&config.media, door.listener.address());
+        let ports = (store.journal(), carrier, clock);
+        let (hub, sfu) = start_lessons(incarnation, media, ports, &school, bus_events)?;
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
-        let state = state(&config, school, hub.clone());
+        let readiness = readiness(board.clone(), bus.clone());
+        let state = state(&config, school, hub.clone(), steering, readiness);
         let draining = state.draining.clone();
         let (stop, stopped) = watch::channel(false);
         let service = door.service(&config, state, sfu.clone(), stopped)?;
         let (address, secure) = (door.listener.address(), door.certificate.is_some());
         let watching = door.certificate.as_ref().map(Certificate::watch);
         let connections = service.connections.clone();
+        let status = status(draining.clone(), connections.clone(), config.limits.connections);
+        let heard = bus.clone().map(|bus| bus as Arc<dyn Bus>);
+        let beating = tokio::spawn(beats.run(hub.clone(), heard, status));
+        let sources = Sources {
+            connections: connections.clone(),
+            hub: hub.clone(),
+            sfu: sfu.clone(),
+            board,
+            bus: bus.clone(),
+        };
+        let metrics = serve_metrics(config.metrics.listen, sources).await?;
         let serving = tokio::spawn(door.listener.serve(service));
         tracing::info!(%address, storage = config.storage.shown(), "serving");
-        Ok(Self { address, secure, connections, draining, stop, serving, watching, keeping, hub, sfu, store })
+        Ok(Self {
+            address,
+            secure,
+            connections,
+            draining,
+            stop,
+            serving,
+            watching,
+            keeping,
+            beating,
+            metrics,
+            bus,
+            hub,
+            sfu,
+            store,
+        })
     }
 
     /// The bound address, with the real port.
@@ -192,14 +243,35 @@ impl Running {
         self.sfu.counters()
     }
 
+    /// Where Prometheus asks, when it may.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The bus to other nodes, when there are any.
+    pub fn bus(&self) -> Option<&RedisBus> {
+        self.bus.as_deref()
+    }
+
+    pub fn bus_is_up(&self) -> bool {
+        self.bus().is_some_and(Bus::is_up)
+    }
+
     /// Takes nobody new, tells everybody to come back elsewhere, lets what is under way end.
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.draining.start();
+        if self.bus.is_some() {
+            tokio::time::sleep(LEAVE).await;
+        }
         if tokio::time::timeout(DRAIN_LESSONS, self.hub.shutdown()).await.is_err() {
             tracing::warn!("lessons did not end in time");
         }
         self.keeping.abort();
+        self.beating.abort();
+        if let Some((_, serving)) = &self.metrics {
+            serving.abort();
+        }
         self.stop.send_replace(true);
         if self.serving.await.is_err() {
             tracing::error!("the listener panicked");
@@ -262,40 +334,105 @@ async fn open_store(storage: &Storage) -> anyhow::Result<Store> {
     Store::open(&storage.url).await.with_context(|| format!("storage {}", storage.shown()))
 }
 
-async fn open_school(
-    store: &Store,
-    clock: Arc<SystemClock>,
-    demo: Option<usize>,
-) -> anyhow::Result<Arc<School>> {
-    let school = Arc::new(School::new(store.clone(), clock)?);
+/// This start of the server among the others.
+struct Node {
+    incarnation: IncarnationId,
+    clock: Arc<dyn Clock>,
+    bus: Option<Arc<RedisBus>>,
+    bus_events: mpsc::Receiver<BusEvent>,
+    beats: Beats,
+    steering: Option<Arc<Steering>>,
+    ticket_key: Option<[u8; 32]>,
+}
+
+impl Node {
+    /// Beats for the first time, begins to connect to the bus.
+    async fn join(cluster: &Cluster, store: &Store) -> anyhow::Result<Self> {
+        let incarnation = IncarnationId(Uuid::now_v7());
+        let database_clock = match store.is_shared() {
+            true => Some(Arc::new(DatabaseClock::new(store.database_now().await?, Instant::now()))),
+            false => None,
+        };
+        let clock: Arc<dyn Clock> =
+            database_clock.clone().map_or_else(|| Arc::new(SystemClock::default()) as _, |clock| clock as _);
+        let beats = Beats::start(store.clone(), database_clock, incarnation, &cluster.node).await;
+        let beats = beats.context("the first beat")?;
+        let (bus, bus_events) = start_bus(cluster, incarnation)?;
+        let steer = || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation));
+        let steering = bus.is_some().then(steer);
+        let ticket_key = cluster.key.as_ref().map(|key| Seal::derive(key.reveal(), "qism tickets 1"));
+        Ok(Self { incarnation, clock, bus, bus_events, beats, steering, ticket_key })
+    }
+}
+
+type Letters = mpsc::Receiver<BusEvent>;
+
+fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Arc<RedisBus>>, Letters)> {
+    let Some((redis, key)) = cluster.redis.as_ref().zip(cluster.key.as_ref()) else {
+        // Nobody writes to a single node: this end is closed at once.
+        return Ok((None, mpsc::channel(1).1));
+    };
+    let server = RedisServer::new(redis.reveal(), &cluster.sentinels).context("cluster.redis")?;
+    tracing::info!(redis = %server, node = cluster.node, "one of several nodes");
+    let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own);
+    Ok((Some(bus), letters))
+}
+
+/// What `/readyz` tells.
+fn readiness(board: Arc<Board>, bus: Option<Arc<RedisBus>>) -> Readiness {
+    Arc::new(move || Ready { database: board.is_fresh(), bus: bus.as_ref().map(|bus| bus.is_up()) })
+}
+
+async fn serve_metrics(
+    listen: Option<SocketAddr>,
+    sources: Sources,
+) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
+    let Some(listen) = listen else { return Ok(None) };
+    let told = || format!("metrics.listen {listen}");
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(told)?;
+    let address = listener.local_addr().with_context(told)?;
+    let serving = tokio::spawn(async move {
+        let page: Page = Arc::new(move || sources.page());
+        if let Err(error) = crate::http::metrics::serve(listener, page).await {
+            tracing::error!(%error, "metrics are served no more");
+        }
+    });
+    tracing::info!(%address, "metrics");
+    Ok(Some((address, serving)))
+}
+
+/// What the beat tells of this server.
+fn status(draining: Arc<Draining>, connections: Arc<Connections>, limit: usize) -> impl Fn() -> Status {
+    move || {
+        let load = connections.open().saturating_mul(1_000) / limit.max(1);
+        Status { draining: draining.started(), load: u16::try_from(load).unwrap_or(u16::MAX) }
+    }
+}
+
+async fn open_school(store: &Store, node: &Node, demo: Option<usize>) -> anyhow::Result<Arc<School>> {
+    let mut school = School::new(store.clone(), node.clock.clone())?;
+    if let Some(key) = node.ticket_key {
+        school = school.with_ticket_key(key);
+    }
     if let Some(students_per_class) = demo {
         school.prepare_demo(students_per_class).await?;
     }
-    Ok(school)
+    Ok(Arc::new(school))
 }
 
 /// The hub and its media plane, which tell each other what happens.
 fn start_lessons(
-    media: &Media,
-    http: SocketAddr,
-    store: &Store,
+    incarnation: IncarnationId,
+    (media, http): (&Media, SocketAddr),
+    (journal, bus, clock): (Arc<dyn Journal>, Arc<dyn Bus>, Arc<dyn Clock>),
     school: &Arc<School>,
-    clock: Arc<SystemClock>,
+    letters: Letters,
 ) -> anyhow::Result<(Arc<Hub>, Arc<Sfu>)> {
     let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
     let sfu = Sfu::start(sfu_config(media, http), events).context("media")?;
-    let incarnation = IncarnationId(Uuid::now_v7());
-    let ports = Ports {
-        journal: store.journal(),
-        bus: Arc::new(MemoryBus),
-        admissions: school.clone(),
-        clock,
-        media: sfu.clone(),
-    };
+    let ports = Ports { journal, bus, admissions: school.clone(), clock, media: sfu.clone() };
     tracing::info!(%incarnation, "lessons can begin");
-    // Nobody writes to a single node: this end is closed at once.
-    let (_, bus_events) = mpsc::channel(1);
-    Ok((Hub::start(HubConfig::new(incarnation), ports, media_events, bus_events), sfu))
+    Ok((Hub::start(HubConfig::new(incarnation), ports, media_events, letters), sfu))
 }
 
 /// What a server does for its school by itself, until it is aborted.
@@ -320,7 +457,13 @@ fn sfu_config(media: &Media, http: SocketAddr) -> SfuConfig {
     }
 }
 
-fn state(config: &Config, school: Arc<School>, hub: Arc<Hub>) -> AppState {
+fn state(
+    config: &Config,
+    school: Arc<School>,
+    hub: Arc<Hub>,
+    steering: Option<Arc<Steering>>,
+    readiness: Readiness,
+) -> AppState {
     let scheme = if config.server.tls().is_some() { "https" } else { "http" };
     let origins = match config.server.public_origins.as_slice() {
         [] => Origins::OwnHost { scheme },
@@ -333,7 +476,9 @@ fn state(config: &Config, school: Arc<School>, hub: Arc<Hub>) -> AppState {
         draining: Arc::new(Draining::default()),
         school,
         hub,
+        steering,
         turn: turn(&config.media),
+        readiness,
         write_stall: config.limits.write_stall(),
     }
 }

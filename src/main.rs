@@ -39,6 +39,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::User(options) => block_on(app::user(options))?,
+        Command::Backup(options) => block_on(app::backup(options))?,
+        Command::Restore(options) => block_on(app::restore(options))?,
         Command::CheckConfig(options) => {
             Config::load(&options.config)?;
             println!("{} can be used", options.config.display());

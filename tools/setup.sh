@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing for one purpose, and nothing that is there:  tools/setup.sh cc|cxx|node|deny|browsers|strace|namespaces|turn|interop|janus
+# Installs what is missing for one purpose, and nothing that is there:
+#   tools/setup.sh cc|cxx|postgres|redis|haproxy|node|deny|browsers|strace|namespaces|turn|interop|janus
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -58,6 +59,19 @@ need_postgres() {
         as_root sh -c "echo 'create_main_cluster = false' > $config"
     fi
     apt postgresql
+}
+
+# Debian's package starts a server of its own, which nobody asked for.
+need_redis() {
+    command -v redis-server >/dev/null && return
+    apt redis-server
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now redis-server >/dev/null 2>&1 || true; fi
+}
+
+need_haproxy() {
+    command -v haproxy >/dev/null && command -v curl >/dev/null && return
+    apt haproxy curl
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now haproxy >/dev/null 2>&1 || true; fi
 }
 
 need_node() {

@@ -8,22 +8,16 @@ use std::{
 
 use anyhow::Context as _;
 
+use super::copies::storage_of;
 use crate::{
     cluster::SystemClock,
-    config::{
-        Config, Storage,
-        cli::{AddUser, User, UserAction},
-    },
+    config::cli::{AddUser, User, UserAction},
     school::{ListedAccount, School, Wanted},
     storage::Store,
 };
 
 pub async fn user(options: User) -> anyhow::Result<()> {
-    let storage = match (&options.config, &options.data) {
-        (Some(path), _) => Config::load(path)?.storage,
-        (None, Some(folder)) => Storage::in_folder(folder),
-        (None, None) => Config::defaults().storage,
-    };
+    let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
     let told = || format!("storage {}", storage.shown());
     let store = Store::open_beside(&storage.url).await.with_context(told)?;
     let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;

@@ -8,14 +8,15 @@ use std::{net::IpAddr, time::Duration};
 use dashmap::DashMap;
 use sha2::{Digest as _, Sha256};
 
-use super::network;
+use super::{network, token::hex};
 
 /// Free mistakes of one login from one address.
 const FREE: u32 = 5;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Failures per minute that one address may have in all: three classes mistyping at once.
 const ADDRESS_PER_MINUTE: u32 = 120;
-const MINUTE: Duration = Duration::from_secs(60);
+/// Failures of one address are counted for so long.
+pub const MINUTE: Duration = Duration::from_secs(60);
 /// Entries are forgotten after this much peace.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// More entries than this are swept; an attacker with many addresses costs us no more memory.
@@ -57,6 +58,25 @@ impl Attempts {
         crowd.map_or(Duration::ZERO, |failures| left(failures.latest, MINUTE, now))
     }
 
+    /// What others counted of the same login and address; each as (how often, `latest`).
+    pub fn learn(
+        &self,
+        address: IpAddr,
+        login: &str,
+        by_login: Option<(u32, u64)>,
+        by_address: Option<(u32, u64)>,
+    ) {
+        let address = network(address);
+        let failures = |(count, latest)| Failures { count, latest };
+        match by_login {
+            Some(told) => drop(self.by_login.insert(key(address, login), failures(told))),
+            None => drop(self.by_login.remove(&key(address, login))),
+        }
+        if let Some(told) = by_address {
+            self.by_address.insert(address, failures(told));
+        }
+    }
+
     /// The attempt that was begun has failed.
     pub fn failed(&self, address: IpAddr, now: u64) {
         let address = network(address);
@@ -82,6 +102,21 @@ impl Attempts {
         if self.by_login.len() > 2 * SWEEP_ABOVE {
             self.by_login.clear();
         }
+    }
+}
+
+/// Under which names servers count the same login and address together: hashes, since both are personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    pub login: String,
+    pub address: String,
+}
+
+impl Keys {
+    pub fn of(address: IpAddr, login: &str) -> Self {
+        let address = network(address).to_string();
+        let hashed = |text: String| hex(&Sha256::digest(text.as_bytes()));
+        Self { login: hashed(format!("{address} {login}")), address: hashed(address) }
     }
 }
 
@@ -166,6 +201,16 @@ mod tests {
         for n in 0..2_000 {
             assert_eq!(attempts.begin(address(1), &format!("s{n}"), 0), Ok(()));
         }
+    }
+
+    #[test]
+    fn what_others_counted_counts_and_what_they_forgot_is_forgotten() {
+        let attempts = Attempts::default();
+        attempts.learn(address(1), "salma", Some((FREE + 3, 1_000)), None);
+        assert!(attempts.begin(address(1), "salma", 1_001).is_err());
+        attempts.learn(address(1), "salma", None, Some((ADDRESS_PER_MINUTE, 1_000)));
+        assert!(attempts.begin(address(1), "omar", 1_002).is_err());
+        assert_eq!(attempts.begin(address(2), "salma", 1_003), Ok(()));
     }
 
     #[test]

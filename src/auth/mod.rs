@@ -9,7 +9,7 @@ mod tickets;
 mod token;
 mod turn;
 
-pub use attempts::Attempts;
+pub use attempts::{Attempts, Keys, MINUTE};
 pub use network::network;
 pub use password::{PasswordError, Passwords, hash_now};
 pub use tickets::{TicketError, Tickets, Verified};

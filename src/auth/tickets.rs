@@ -22,7 +22,7 @@ pub enum TicketError {
     Expired,
 }
 
-/// Issues and verifies. The key lives as long as the process: so do tickets.
+/// Issues and verifies. The key of a server that is alone lives as long as the process: so do tickets.
 pub struct Tickets {
     key: [u8; 32],
 }
@@ -49,6 +49,11 @@ pub struct Verified {
 impl Tickets {
     pub fn random() -> Self {
         Self { key: rand::random() }
+    }
+
+    /// With a key that other servers have too.
+    pub fn with_key(key: [u8; 32]) -> Self {
+        Self { key }
     }
 
     /// A ticket with a new id; `entry.ticket` is not read.

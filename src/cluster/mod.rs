@@ -1,9 +1,21 @@
-//! What several nodes share. Here: the single node's twins (a bus with nobody else on it, this machine's clock).
+//! What several nodes share: the bus over Redis and its single-node twin, the database's clock, the beat, placement.
 //!
 //! Not here: truth. The database orders the log; a bus only carries what is committed and may lose it.
 
+mod beats;
 mod clock;
+mod link;
 mod memory;
+mod placement;
+mod redis;
+mod seal;
+mod server;
+mod steering;
 
-pub use clock::SystemClock;
+pub use beats::{Beats, Board, Status};
+pub use clock::{DatabaseClock, SystemClock};
 pub use memory::MemoryBus;
+pub use redis::{BusCounters, RedisBus};
+pub use seal::Seal;
+pub use server::{RedisServer, ServerError};
+pub use steering::Steering;

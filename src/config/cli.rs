@@ -31,6 +31,10 @@ pub enum Command {
     Demo(Demo),
     /// List, add, disable or enable accounts, replace a password, move a student: also while the server runs.
     User(User),
+    /// Copy a SQLite store into a new folder, also while the server runs.
+    Backup(Copy),
+    /// Put such a copy in the place of the store. The server must not run; what was there is kept beside it.
+    Restore(Copy),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
     /// Join a lesson of a running server as a real peer; tell what arrives and how fast. Exit code 1: something does not.
@@ -52,7 +56,7 @@ pub struct Demo {
     /// Address and port. To let phones on the same Wi-Fi in: --listen 0.0.0.0:7880 --https
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
     pub listen: SocketAddr,
-    /// Configuration, TOML, for what the other options do not set: relays, ports, limits.
+    /// Configuration, TOML, for what the other options do not set: relays, ports, limits. One of a cluster says everything: store and addresses too.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the demonstration school is kept.
@@ -145,6 +149,19 @@ impl std::fmt::Debug for AddUser {
 fn role(name: &str) -> Result<SchoolRole, String> {
     let known = || SchoolRole::names().collect::<Vec<_>>().join(", ");
     SchoolRole::of_name(name).ok_or_else(|| format!("one of: {}", known()))
+}
+
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// Folder of the copy.
+    #[arg(value_name = "DIR")]
+    pub copy: PathBuf,
+    /// Configuration of the server; without it the defaults hold.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub config: Option<PathBuf>,
+    /// Folder of a demonstration school.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,9 +4,11 @@
 //! the environment or parses settings. There is no second place for defaults.
 
 pub mod cli;
+mod cluster;
 mod limits;
 mod log;
 mod media;
+mod metrics;
 mod network;
 mod overlay;
 mod server;
@@ -20,9 +22,11 @@ use std::{
 
 use serde::Deserialize;
 
+pub use cluster::Cluster;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::Media;
+pub use metrics::Metrics;
 pub use network::Network;
 pub use server::{Server, TlsFiles};
 pub use storage::Storage;
@@ -36,9 +40,11 @@ pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 pub struct Config {
     pub server: Server,
     pub storage: Storage,
+    pub cluster: Cluster,
     pub media: Media,
     pub limits: Limits,
     pub log: Log,
+    pub metrics: Metrics,
 }
 
 /// Why a configuration is not usable. The text is for the operator.
@@ -71,6 +77,7 @@ impl Config {
         let config: Self = overlay::read(DEFAULT_TOML, text).map_err(invalid)?;
         config.server.check().map_err(invalid)?;
         config.media.check().map_err(invalid)?;
+        config.cluster.check(&config.storage).map_err(|problem| invalid(problem.told(text)))?;
         Ok(config)
     }
 }
@@ -125,6 +132,11 @@ mod tests {
             ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
             ("[server]\ntrusted_proxies = [\"proxy\"]\n", "127.0.0.1/32"),
             ("[storage]\nurl = \"mysql://x\"\n", "sqlite://"),
+            ("[cluster]\nredis = \"http://x\"\n", "rediss://"),
+            ("[metrics]\nlisten = \"here\"\n", "127.0.0.1:9700"),
+            ("[cluster]\nkey = \"short\"\n", "32 characters"),
+            ("[cluster]\nnode = \"Node 1\"\n", "a-z"),
+            ("[cluster]\nsentinels = [\"host\"]\n", "26379"),
             ("[log]\nformat = \"xml\"\n", "pretty"),
             ("[server]\nlisten\n", "="),
         ] {
@@ -156,10 +168,42 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_that_cannot_be_is_refused_at_its_line() {
+        let key = format!("key = \"{}\"", "k".repeat(32));
+        let postgres = "[storage]\nurl = \"postgres://db/qism\"\n";
+        let redis = "redis = \"redis://redis\"";
+        for (text, line, word) in [
+            (format!("[cluster]\n{redis}\n{key}\nnode = \"a\"\n"), 2, "storage.url"),
+            (format!("{postgres}[cluster]\n{redis}\nnode = \"a\"\n"), 4, "cluster.key"),
+            (format!("{postgres}[cluster]\n{key}\n{redis}\n"), 5, "cluster.node"),
+            (format!("{postgres}[cluster]\n{key}\n"), 4, "cluster.redis"),
+            ("[cluster]\nnode = \"a\"\n".into(), 2, "cluster.redis"),
+            ("[cluster]\nsentinels = [\"10.0.0.1:26379\"]\n".into(), 2, "cluster.redis"),
+        ] {
+            let told = problem(&text);
+            assert!(
+                told.contains(&format!("line {line}: cluster.")) && told.contains(word),
+                "{text} gave {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_of_a_cluster_are_not_in_its_debug_output() {
+        let text = format!(
+            "[storage]\nurl = \"postgres://db/qism\"\n[cluster]\nredis = \"redis://:s3cret@redis\"\nkey = \"{}\"\nnode = \"a\"\n",
+            "k3y-".repeat(8)
+        );
+        let shown = format!("{:?}", Config::parse("qism.toml", &text).expect("valid").cluster);
+        assert!(!shown.contains("s3cret") && !shown.contains("k3y-"), "{shown}");
+    }
+
+    #[test]
     fn the_examples_can_be_used() {
         for (name, text) in [
             ("school", include_str!("../../config/examples/school.toml")),
             ("behind-proxy", include_str!("../../config/examples/behind-proxy.toml")),
+            ("cluster", include_str!("../../config/examples/cluster.toml")),
         ] {
             Config::parse(name, text).expect(name);
         }

@@ -15,6 +15,38 @@ pub fn read<T: DeserializeOwned>(defaults: &str, text: &str) -> Result<T, String
     T::deserialize(Deserializer::from(merged)).map_err(|error| told(&error, text))
 }
 
+/// Two keys that do not go together; the text is told at the line of the first.
+#[derive(Debug)]
+pub struct Contradiction {
+    pub section: &'static str,
+    pub key: &'static str,
+    pub problem: String,
+}
+
+impl Contradiction {
+    /// With line and key, like every other error in `text`.
+    pub fn told(&self, text: &str) -> String {
+        let Self { section, key, problem } = self;
+        let named = format!("{section}.{key}: {problem}");
+        match place(text, section, key) {
+            Some(line) => {
+                let shown = text.lines().nth(line).unwrap_or_default().trim();
+                format!("line {}: {named}\n    {shown}", line + 1)
+            }
+            None => named,
+        }
+    }
+}
+
+/// The line of a key, counted from 0.
+fn place(text: &str, section: &str, key: &str) -> Option<usize> {
+    let file = DeTable::parse(text).ok()?;
+    let (_, table) = file.get_ref().iter().find(|(name, _)| name.get_ref() == section)?;
+    let DeValue::Table(table) = table.get_ref() else { return None };
+    let (name, _) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+    Some(text[..name.span().start].matches('\n').count())
+}
+
 /// Tables merge key by key, anything else replaces.
 fn lay<'i>(base: &mut DeTable<'i>, over: DeTable<'i>) {
     for (key, value) in over {

@@ -17,6 +17,11 @@ impl Storage {
         Self { url: format!("sqlite://{}", folder.join("qism.db").display()) }
     }
 
+    /// One server's own.
+    pub fn is_file(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
     /// Without the password, for logs and errors.
     pub fn shown(&self) -> String {
         match self.url.rsplit_once('@') {

@@ -58,12 +58,23 @@ async fn today(
 ) -> Result<Json<TodayView>, Refusal> {
     let today = state.school.today(&account).await.map_err(|error| Refusal::broken(&error))?;
     let ids: Vec<LessonId> = today.lessons.iter().map(|row| row.lesson).collect();
-    let open = state.hub.phases(&ids);
+    let open = phases(&state, &ids).await;
     let lessons = today.lessons.into_iter().map(|row| {
         let now = open.iter().find(|now| now.lesson == row.lesson);
         view(row, now)
     });
     Ok(Json(TodayView { now: today.now, lessons: lessons.collect(), groups: today.groups }))
+}
+
+/// How lessons stand that are open here, or on another node.
+async fn phases(state: &AppState, ids: &[LessonId]) -> Vec<LessonNow> {
+    let mut open = state.hub.phases(ids);
+    if let Some(steering) = &state.steering {
+        let elsewhere = ids.iter().filter(|id| !open.iter().any(|now| now.lesson == **id)).copied();
+        let elsewhere = elsewhere.collect::<Vec<_>>();
+        open.extend(steering.elsewhere(&elsewhere).await);
+    }
+    open
 }
 
 /// The school's plan and what the hub sees.
@@ -117,7 +128,8 @@ struct TicketWish {
 #[derive(Serialize)]
 struct Ticket {
     ticket: String,
-    socket: &'static str,
+    /// Where to open the WebSocket: on the node where the lesson's people meet.
+    socket: String,
     expires_in_s: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ice_servers: Vec<IceServer>,
@@ -132,8 +144,12 @@ async fn ticket(
     let Path(lesson) = lesson.map_err(|_| Refusal::new(StatusCode::NOT_FOUND, "no_such_lesson"))?;
     let Json(wish) = body.map_err(|_| MALFORMED)?;
     let ticket = state.school.ticket(&account, lesson, wish.session).await.map_err(refusal)?;
+    let socket = match &state.steering {
+        Some(steering) => steering.socket(lesson).await,
+        None => "/ws".into(),
+    };
     let ice_servers = state.turn.iter().map(|turn| turn.pass(account.user, state.school.now())).collect();
-    Ok(Json(Ticket { ticket, socket: "/ws", expires_in_s: limits::TICKET.as_secs(), ice_servers }))
+    Ok(Json(Ticket { ticket, socket, expires_in_s: limits::TICKET.as_secs(), ice_servers }))
 }
 
 fn refusal(refusal: EntryRefusal) -> Refusal {

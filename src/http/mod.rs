@@ -12,6 +12,7 @@ mod headers;
 pub mod health;
 mod lessons;
 pub mod listener;
+pub mod metrics;
 mod refusal;
 mod reports;
 pub mod router;

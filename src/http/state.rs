@@ -2,8 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{assets::Assets, health::Draining};
-use crate::{auth::Turn, school::School};
+use super::{
+    assets::Assets,
+    health::{Draining, Readiness},
+};
+use crate::{auth::Turn, cluster::Steering, school::School};
 use axum::http::{HeaderMap, HeaderValue, header};
 use qism_signaling::hub::Hub;
 
@@ -13,8 +16,11 @@ pub struct AppState {
     pub site: Arc<Site>,
     pub assets: Arc<Assets>,
     pub draining: Arc<Draining>,
+    pub readiness: Readiness,
     pub school: Arc<School>,
     pub hub: Arc<Hub>,
+    /// Present when there are other nodes.
+    pub steering: Option<Arc<Steering>>,
     /// Relays for networks that let nothing else through; `None`: there are none.
     pub turn: Option<Arc<Turn>>,
     /// A socket that takes nothing for this long is closed.

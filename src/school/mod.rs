@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admission;
+mod attempts;
 pub mod demo;
 mod new_account;
 mod reports;
@@ -61,6 +62,12 @@ impl School {
             tickets: Tickets::random(),
             starting: Mutex::new(()),
         })
+    }
+
+    /// Tickets of every server that has the same key are good here.
+    pub fn with_ticket_key(mut self, key: [u8; 32]) -> Self {
+        self.tickets = Tickets::with_key(key);
+        self
     }
 
     /// Milliseconds since the epoch.

@@ -65,19 +65,18 @@ impl School {
     ) -> Result<SignedIn, SignInRefusal> {
         // Printed slips are copied by hand: case and space do not matter.
         let login = login.trim().to_lowercase();
-        let tried = self.attempts.begin(address, &login, self.now());
-        tried.map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
+        self.begin_attempt(address, &login).await?;
         let account = self.store.account_by_login(&login).await.map_err(Broken::from)?;
         let hash = account.as_ref().map(|account| account.password.as_str());
         let fits = self.passwords.fits(password, hash).await.map_err(Broken::from)?;
         let Some(account) = account.filter(|_| fits) else {
-            self.attempts.failed(address, self.now());
+            self.attempt_failed(address, &login).await?;
             return Err(SignInRefusal::WrongCredentials);
         };
         if account.disabled {
             return Err(SignInRefusal::Disabled);
         }
-        self.attempts.succeeded(address, &login);
+        self.attempt_succeeded(address, &login).await?;
         let (token, now) = (Token::random(), self.now());
         let expires_at = now + STAYS.as_millis() as u64;
         self.store.add_sign_in(&token.hash(), account.user, now, expires_at).await.map_err(Broken::from)?;

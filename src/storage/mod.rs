@@ -4,7 +4,10 @@
 //! its own file, so that a long query of the school never delays a chat line. Not here: rules.
 
 mod accounts;
+mod attempts;
+mod backup;
 mod journal;
+mod nodes;
 mod open;
 mod people;
 mod records;
@@ -23,6 +26,7 @@ use qism_signaling::hub::ports::Journal;
 use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
+pub use nodes::{NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
@@ -62,6 +66,10 @@ pub enum StorageError {
         "{part} was written by an older version (schema {found}, this one knows {known})\n  start the server once with this version: it upgrades"
     )]
     Older { part: &'static str, found: i64, known: i64 },
+    #[error("cannot copy {path}: {problem}")]
+    Backup { path: String, problem: std::io::Error },
+    #[error("this is for SQLite files; PostgreSQL brings its own: pg_basebackup, pg_dump")]
+    NotAFile,
     #[error("the store does not answer: {0}")]
     Sql(#[from] sqlx::Error),
     /// Something in it that we would never write.

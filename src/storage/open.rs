@@ -85,6 +85,15 @@ impl Pools {
         Ok(Self { read, write, sqlite: true, _lock: lock })
     }
 
+    /// A copy, to look whether it is whole.
+    pub async fn open_copy(path: &Path) -> Result<Self, StorageError> {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rw", path.display());
+        let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
+        let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await.map_err(told)?;
+        Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None })
+    }
+
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
@@ -134,7 +143,7 @@ async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
 }
 
 /// `qism.db` for the school, `qism-log.db` for the log.
-fn file(url: &str, part: Part) -> PathBuf {
+pub fn file(url: &str, part: Part) -> PathBuf {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
     let path = Path::new(path.split('?').next().unwrap_or(path));
     match part {
@@ -147,7 +156,7 @@ fn file(url: &str, part: Part) -> PathBuf {
 }
 
 /// One server per file; the operating system lets go of the lock when the process ends, however it ends.
-fn lock(database: &Path) -> Result<File, StorageError> {
+pub fn lock(database: &Path) -> Result<File, StorageError> {
     let path = database.with_extension("lock");
     let told = |problem| StorageError::Folder { path: database.display().to_string(), problem };
     if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {

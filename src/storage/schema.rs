@@ -9,12 +9,18 @@ use super::{
     open::{Part, Pools},
 };
 
-const SCHOOL: &[&str] =
-    &[include_str!("migrations/school/001_school.sql"), include_str!("migrations/school/002_withdrawal.sql")];
+const SCHOOL: &[&str] = &[
+    include_str!("migrations/school/001_school.sql"),
+    include_str!("migrations/school/002_withdrawal.sql"),
+    include_str!("migrations/school/003_node.sql"),
+];
 const LOG: &[&str] = &[include_str!("migrations/log/001_log.sql")];
 
 const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_step (part TEXT NOT NULL PRIMARY KEY, step BIGINT NOT NULL)";
+
+/// Servers that start at the same moment upgrade one after the other. SQLite has one server.
+const ALONE: &str = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7116105); END $$";
 
 /// Brings one part up to this program's version; refuses one from the future.
 pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
@@ -27,6 +33,9 @@ pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
 async fn apply_steps(pools: &Pools, part: Part) -> Result<(), StorageError> {
     let (key, steps) = steps(part);
     let mut transaction = pools.write.begin().await?;
+    if !pools.sqlite {
+        sqlx::raw_sql(ALONE).execute(&mut *transaction).await?;
+    }
     sqlx::query(TABLE).execute(&mut *transaction).await?;
     let found = found(&mut transaction, key).await?;
     let known = steps.len() as i64;
@@ -43,6 +52,14 @@ async fn apply_steps(pools: &Pools, part: Part) -> Result<(), StorageError> {
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)
+}
+
+/// A copy may be older: the server upgrades it when it starts.
+pub async fn expect_known(pools: &Pools, part: Part) -> Result<(), StorageError> {
+    match expect_current(pools, part).await {
+        Err(StorageError::Older { .. }) => Ok(()),
+        other => other,
+    }
 }
 
 /// Changes nothing: somebody else may be using the store.

@@ -1,8 +1,10 @@
 //! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
 mod accounts;
+mod backup;
 mod behind_proxy;
 mod budget;
+mod cluster;
 mod config_cli;
 mod journal;
 mod lesson;
@@ -11,6 +13,7 @@ mod lossy;
 mod media_over_tcp;
 mod peer;
 mod postgres;
+mod redis;
 mod saver;
 mod school;
 mod server;
@@ -20,4 +23,5 @@ mod shell;
 mod speakers;
 mod storage_faults;
 mod turn;
+mod watching;
 mod ws_limits;

@@ -19,7 +19,7 @@ use crate::{
     server::{Line, Person, Server, config, eventually},
 };
 
-struct Cluster {
+pub struct Cluster {
     server: Child,
     port: u16,
     _folder: TempDir,
@@ -27,7 +27,7 @@ struct Cluster {
 
 impl Cluster {
     /// `None` where PostgreSQL is not installed (`tools/setup.sh postgres`).
-    async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let programs = programs()?;
         let folder = tempfile::tempdir().expect("a folder");
         let owner = Owner::find();
@@ -44,6 +44,7 @@ impl Cluster {
         let server = owner
             .run(&programs.join("postgres"))
             .args(["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "max_connections=200"])
             .args(["-p", &port.to_string(), "-D"])
             .arg(&data)
             .stderr(Stdio::null())
@@ -55,7 +56,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("postgres://qism@127.0.0.1:{}/postgres", self.port)
     }
 
@@ -117,7 +118,7 @@ fn programs() -> Option<PathBuf> {
     folders.filter(|folder| folder.join("initdb").exists()).max()
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }

@@ -30,7 +30,7 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct Server {
     pub running: Running,
     pub http: reqwest::Client,
-    data: TempDir,
+    pub data: TempDir,
 }
 
 impl Server {
@@ -54,7 +54,7 @@ impl Server {
 
     /// Somebody who is not signed in.
     pub fn stranger(&self) -> Person {
-        Person { http: client(), server: self.running.url() }
+        Person::stranger_at(&self.running.url())
     }
 
     /// The same data in a new process life.
@@ -149,6 +149,18 @@ async fn upgrade(stream: TcpStream, address: SocketAddr, origin: &str) -> Result
     Ok(Socket(socket))
 }
 
+/// A socket of the server at `url`.
+pub async fn open_socket(url: &str) -> Socket {
+    let address = url.trim_start_matches("http://").parse().expect("an address");
+    let stream = TcpStream::connect(address).await.expect("connected");
+    upgrade(stream, address, url).await.expect("upgraded")
+}
+
+/// Through the door of the server at `url`, with a ticket of any server.
+pub async fn enter_with(url: &str, lesson: LessonId, ticket: String, position: Option<Position>) -> Line {
+    welcomed(open_socket(url).await, lesson, ticket, position).await
+}
+
 async fn welcomed(mut socket: Socket, lesson: LessonId, ticket: String, position: Option<Position>) -> Line {
     socket.send(&ClientFrame::Hello { version: VERSION, ticket, position }).await;
     match socket.frame().await {
@@ -181,10 +193,17 @@ impl Person {
     pub async fn enter(&self) -> Line {
         let lesson = self.first_lesson().await;
         let ticket = self.ticket(lesson, SessionId(Uuid::now_v7())).await;
-        let address = self.server.trim_start_matches("http://").parse().expect("an address");
-        let stream = TcpStream::connect(address).await.expect("connected");
-        let socket = upgrade(stream, address, &self.server).await.expect("upgraded");
-        welcomed(socket, lesson, ticket, None).await
+        enter_with(&self.server, lesson, ticket, None).await
+    }
+
+    /// The same browser at another server's address.
+    pub fn at(&self, server: &str) -> Self {
+        Self { http: self.http.clone(), server: server.to_owned() }
+    }
+
+    /// Somebody who is not signed in.
+    pub fn stranger_at(server: &str) -> Self {
+        Self { http: client(), server: server.to_owned() }
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
@@ -246,6 +265,11 @@ impl Socket {
             Ok(frame) => frame,
             Err(code) => panic!("closed with {code:?}"),
         }
+    }
+
+    /// The next frame; `None` once the connection is over.
+    pub async fn try_frame(&mut self) -> Option<ServerFrame> {
+        self.next().await.ok()
     }
 
     /// The first frame that fits, passing over others.

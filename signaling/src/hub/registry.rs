@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -95,6 +98,8 @@ pub struct Hub {
     fleet: Mutex<Fleet>,
     /// Set on shutdown: nobody enters any more.
     closing: Mutex<bool>,
+    /// While neither store nor other nodes are heard: nobody enters.
+    isolated: AtomicBool,
 }
 
 struct Room {
@@ -126,6 +131,7 @@ impl Hub {
             rooms: DashMap::new(),
             fleet: Mutex::new(Fleet::default()),
             closing: Mutex::new(false),
+            isolated: AtomicBool::new(false),
         });
         tokio::spawn(watch::heads(Arc::downgrade(&hub)));
         tokio::spawn(watch::media(Arc::downgrade(&hub), media_events));
@@ -143,6 +149,9 @@ impl Hub {
         for _ in 0..2 {
             if self.is_closing() {
                 return Err(CloseCode::Draining);
+            }
+            if self.isolated.load(Ordering::Relaxed) {
+                return Err(CloseCode::Unavailable);
             }
             let queue = self.room(entry.lesson);
             let (outbox, reader) = outbox();
@@ -221,6 +230,18 @@ impl Hub {
     pub async fn withdraw(&self, user: UserId, lesson: Option<LessonId>) {
         for queue in self.queues(lesson).into_values() {
             let _ = queue.send(RoomMessage::Withdraw { user }).await;
+        }
+    }
+
+    /// Neither the store nor other nodes are heard, or one of them again. While it lasts nobody could take a right back here:
+    /// media stops, and everybody is sent elsewhere.
+    pub async fn isolate(&self, isolated: bool) {
+        if self.isolated.swap(isolated, Ordering::Relaxed) || !isolated {
+            return;
+        }
+        tracing::error!("neither the database nor other servers are heard: sending everybody elsewhere");
+        for queue in self.queues(None).into_values() {
+            let _ = queue.send(RoomMessage::CastOff).await;
         }
     }
 

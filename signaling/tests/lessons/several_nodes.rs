@@ -315,3 +315,22 @@ async fn a_history_that_lost_its_tail_is_taken_up_by_all() {
     };
     assert_eq!(frames.iter().find_map(reset), Some(number));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_hears_nobody_stops_media_and_sends_its_people_elsewhere() {
+    let (classes, wire, _teacher, mut students) = spread(2).await;
+    let user = students[1].entry.user;
+    wire.set_cut(true);
+    classes[1].media.take();
+    classes[1].hub.isolate(true).await;
+    assert_eq!(students[1].closed().await, CloseCode::Unavailable);
+    settle().await;
+    assert!(classes[1].media.take().iter().any(|order| order.contains("CloseLesson")));
+    let refused = classes[1].try_enter(user, user.0.as_u128(), None).await.err();
+    assert_eq!(refused, Some(CloseCode::Unavailable));
+    let position = Some(students[1].position);
+    let elsewhere = classes[0].try_enter(user, user.0.as_u128(), position).await.expect("back");
+    assert_eq!(elsewhere.welcome.map(|welcome| welcome.attach.0), Some(2));
+    classes[1].hub.isolate(false).await;
+    classes[1].try_enter(user, user.0.as_u128(), None).await.expect("and here again");
+}

@@ -55,7 +55,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/ws", get(upgrade))
+    // The last part names a node, for the proxy in front; whoever gets it serves it.
+    Router::new().route("/ws", get(upgrade)).route("/ws/{node}", get(upgrade))
 }
 
 /// The handshake (RFC 6455, section 4.2), behind a check of the Origin.

@@ -2,7 +2,11 @@
 
 use super::RoomTask;
 use crate::{
-    hub::appender::{Decided, Refusal, Wish},
+    hub::{
+        appender::{Decided, Refusal, Wish},
+        ports::MediaOrder,
+        seats::Reception,
+    },
     protocol::{CloseCode, ErrorCode},
 };
 
@@ -33,6 +37,21 @@ impl RoomTask {
             // The clock wishes these again.
             Wish::Pause | Wish::End(_) | Wish::Command { .. } | Wish::Arrive(_) => {}
         }
+    }
+
+    /// Nobody could take a right back here now: media stops at once, everybody comes back elsewhere.
+    pub(super) fn cast_off(&mut self) {
+        for id in self.seats.ids() {
+            if let Some(seat) = self.seats.get(id) {
+                seat.outbox.close(CloseCode::Unavailable);
+            }
+            self.disconnected(id);
+        }
+        for cut in &mut self.cuts {
+            cut.reception = Reception::default();
+        }
+        self.hub.ports.media.order(MediaOrder::CloseLesson { lesson: self.lesson });
+        self.permitted.clear();
     }
 
     /// Tries again, at every tick.

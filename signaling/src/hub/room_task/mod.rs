@@ -81,6 +81,8 @@ pub(crate) enum RoomMessage {
     Withdraw {
         user: UserId,
     },
+    /// Nobody is heard here any more.
+    CastOff,
     Drain,
 }
 
@@ -266,6 +268,7 @@ impl RoomTask {
             RoomMessage::Letter(envelope) => self.letter(envelope),
             RoomMessage::Head(head) => self.head_seen(head).await,
             RoomMessage::Withdraw { user } => self.withdraw(user),
+            RoomMessage::CastOff => self.cast_off(),
             RoomMessage::Drain => self.drain(),
         }
     }

@@ -1,0 +1,122 @@
+//! What a running server tells Prometheus.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use qism_signaling::hub::{Hub, ports::Bus as _};
+
+use crate::{
+    cluster::{Board, RedisBus},
+    http::connections::Connections,
+    sfu::Sfu,
+    telemetry::metrics::{Sample, page},
+};
+
+/// Where the numbers are.
+pub struct Sources {
+    pub connections: Arc<Connections>,
+    pub hub: Arc<Hub>,
+    pub sfu: Arc<Sfu>,
+    pub board: Arc<Board>,
+    pub bus: Option<Arc<RedisBus>>,
+}
+
+impl Sources {
+    pub fn page(&self) -> String {
+        let mut samples = self.lessons();
+        samples.extend(self.media());
+        samples.extend(self.bus());
+        page(&samples)
+    }
+
+    fn lessons(&self) -> Vec<Sample> {
+        let lessons = self.hub.open_lessons();
+        let students: u32 = lessons.iter().map(|lesson| lesson.students_present).sum();
+        let age = self.board.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
+        vec![
+            Sample::gauge(
+                "qism_connections",
+                "Open HTTP and WebSocket connections.",
+                self.connections.open() as f64,
+            ),
+            Sample::gauge("qism_lessons", "Lessons open on this server.", lessons.len() as f64),
+            Sample::gauge("qism_students", "Students present in them, on any server.", students.into()),
+            Sample::gauge(
+                "qism_nodes",
+                "Servers that beat, this one among them.",
+                self.board.alive().len() as f64,
+            ),
+            Sample::gauge("qism_beat_age_seconds", "Time since the last beat that the database took.", age),
+        ]
+    }
+
+    fn media(&self) -> Vec<Sample> {
+        let totals = self.sfu.counters();
+        let counter = |name, help, value: u64| Sample::counter(name, help, value as f64);
+        vec![
+            counter("qism_media_received_packets_total", "Datagrams received.", totals.packets_in),
+            counter("qism_media_sent_packets_total", "Datagrams sent.", totals.packets_out),
+            counter(
+                "qism_media_sent_bytes_total",
+                "Bytes sent, without IP and UDP headers.",
+                totals.bytes_out,
+            ),
+            counter(
+                "qism_media_refused_packets_total",
+                "Datagrams the kernel did not take.",
+                totals.packets_refused,
+            ),
+            counter(
+                "qism_media_stranger_packets_total",
+                "Datagrams that failed authentication.",
+                totals.strangers,
+            ),
+            counter(
+                "qism_media_unpermitted_packets_total",
+                "Packets of sources that may not be published.",
+                totals.packets_unpermitted,
+            ),
+            counter("qism_media_repeated_packets_total", "Packets sent again.", totals.retransmissions),
+            counter("qism_media_opened_legs_total", "WebRTC connections made.", totals.legs_opened),
+            counter("qism_media_closed_legs_total", "WebRTC connections ended.", totals.legs_closed),
+        ]
+    }
+
+    fn bus(&self) -> Vec<Sample> {
+        let Some(bus) = &self.bus else { return Vec::new() };
+        let counters = bus.counters();
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
+        vec![
+            Sample::gauge("qism_bus_up", "1 while the bus carries.", f64::from(u8::from(bus.is_up()))),
+            Sample::counter(
+                "qism_bus_connections_total",
+                "Connections to Redis made.",
+                read(&counters.connected),
+            ),
+            Sample::counter(
+                "qism_bus_published_letters_total",
+                "Letters published.",
+                read(&counters.published),
+            ),
+            Sample::counter(
+                "qism_bus_received_letters_total",
+                "Letters of other servers.",
+                read(&counters.received),
+            ),
+            Sample::counter(
+                "qism_bus_forged_letters_total",
+                "Letters not sealed by our key.",
+                read(&counters.forged),
+            ),
+            Sample::counter(
+                "qism_bus_unreadable_letters_total",
+                "Letters sealed by our key and not understood.",
+                read(&counters.unreadable),
+            ),
+            Sample::counter(
+                "qism_bus_dropped_letters_total",
+                "Letters dropped by full queues, or while the bus was away.",
+                read(&counters.dropped),
+            ),
+        ]
+    }
+}

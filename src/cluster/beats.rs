@@ -1,0 +1,194 @@
+//! The beat of this server: once a second it says that it lives, and looks who else does.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use qism_signaling::{
+    hub::{
+        Hub, LessonNow,
+        fleet::{Fleet, STALE},
+        ports::Bus,
+    },
+    protocol::{IncarnationId, LessonId},
+};
+
+use super::DatabaseClock;
+use crate::storage::{NodeNow, NodeRow, StorageError, Store};
+
+/// A third of what makes a node stale.
+const BEAT: Duration = Duration::from_secs(1);
+/// A beat that takes longer has failed; the next one is tried.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A server that hears neither the database nor the others for so long could not learn that a right was taken back.
+const DEAF: Duration = Duration::from_secs(2);
+/// The dead are cleared away every so many beats.
+const CLEARING: u64 = 30;
+
+/// What changes about a server from beat to beat.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Status {
+    pub draining: bool,
+    /// Per mille of its connections.
+    pub load: u16,
+}
+
+/// The servers as the last beat saw them, for whoever places lessons or asks how we are.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<(Vec<NodeNow>, Option<Instant>)>);
+
+impl Board {
+    pub fn alive(&self) -> Vec<NodeRow> {
+        let nodes = &self.lock().0;
+        nodes.iter().filter(|node| node.is_alive()).map(|node| node.node.clone()).collect()
+    }
+
+    /// Time since the last beat that the database took.
+    pub fn age(&self) -> Option<Duration> {
+        self.lock().1.map(|at| at.elapsed())
+    }
+
+    /// Whether the database answers.
+    pub fn is_fresh(&self) -> bool {
+        self.age().is_some_and(|age| age < STALE)
+    }
+
+    fn replace(&self, nodes: Vec<NodeNow>) {
+        *self.lock() = (nodes, Some(Instant::now()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<NodeNow>, Option<Instant>)> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One server's beat.
+pub struct Beats {
+    store: Store,
+    /// Present where the database is shared: its time counts.
+    clock: Option<Arc<DatabaseClock>>,
+    own: NodeRow,
+    board: Arc<Board>,
+    /// What the table says of our rooms.
+    told: HashMap<LessonId, LessonNow>,
+    /// Dead nodes whose lessons were looked after.
+    buried: HashSet<IncarnationId>,
+    failing: bool,
+    count: u64,
+}
+
+impl Beats {
+    /// Beats for the first time: nobody may meet us before the others can know us.
+    pub async fn start(
+        store: Store,
+        clock: Option<Arc<DatabaseClock>>,
+        incarnation: IncarnationId,
+        name: &str,
+    ) -> Result<Self, StorageError> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let own = NodeRow { incarnation, name: name.to_owned(), version, draining: false, load: 0 };
+        let mut beats = Self {
+            store,
+            clock,
+            own,
+            board: Arc::default(),
+            told: HashMap::new(),
+            buried: HashSet::new(),
+            failing: false,
+            count: 0,
+        };
+        beats.tell(&[]).await?;
+        Ok(beats)
+    }
+
+    pub fn board(&self) -> Arc<Board> {
+        self.board.clone()
+    }
+
+    /// Until it is aborted.
+    pub async fn run(mut self, hub: Arc<Hub>, bus: Option<Arc<dyn Bus>>, status: impl Fn() -> Status) {
+        let mut tick = tokio::time::interval(BEAT);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let Status { draining, load } = status();
+            self.own = NodeRow { draining, load, ..self.own };
+            let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;
+            let problem = match outcome {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(late) => Some(late.to_string()),
+            };
+            self.note(problem.as_deref());
+            let deaf = bus.as_ref().is_some_and(|bus| !bus.is_up())
+                && self.board.age().is_none_or(|age| age >= DEAF);
+            hub.isolate(deaf).await;
+        }
+    }
+
+    async fn beat(&mut self, hub: &Arc<Hub>) -> Result<(), StorageError> {
+        let rooms = hub.open_lessons();
+        let nodes = self.tell(&rooms).await?;
+        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive());
+        let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
+        let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
+        hub.see(fleet.clone());
+        self.bury(&ids(&stale), &fleet, hub).await
+    }
+
+    /// Writes our row and reads all.
+    async fn tell(&mut self, rooms: &[LessonNow]) -> Result<Vec<NodeNow>, StorageError> {
+        let asked = Instant::now();
+        let now = self.store.database_now().await?;
+        if let Some(clock) = &self.clock {
+            clock.measure(now, asked, Instant::now());
+        }
+        let changed: Vec<LessonNow> =
+            rooms.iter().filter(|room| self.told.get(&room.lesson) != Some(room)).copied().collect();
+        let open: HashSet<LessonId> = rooms.iter().map(|room| room.lesson).collect();
+        let closed: Vec<LessonId> =
+            self.told.keys().filter(|lesson| !open.contains(lesson)).copied().collect();
+        self.store.beat(&self.own, now, &changed, &closed).await?;
+        self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
+        self.count += 1;
+        if self.count.is_multiple_of(CLEARING) {
+            self.store.forget_dead_nodes(now).await?;
+            self.store.forget_old_attempts(now).await?;
+        }
+        let nodes = self.store.nodes(now).await?;
+        self.board.replace(nodes.clone());
+        Ok(nodes)
+    }
+
+    /// Opens the lessons of a dead node that are ours to look after: their people are written off there.
+    async fn bury(
+        &mut self,
+        stale: &[IncarnationId],
+        fleet: &Fleet,
+        hub: &Arc<Hub>,
+    ) -> Result<(), StorageError> {
+        self.buried.retain(|dead| stale.contains(dead));
+        for dead in stale.iter().filter(|dead| !self.buried.contains(dead)).copied().collect::<Vec<_>>() {
+            let lessons = self.store.rooms_of(dead).await?;
+            let ours = lessons.iter().filter(|lesson| fleet.is_first(self.own.incarnation, **lesson));
+            ours.for_each(|lesson| hub.adopt(*lesson));
+            tracing::warn!(node = %dead, lessons = lessons.len(), "a node beats no more");
+            self.buried.insert(dead);
+        }
+        Ok(())
+    }
+
+    /// Told once when it begins and once when it is over.
+    fn note(&mut self, problem: Option<&str>) {
+        match (problem, self.failing) {
+            (Some(problem), false) => {
+                tracing::warn!(problem, "the beat fails: others will take this server for dead")
+            }
+            (None, true) => tracing::info!("the beat is back"),
+            _ => {}
+        }
+        self.failing = problem.is_some();
+    }
+}

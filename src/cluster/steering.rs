@@ -1,0 +1,64 @@
+//! Sends a lesson's people to one node, and knows of lessons that are open on others.
+//!
+//! By the path of the WebSocket, which the proxy in front routes: one host name, one certificate, one origin. A node that the
+//! proxy does not know, or that has just died, only means that another one answers: every node takes every path.
+
+use std::sync::Arc;
+
+use qism_signaling::{
+    hub::{LessonNow, ports::Clock},
+    protocol::{IncarnationId, LessonId},
+};
+
+use super::{
+    Board,
+    placement::{self, Candidate},
+};
+use crate::storage::{OpenRoom, Store};
+
+/// What the school's pages ask about other nodes.
+pub struct Steering {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    board: Arc<Board>,
+    own: IncarnationId,
+}
+
+impl Steering {
+    pub fn new(store: Store, clock: Arc<dyn Clock>, board: Arc<Board>, own: IncarnationId) -> Self {
+        Self { store, clock, board, own }
+    }
+
+    /// The path of the WebSocket for a lesson.
+    pub async fn socket(&self, lesson: LessonId) -> String {
+        let open = self.open(&[lesson]).await;
+        let people = |name: &str| {
+            let rooms = open.iter().filter(|room| room.name == name);
+            rooms.map(|room| room.now.students_present + u32::from(room.now.teacher_present)).max()
+        };
+        let nodes = self.board.alive().into_iter().filter(|node| !node.name.is_empty());
+        let nodes: Vec<Candidate> = nodes
+            .map(|node| Candidate {
+                people: people(&node.name),
+                draining: node.draining,
+                load: node.load,
+                name: node.name,
+            })
+            .collect();
+        placement::place(lesson, &nodes).map_or("/ws".into(), |node| format!("/ws/{}", node.name))
+    }
+
+    /// How lessons stand that are open on other nodes.
+    pub async fn elsewhere(&self, lessons: &[LessonId]) -> Vec<LessonNow> {
+        let open = self.open(lessons).await;
+        open.into_iter().filter(|room| room.incarnation != self.own).map(|room| room.now).collect()
+    }
+
+    /// A database that does not answer steers nobody: hashing alone mostly says the same.
+    async fn open(&self, lessons: &[LessonId]) -> Vec<OpenRoom> {
+        self.store.open_rooms(lessons, self.clock.now_ms()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "where lessons are open cannot be read");
+            Vec::new()
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! `[cluster]`: other servers beside this one, for the same schools.
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{Storage, overlay::Contradiction};
+use crate::telemetry::Redacted;
+
+/// Shorter keys are guessed.
+const KEY_CHARS: usize = 32;
+/// A name is part of a path and of the proxy's configuration.
+const NAME_CHARS: usize = 32;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// With it the server is one of several. Holds a password.
+    #[serde(deserialize_with = "redis")]
+    pub redis: Option<Redacted<String>>,
+    /// `host:port` of each; the host in `redis` is then the name of the service that they watch.
+    #[serde(deserialize_with = "sentinels")]
+    pub sentinels: Vec<(String, u16)>,
+    #[serde(deserialize_with = "key")]
+    pub key: Option<Redacted<String>>,
+    #[serde(deserialize_with = "name")]
+    pub node: String,
+}
+
+impl Cluster {
+    /// Rules between keys, also of other sections.
+    pub(super) fn check(&self, storage: &Storage) -> Result<(), Contradiction> {
+        let told =
+            |key, problem: &str| Err(Contradiction { section: "cluster", key, problem: problem.into() });
+        if self.redis.is_none() {
+            return match () {
+                () if !self.sentinels.is_empty() => told(
+                    "sentinels",
+                    "set cluster.redis too: its host is the name of the service that they watch",
+                ),
+                () if self.key.is_some() => {
+                    told("key", "set cluster.redis too, or leave the key out: one server needs none")
+                }
+                () if !self.node.is_empty() => {
+                    told("node", "set cluster.redis too, or leave the name out: one server needs none")
+                }
+                () => Ok(()),
+            };
+        }
+        if storage.is_file() {
+            return told(
+                "redis",
+                "several servers cannot share a SQLite file: set storage.url to a PostgreSQL database (postgres://…), the same for all",
+            );
+        }
+        if self.key.is_none() {
+            return told("redis", "set cluster.key too, the same for all servers: openssl rand -hex 32");
+        }
+        if self.node.is_empty() {
+            return told("redis", "set cluster.node too, another name for each server, e.g. \"node1\"");
+        }
+        Ok(())
+    }
+}
+
+fn redis<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Redacted<String>>, D::Error> {
+    let url = String::deserialize(from)?;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let rest = url.strip_prefix("rediss://").or_else(|| url.strip_prefix("redis://"));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(Some(Redacted::new(url))),
+        _ => Err(D::Error::custom(
+            "write redis://HOST:6379, or rediss://… for TLS; with a password redis://:PASSWORD@HOST:6379",
+        )),
+    }
+}
+
+fn sentinels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, u16)>, D::Error> {
+    let list = Vec::<String>::deserialize(from)?;
+    let address = |text: &String| {
+        let (host, port) = text.rsplit_once(':')?;
+        Some((host.to_owned(), port.parse().ok()?)).filter(|_| !host.is_empty())
+    };
+    let wrong = |text: &String| {
+        D::Error::custom(format!("`{text}` is no address: write host and port, e.g. 10.0.0.1:26379"))
+    };
+    list.iter().map(|text| address(text).ok_or_else(|| wrong(text))).collect()
+}
+
+fn key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Redacted<String>>, D::Error> {
+    let key = String::deserialize(from)?;
+    match key.len() {
+        0 => Ok(None),
+        KEY_CHARS.. => Ok(Some(Redacted::new(key))),
+        _ => Err(D::Error::custom(format!("at least {KEY_CHARS} characters: openssl rand -hex 32"))),
+    }
+}
+
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() <= NAME_CHARS && name.chars().all(fits) {
+        Ok(name)
+    } else {
+        Err(D::Error::custom(format!("at most {NAME_CHARS} of a-z, 0-9 and -, e.g. \"node1\"")))
+    }
+}

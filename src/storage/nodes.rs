@@ -1,0 +1,206 @@
+//! The servers that use this store, as each of them tells by its beat, and the lessons that are open on them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use qism_signaling::{
+    hub::{LessonNow, fleet},
+    protocol::{IncarnationId, LessonId, Phase},
+};
+use sqlx::{Any, AssertSqlSafe, Row as _, Transaction, any::AnyRow};
+
+use super::{StorageError, Store, row};
+
+/// Rows of the dead are kept this long: survivors have written off their people long before.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    pub incarnation: IncarnationId,
+    pub name: String,
+    pub version: String,
+    /// Takes nobody new.
+    pub draining: bool,
+    /// Per mille of the connections that it may have.
+    pub load: u16,
+}
+
+/// A server's row, and how old its beat is by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeNow {
+    pub node: NodeRow,
+    pub age_ms: u64,
+}
+
+impl NodeNow {
+    pub fn is_alive(&self) -> bool {
+        self.age_ms < stale_ms()
+    }
+}
+
+/// A lesson that is open on a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRoom {
+    pub incarnation: IncarnationId,
+    pub name: String,
+    pub now: LessonNow,
+}
+
+fn stale_ms() -> u64 {
+    fleet::STALE.as_millis() as u64
+}
+
+impl Store {
+    /// True when other servers may use this store too: then its clock is the one that counts.
+    pub fn is_shared(&self) -> bool {
+        !self.school.sqlite
+    }
+
+    /// Milliseconds since the Unix epoch, by the database's clock.
+    pub async fn database_now(&self) -> Result<u64, StorageError> {
+        if self.school.sqlite {
+            return Ok(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+        }
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let found = sqlx::query(sql).fetch_one(&self.school.read).await?;
+        Ok(found.try_get::<i64, _>(0)? as u64)
+    }
+
+    /// Tells that a server lives, and which of its rooms are other than at its last beat.
+    pub async fn beat(
+        &self,
+        own: &NodeRow,
+        now: u64,
+        changed: &[LessonNow],
+        closed: &[LessonId],
+    ) -> Result<(), StorageError> {
+        let mut transaction = self.school.write.begin().await?;
+        sqlx::query(
+            "INSERT INTO node (incarnation, name, version, beat, draining, load) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load",
+        )
+        .bind(own.incarnation.to_string())
+        .bind(own.name.clone())
+        .bind(own.version.clone())
+        .bind(now as i64)
+        .bind(i64::from(own.draining))
+        .bind(i64::from(own.load))
+        .execute(&mut *transaction)
+        .await?;
+        for room in changed {
+            tell_room(&mut transaction, own.incarnation, room).await?;
+        }
+        for lesson in closed {
+            sqlx::query("DELETE FROM node_room WHERE lesson = $1 AND incarnation = $2")
+                .bind(lesson.to_string())
+                .bind(own.incarnation.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// All servers that have beaten in the last minute.
+    pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
+        let found = sqlx::query("SELECT incarnation, name, version, draining, load, beat FROM node")
+            .fetch_all(&self.school.read)
+            .await?;
+        found.iter().map(|found| node(found, now)).collect()
+    }
+
+    /// The lessons that were open on a server.
+    pub async fn rooms_of(&self, incarnation: IncarnationId) -> Result<Vec<LessonId>, StorageError> {
+        let found = sqlx::query("SELECT lesson FROM node_room WHERE incarnation = $1 AND phase <> 'ended'")
+            .bind(incarnation.to_string())
+            .fetch_all(&self.school.read)
+            .await?;
+        found.iter().map(|found| Ok(LessonId(row::id(&found.try_get::<String, _>(0)?)?))).collect()
+    }
+
+    /// Where these lessons are open on servers that live.
+    pub async fn open_rooms(&self, lessons: &[LessonId], now: u64) -> Result<Vec<OpenRoom>, StorageError> {
+        if lessons.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list: Vec<String> = (2..=lessons.len() + 1).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT n.incarnation, n.name, r.lesson, r.phase, r.students_present, r.teacher_present FROM node_room r \
+             JOIN node n ON n.incarnation = r.incarnation WHERE n.beat > $1 AND r.lesson IN ({})",
+            list.join(", ")
+        );
+        let mut query =
+            sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(now.saturating_sub(stale_ms()) as i64);
+        for lesson in lessons {
+            query = query.bind(lesson.to_string());
+        }
+        query.fetch_all(&self.school.read).await?.iter().map(open_room).collect()
+    }
+
+    /// Clears away what the dead left.
+    pub async fn forget_dead_nodes(&self, now: u64) -> Result<(), StorageError> {
+        let before = now.saturating_sub(KEPT.as_millis() as u64) as i64;
+        let mut transaction = self.school.write.begin().await?;
+        for sql in [
+            "DELETE FROM node_room WHERE incarnation IN (SELECT incarnation FROM node WHERE beat < $1)",
+            "DELETE FROM node WHERE beat < $1",
+        ] {
+            sqlx::query(sql).bind(before).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+async fn tell_room(
+    transaction: &mut Transaction<'_, Any>,
+    own: IncarnationId,
+    room: &LessonNow,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "INSERT INTO node_room (incarnation, lesson, phase, students_present, teacher_present) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (lesson, incarnation) DO UPDATE SET phase = excluded.phase, \
+         students_present = excluded.students_present, teacher_present = excluded.teacher_present",
+    )
+    .bind(own.to_string())
+    .bind(room.lesson.to_string())
+    .bind(phase_text(room.phase))
+    .bind(i64::from(room.students_present))
+    .bind(i64::from(room.teacher_present))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn node(found: &AnyRow, now: u64) -> Result<NodeNow, StorageError> {
+    let node = NodeRow {
+        incarnation: IncarnationId(row::id(&found.try_get::<String, _>(0)?)?),
+        name: found.try_get(1)?,
+        version: found.try_get(2)?,
+        draining: found.try_get::<i64, _>(3)? != 0,
+        load: u16::try_from(found.try_get::<i64, _>(4)?).unwrap_or(u16::MAX),
+    };
+    let beat = found.try_get::<i64, _>(5)? as u64;
+    Ok(NodeNow { node, age_ms: now.saturating_sub(beat) })
+}
+
+fn open_room(found: &AnyRow) -> Result<OpenRoom, StorageError> {
+    let now = LessonNow {
+        lesson: LessonId(row::id(&found.try_get::<String, _>(2)?)?),
+        phase: phase(&found.try_get::<String, _>(3)?)?,
+        students_present: found.try_get::<i64, _>(4)? as u32,
+        teacher_present: found.try_get::<i64, _>(5)? != 0,
+    };
+    let incarnation = IncarnationId(row::id(&found.try_get::<String, _>(0)?)?);
+    Ok(OpenRoom { incarnation, name: found.try_get(1)?, now })
+}
+
+const PHASES: [(Phase, &str); 4] =
+    [(Phase::Waiting, "waiting"), (Phase::Open, "open"), (Phase::Paused, "paused"), (Phase::Ended, "ended")];
+
+fn phase_text(phase: Phase) -> &'static str {
+    PHASES.iter().find(|(known, _)| *known == phase).map_or("waiting", |(_, text)| text)
+}
+
+fn phase(text: &str) -> Result<Phase, StorageError> {
+    let found = PHASES.iter().find(|(_, known)| *known == text).map(|(phase, _)| *phase);
+    found.ok_or_else(|| StorageError::Corrupt { what: "phase", value: text.to_owned() })
+}
