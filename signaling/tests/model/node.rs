@@ -1,0 +1,340 @@
+//! A node: the fold of the log as far as it knows it, what waits to be written, who sits here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use qism_signaling::{
+    protocol::{Attach, Event, IncarnationId, Logged, Position},
+    room::{Context, Room, chain, roster::Arrival},
+};
+use uuid::Uuid;
+
+use crate::{
+    client::Frame,
+    log::{Entry, Log, Outcome},
+    scenario::{Flaw, Scenario},
+    world::{ORIGIN, World, command_id},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    pub incarnation: u8,
+    pub room: Room,
+    /// What was folded.
+    pub ring: Vec<Entry>,
+    pub queue: VecDeque<Intent>,
+    pub flight: Option<Flight>,
+    /// Clients that sit here, with the attachment they have.
+    pub seats: BTreeMap<usize, Attach>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flight {
+    pub head: Position,
+    pub decided: Vec<(Intent, Vec<Entry>)>,
+    pub batch: Vec<Entry>,
+    pub outcome: Option<Outcome>,
+}
+
+/// What somebody, or the node itself, wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Intent {
+    pub client: usize,
+    pub wish: Wish,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    Arrive { ticket: u8 },
+    Command { index: usize, attach: Attach },
+    Gone { attach: Attach },
+}
+
+impl Node {
+    /// A process starts and reads what there is.
+    pub fn start(incarnation: u8, log: &Log) -> Self {
+        let mut node = Self {
+            incarnation,
+            room: Room::new(ORIGIN),
+            ring: Vec::new(),
+            queue: VecDeque::new(),
+            flight: None,
+            seats: BTreeMap::new(),
+        };
+        node.refold(log);
+        node
+    }
+
+    fn refold(&mut self, log: &Log) {
+        self.room = Room::new(ORIGIN);
+        self.ring = log.0.clone();
+        self.ring.iter().for_each(|entry| self.room.apply(&entry.0));
+    }
+
+    pub fn incarnation_id(&self, index: usize) -> IncarnationId {
+        IncarnationId(Uuid::from_u128((index as u128) << 8 | u128::from(self.incarnation)))
+    }
+
+    /// True when a look at the database's head calls for more.
+    pub fn differs_from(&self, log: &Log, flaw: Option<Flaw>) -> bool {
+        match flaw {
+            Some(Flaw::HeadsAreNumbersOnly) => log.0.len() as u64 > self.room.head.number,
+            _ => log.position().unwrap_or(Position { number: 0, chain: ORIGIN }) != self.room.head,
+        }
+    }
+
+    fn continues(&self, logged: &Logged) -> bool {
+        let next = chain::next(self.room.head.chain, logged.sender, logged.command, logged.event.kind());
+        logged.number == self.room.head.number + 1 && logged.chain == next
+    }
+
+    /// The number that a command has in what was folded.
+    fn known(&self, intent: &Intent, scenario: &Scenario) -> Option<u64> {
+        let log = Log(self.ring.clone());
+        log.known(scenario.devices[intent.client].user, command_id(intent))
+    }
+}
+
+impl Scenario {
+    fn decide(&self, world: &World, at: usize, room: &Room, intent: &Intent) -> Result<Vec<Event>, ()> {
+        let device = &self.devices[intent.client];
+        let node = &world.nodes[at];
+        match &intent.wish {
+            Wish::Arrive { .. } => {
+                let arrival = Arrival {
+                    user: device.user,
+                    role: device.role,
+                    visit: false,
+                    session: device.session,
+                    incarnation: node.incarnation_id(at),
+                };
+                room.decide_arrival(&arrival).map_err(drop)
+            }
+            Wish::Command { index, attach } => {
+                let current = room.roster.member(device.user).map(|member| member.last);
+                let is_current =
+                    current.is_some_and(|last| (last.session, last.attach) == (device.session, *attach));
+                if !is_current && self.flaw != Some(Flaw::FormerConnectionsAct) {
+                    return Err(());
+                }
+                room.decide(device.user, &device.commands[*index], &Context::default()).map_err(drop)
+            }
+            Wish::Gone { attach } => Ok(room.decide_cut(device.user, device.session, *attach)),
+        }
+    }
+
+    /// Decides all that waits on the head, in order, and starts to write it.
+    pub fn take_off(&self, world: &mut World, at: usize) {
+        let intents = std::mem::take(&mut world.nodes[at].queue);
+        let mut scratch = world.nodes[at].room.clone();
+        let mut flight = Flight { head: scratch.head, decided: Vec::new(), batch: Vec::new(), outcome: None };
+        for intent in intents {
+            match self.decide(world, at, &scratch, &intent) {
+                Ok(events) => {
+                    let entries: Vec<Entry> =
+                        events.into_iter().map(|event| self.log_on(&mut scratch, &intent, event)).collect();
+                    flight.batch.extend(entries.iter().cloned());
+                    flight.decided.push((intent, entries));
+                }
+                Err(()) => self.refuse(world, at, &intent),
+            }
+        }
+        if self.flaw == Some(Flaw::AcknowledgedBeforeTheCommit) {
+            for (intent, entries) in &flight.decided {
+                accept(world, at, intent, entries.last().map_or(0, |entry| entry.0.number));
+            }
+        }
+        if !flight.batch.is_empty() {
+            world.nodes[at].flight = Some(flight);
+        } else {
+            flight.decided.iter().for_each(|(intent, _)| accept(world, at, intent, flight.head.number));
+        }
+    }
+
+    fn log_on(&self, scratch: &mut Room, intent: &Intent, event: Event) -> Entry {
+        let own = matches!(intent.wish, Wish::Gone { .. });
+        let sender = (!own).then_some(self.devices[intent.client].user);
+        let logged = chain::log(scratch.head, 0, sender, command_id(intent), event);
+        scratch.apply(&logged);
+        Entry(logged)
+    }
+
+    /// No; but who asks again for what the log has already gets the old answer.
+    fn refuse(&self, world: &mut World, at: usize, intent: &Intent) {
+        let known = world.nodes[at].known(intent, self);
+        match (&intent.wish, known) {
+            (Wish::Command { .. }, Some(number)) if self.flaw != Some(Flaw::KnownLinesAreRefused) => {
+                accept(world, at, intent, number);
+            }
+            (Wish::Command { index, .. }, _) => world.send(at, intent.client, Frame::Refused(*index)),
+            (Wish::Arrive { .. }, _) => world.close(at, intent.client, true),
+            (Wish::Gone { .. }, _) => {}
+        }
+    }
+
+    /// The database has answered.
+    pub fn land(&self, world: &mut World, at: usize) {
+        let flight = world.nodes[at].flight.take().expect("an append in flight");
+        match flight.outcome.expect("an answer") {
+            Outcome::Written => self.written(world, at, flight.decided),
+            Outcome::Conflict => {
+                put_back(world, at, flight.decided.into_iter().map(|(intent, _)| intent).collect());
+                self.catch_up(world, at);
+            }
+            Outcome::Known { sender, command, number } => {
+                let is_it = |intent: &Intent| {
+                    self.devices[intent.client].user == sender && command_id(intent) == command
+                };
+                let (known, others): (Vec<_>, Vec<_>) =
+                    flight.decided.into_iter().map(|(intent, _)| intent).partition(is_it);
+                put_back(world, at, others);
+                for intent in known {
+                    match intent.wish {
+                        Wish::Arrive { .. } => world.close(at, intent.client, false),
+                        _ => accept(world, at, &intent, number),
+                    }
+                }
+            }
+            Outcome::Unknown => store_failed(world, at, flight.decided),
+        }
+    }
+
+    fn written(&self, world: &mut World, at: usize, decided: Vec<(Intent, Vec<Entry>)>) {
+        for (intent, entries) in decided {
+            for entry in &entries {
+                self.fold(world, at, entry);
+                let others = (0..Self::NODES).filter(|node| *node != at);
+                world.bus.extend(others.map(|node| (node, entry.clone())));
+            }
+            let number = entries.last().map_or(world.nodes[at].room.head.number, |last| last.0.number);
+            match intent.wish {
+                Wish::Arrive { .. } => self.seat(world, at, intent.client, &entries),
+                _ => accept(world, at, &intent, number),
+            }
+        }
+    }
+
+    fn seat(&self, world: &mut World, at: usize, client: usize, entries: &[Entry]) {
+        let Some(link) = world.clients[client].link.as_ref().filter(|link| link.node == at) else { return };
+        let position = link.position;
+        let attached = entries.iter().find_map(|entry| match entry.0.event {
+            Event::Attached { attach, .. } => Some(attach),
+            _ => None,
+        });
+        world.nodes[at].seats.insert(client, attached.expect("an arrival attaches"));
+        let ring = &world.nodes[at].ring;
+        let known = position.and_then(|position| ring.iter().position(|entry| entry.position() == position));
+        let missing: Option<Vec<Entry>> = known.map(|index| ring[index + 1..].to_vec());
+        let snapshot = missing.is_none().then_some(world.nodes[at].room.head);
+        world.send(at, client, Frame::Welcome { attach: attached.expect("attached"), snapshot });
+        for entry in missing.into_iter().flatten() {
+            world.send(at, client, Frame::Event(entry));
+        }
+    }
+
+    /// Folds one event and tells it to all seats.
+    fn fold(&self, world: &mut World, at: usize, entry: &Entry) {
+        let node = &mut world.nodes[at];
+        node.room.apply(&entry.0);
+        node.ring.push(entry.clone());
+        tell(world, at, entry);
+        match entry.0.event {
+            Event::Attached { user, session, attach, .. } => {
+                let current = (session, attach);
+                self.unseat(world, at, |client, seated| {
+                    self.devices[client].user == user && (self.devices[client].session, seated) != current
+                });
+            }
+            Event::Removed { user, .. } => {
+                self.unseat(world, at, |client, _| self.devices[client].user == user)
+            }
+            _ => {}
+        }
+    }
+
+    fn unseat(&self, world: &mut World, at: usize, out: impl Fn(usize, Attach) -> bool) {
+        if self.flaw == Some(Flaw::FormerConnectionsAct) {
+            return;
+        }
+        let seats = world.nodes[at].seats.clone();
+        for (client, _) in seats.into_iter().filter(|(client, seated)| out(*client, *seated)) {
+            world.close(at, client, true);
+        }
+    }
+
+    /// Reads what the database has beyond the head, or all anew when the history is another one.
+    pub fn catch_up(&self, world: &mut World, at: usize) {
+        let log = world.log.clone();
+        let head = world.nodes[at].room.head;
+        let own = log.0.get((head.number as usize).wrapping_sub(1)).map(Entry::position);
+        let is_same = head.number == 0 || own == Some(head) || self.flaw == Some(Flaw::HeadsAreNumbersOnly);
+        if !is_same {
+            return self.start_anew(world, at);
+        }
+        for entry in log.0.iter().skip(head.number as usize) {
+            if !world.nodes[at].continues(&entry.0) && self.flaw != Some(Flaw::HeadsAreNumbersOnly) {
+                return self.start_anew(world, at);
+            }
+            self.fold(world, at, entry);
+        }
+    }
+
+    fn start_anew(&self, world: &mut World, at: usize) {
+        let log = world.log.clone();
+        world.nodes[at].refold(&log);
+        let head = world.nodes[at].room.head;
+        for client in world.nodes[at].seats.clone().into_keys() {
+            let device = &self.devices[client];
+            let seated = world.nodes[at].seats[&client];
+            let last = world.nodes[at].room.roster.member(device.user).map(|member| member.last);
+            // Who is not in this history as it sits here comes in again.
+            match last.is_some_and(|last| (last.session, last.attach) == (device.session, seated)) {
+                true => world.send(at, client, Frame::Reset(head)),
+                false => world.close(at, client, false),
+            }
+        }
+    }
+
+    /// An envelope: next, old, or a sign that something is missing.
+    pub fn deliver(&self, world: &mut World, at: usize, entry: &Entry) {
+        let node = &world.nodes[at];
+        if entry.0.number <= node.room.head.number {
+            if self.flaw == Some(Flaw::OldEnvelopesAreFolded) {
+                tell(world, at, entry);
+            }
+        } else if node.continues(&entry.0) {
+            self.fold(world, at, entry);
+        } else {
+            self.catch_up(world, at);
+        }
+    }
+}
+
+fn tell(world: &mut World, at: usize, entry: &Entry) {
+    for client in world.nodes[at].seats.clone().into_keys() {
+        world.send(at, client, Frame::Event(entry.clone()));
+    }
+}
+
+fn put_back(world: &mut World, at: usize, intents: Vec<Intent>) {
+    let queue = &mut world.nodes[at].queue;
+    intents.into_iter().rev().for_each(|intent| queue.push_front(intent));
+}
+
+fn accept(world: &mut World, at: usize, intent: &Intent, number: u64) {
+    if let Wish::Command { index, .. } = intent.wish {
+        world.send(at, intent.client, Frame::Accepted(index, number));
+    }
+}
+
+/// Whoever waits is told to come later, so that no line overtakes another; arrivals knock again.
+fn store_failed(world: &mut World, at: usize, decided: Vec<(Intent, Vec<Entry>)>) {
+    let waiting = std::mem::take(&mut world.nodes[at].queue);
+    for intent in decided.into_iter().map(|(intent, _)| intent).chain(waiting) {
+        match intent.wish {
+            Wish::Command { index, .. } => world.send(at, intent.client, Frame::Later(index)),
+            Wish::Arrive { .. } => world.close(at, intent.client, false),
+            // What the server owes it wants again, as long as the fold asks for it.
+            Wish::Gone { .. } => {}
+        }
+    }
+}
