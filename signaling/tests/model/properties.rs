@@ -16,7 +16,9 @@ use crate::{
     world::{ORIGIN, World, command_id},
 };
 
-const PROMISES: [(&str, fn(&Scenario, &World) -> bool); 7] = [
+type Condition = fn(&Scenario, &World) -> bool;
+
+const PROMISES: [(&str, Condition); 7] = [
     ("what was acknowledged is in the log", acknowledged_is_kept),
     ("what was refused is not", refused_is_absent),
     ("a command is in the log once, and in its sender's order", once_and_in_order),
