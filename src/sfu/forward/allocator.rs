@@ -1,6 +1,8 @@
 //! Who gets the bits of a receiver's link when there are too few: voice is never touched, then every picture gets its
 //! smallest form in order of priority, then the first in line grow. Going down is immediate, going up needs headroom.
 
+use std::time::Duration;
+
 use super::{forwarder::EVERY_FRAME, layers::LayerFacts};
 
 /// One form of a publication: a layer, with all or some of its frames.
@@ -43,6 +45,8 @@ pub struct Budget {
 /// rough: it may take this share (in hundredths) and so much more.
 const GRACE_SHARE: u64 = 110;
 const GRACE: u32 = 10_000;
+/// Frames are not left out when fewer than one in this time would be seen: of a screen that changes once a second, each counts.
+const SLOWEST: Duration = Duration::from_secs(1);
 /// Share of the estimate (in hundredths) that may be filled by going up.
 const HEADROOM: u64 = 85;
 
@@ -129,7 +133,10 @@ pub fn steps(layers: &[LayerFacts], wanted: usize, has_temporal_layers: bool) ->
             temporal,
             bitrate: (u64::from(facts.bitrate) * tenths / 10) as u32,
         };
-        return vec![part(0, 5), part(1, 7), part(EVERY_FRAME, 10)];
+        // The base has a frame in four, with the next layer it is one in two.
+        let parts = [(4, part(0, 5)), (2, part(1, 7)), (1, part(EVERY_FRAME, 10))];
+        let is_smooth = |every: u32| every == 1 || facts.interval * every <= SLOWEST;
+        return parts.into_iter().filter(|(every, _)| is_smooth(*every)).map(|(_, part)| part).collect();
     }
     let mut steps: Vec<Step> = layers
         .iter()
@@ -216,11 +223,26 @@ mod tests {
 
     #[test]
     fn a_lone_encoding_loses_frames_before_it_stops() {
-        let facts = [LayerFacts { size: Some((1280, 720)), alive: true, bitrate: 1_000_000 }];
+        let facts = [screen(Duration::from_millis(125))];
         let temporal: Vec<(u8, u32)> =
             steps(&facts, 0, true).iter().map(|step| (step.temporal, step.bitrate)).collect();
         assert_eq!(temporal, [(0, 500_000), (1, 700_000), (EVERY_FRAME, 1_000_000)]);
         assert_eq!(steps(&facts, 0, false).len(), 1);
+    }
+
+    fn screen(interval: Duration) -> LayerFacts {
+        LayerFacts { size: Some((1280, 720)), alive: true, bitrate: 1_000_000, interval }
+    }
+
+    #[test]
+    fn a_screen_that_seldom_changes_keeps_a_frame_a_second() {
+        let temporal = |interval_ms| -> Vec<u8> {
+            let facts = [screen(Duration::from_millis(interval_ms))];
+            steps(&facts, 0, true).iter().map(|step| step.temporal).collect()
+        };
+        assert_eq!(temporal(250), [0, 1, EVERY_FRAME]);
+        assert_eq!(temporal(500), [1, EVERY_FRAME]);
+        assert_eq!(temporal(900), [EVERY_FRAME]);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Which simulcast layer to send: by the sizes its key frames told, never by the name or order of its rid.
 
+use std::time::Duration;
+
 /// What is known of one layer of a publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerFacts {
@@ -9,6 +11,8 @@ pub struct LayerFacts {
     pub alive: bool,
     /// Bits per second, smoothed.
     pub bitrate: u32,
+    /// Between two frames, smoothed; zero while unknown.
+    pub interval: Duration,
 }
 
 /// What a slot may get.
@@ -48,7 +52,7 @@ mod tests {
     use super::*;
 
     fn layer(width: u16, height: u16, bitrate: u32) -> LayerFacts {
-        LayerFacts { size: Some((width, height)), alive: true, bitrate }
+        LayerFacts { size: Some((width, height)), alive: true, bitrate, interval: Duration::ZERO }
     }
 
     fn wish(width: u16, height: u16) -> Wish {

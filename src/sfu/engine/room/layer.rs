@@ -34,6 +34,32 @@ pub struct SenderClock {
     pub arrived: Instant,
 }
 
+/// How often frames come.
+#[derive(Debug, Default)]
+struct Frames {
+    /// Timestamp and arrival of the newest.
+    newest: Option<(u32, Instant)>,
+    /// Between two, smoothed over about four.
+    interval: Duration,
+}
+
+impl Frames {
+    /// A packet of some frame; those of the same one, and late ones, tell nothing.
+    fn received(&mut self, timestamp: u32, arrived: Instant) {
+        let Some((newest, at)) = self.newest else {
+            self.newest = Some((timestamp, arrived));
+            return;
+        };
+        if timestamp.wrapping_sub(newest) as i32 <= 0 {
+            return;
+        }
+        let interval = arrived.saturating_duration_since(at);
+        let is_first = self.interval.is_zero();
+        self.interval = if is_first { interval } else { (self.interval * 3 + interval) / 4 };
+        self.newest = Some((timestamp, arrived));
+    }
+}
+
 /// State of one incoming stream.
 pub struct LayerIn {
     pub ssrc: Option<u32>,
@@ -46,6 +72,7 @@ pub struct LayerIn {
     clock: Option<SenderClock>,
     window: (Option<Instant>, usize),
     bitrate: u32,
+    frames: Frames,
     reception: Reception,
     /// Some frames carry a temporal layer above the base.
     pub has_temporal_layers: bool,
@@ -66,6 +93,7 @@ impl LayerIn {
             clock: None,
             window: (None, 0),
             bitrate: 0,
+            frames: Frames::default(),
             reception: Reception::default(),
             has_temporal_layers: false,
             since: None,
@@ -138,6 +166,7 @@ impl LayerIn {
     fn insert(&mut self, packet: Packet) -> bool {
         self.size = packet.content.size().or(self.size);
         self.has_temporal_layers |= packet.temporal() > 0;
+        self.frames.received(packet.timestamp, packet.arrived);
         self.ring.insert(packet)
     }
 
@@ -184,21 +213,23 @@ impl LayerIn {
         *sum += bytes;
         let elapsed = now.saturating_duration_since(*start.get_or_insert(now));
         if elapsed >= WINDOW {
-            let rate = *sum as u64 * 8_000 / elapsed.as_millis().max(1) as u64;
-            self.bitrate = ((u64::from(self.bitrate) + rate) / 2) as u32;
+            let (rate, before) = (*sum as f64 * 8.0 / elapsed.as_secs_f64(), f64::from(self.bitrate));
+            // The longer it took, the more it says: a screen that sends a page now and then is not a film.
+            let weight = elapsed.as_secs_f64() / (elapsed + WINDOW).as_secs_f64();
+            self.bitrate = (before + (rate - before) * weight) as u32;
             self.window = (Some(now), 0);
         }
     }
 
     /// What it would be if the publisher sent it: a layer that was stopped can be asked for again.
     pub fn potential(&self) -> LayerFacts {
-        LayerFacts { size: self.size, alive: true, bitrate: self.bitrate }
+        LayerFacts { size: self.size, alive: true, bitrate: self.bitrate, interval: self.frames.interval }
     }
 
     /// What layer choice wants to know. A lone encoding counts as alive as long as it is published: a still screen
     /// sends next to nothing.
     pub fn facts(&self, is_lone: bool, now: Instant) -> LayerFacts {
         let alive = self.newest.is_some_and(|newest| is_lone || now < newest + SILENCE);
-        LayerFacts { size: self.size, alive, bitrate: self.bitrate }
+        LayerFacts { size: self.size, alive, bitrate: self.bitrate, interval: self.frames.interval }
     }
 }
