@@ -35,7 +35,7 @@ describe('what an event asks of my own page', () => {
     [
       'the screen stopped',
       { type: 'unpublished', user: ME, source: 'screen', by: T },
-      { ...NOTHING, letGo: ['screen'] },
+      { ...NOTHING, letGo: ['screen'], notices: [{ kind: 'screen_stopped' }] },
     ],
     ['stopped by myself', { type: 'unpublished', user: ME, source: 'camera', by: ME }, NOTHING],
     ['the floor of somebody else', { type: 'floor_taken', user: 'other', by: T }, NOTHING],

@@ -3,7 +3,10 @@ import type { ErrorCode, Event, Role, Source } from '../protocol/generated.ts';
 
 /** What happened to me, for a line at the top of the screen. */
 export type PersonalNotice =
-  | { kind: 'muted' | 'camera_stopped' | 'floor_taken' | 'floor_given' | 'refused'; code?: ErrorCode }
+  | {
+      kind: 'muted' | 'camera_stopped' | 'screen_stopped' | 'floor_taken' | 'floor_given' | 'refused';
+      code?: ErrorCode;
+    }
   | { kind: 'device'; source: Source; error: DeviceError }
   | { kind: 'visit'; user: string; role: Role };
 
@@ -22,6 +25,12 @@ export interface Myself {
   role: Role;
   published: readonly Source[];
 }
+
+/** What is said of a source that somebody else stopped; the sound of a screen goes with the screen. */
+const SAID: Partial<Record<Source, 'camera_stopped' | 'screen_stopped'>> = {
+  camera: 'camera_stopped',
+  screen: 'screen_stopped',
+};
 
 /** Events about myself, most of them caused by others: devices follow, and a word says so. Pure. */
 export function concernOf(event: Event, me: Myself): Concern {
@@ -48,8 +57,8 @@ export function concernOf(event: Event, me: Myself): Concern {
 }
 
 function stopped(source: Source, byOther: boolean): Concern {
-  const says = source === 'camera' && byOther;
-  return { ...(says ? told({ kind: 'camera_stopped' }) : nothing()), letGo: [source] };
+  const kind = byOther && SAID[source];
+  return { ...(kind ? told({ kind }) : nothing()), letGo: [source] };
 }
 
 function told(notice: PersonalNotice): Concern {

@@ -106,6 +106,8 @@ function lineOf(key: string, told: Told): Notice {
       return { ...line, tone: 'warning', icon: 'microphoneOff', text: t('connection.mutedByTeacher') };
     case 'camera_stopped':
       return { ...line, tone: 'warning', icon: 'cameraOff', text: t('connection.cameraStopped') };
+    case 'screen_stopped':
+      return { ...line, tone: 'warning', icon: 'screenOff', text: t('connection.screenStopped') };
     case 'floor_taken':
       return { ...line, tone: 'warning', icon: 'floor', text: t('connection.floorTaken') };
     case 'report_sent':
