@@ -28,6 +28,7 @@ use rtc::{
         integrity::MessageIntegrity,
         message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, is_stun_message},
         textattrs::TextAttribute,
+        xoraddr::XorMappedAddress,
     },
 };
 
@@ -75,6 +76,9 @@ pub struct Transport {
     remote: Remote,
     next_check: Instant,
     answered: bool,
+    /// To the server's last check, until it is sent. libnice checks although it is lite, and takes no media path before it is
+    /// answered; a second check that comes before this is sent replaces it, and is answered all the same.
+    reply: Option<Vec<u8>>,
     dtls: Endpoint,
     /// (out, in) once the handshake is done.
     srtp: Option<(Context, Context)>,
@@ -92,7 +96,7 @@ impl Transport {
 
     pub fn new(identity: Arc<Identity>, local: Local, remote: Remote, now: Instant) -> Self {
         let dtls = Endpoint::new(PEER, TransportProtocol::UDP, None);
-        Self { identity, local, remote, next_check: now, answered: false, dtls, srtp: None }
+        Self { identity, local, remote, next_check: now, answered: false, reply: None, dtls, srtp: None }
     }
 
     pub fn remote(&self) -> &Remote {
@@ -105,7 +109,7 @@ impl Transport {
 
     /// Datagrams that are due.
     pub fn poll(&mut self, now: Instant) -> Vec<Vec<u8>> {
-        let mut out = Vec::new();
+        let mut out: Vec<Vec<u8>> = self.reply.take().into_iter().collect();
         if now >= self.next_check {
             self.next_check = now + if self.answered { CONSENT } else { CHECKING };
             out.extend(self.check());
@@ -142,6 +146,22 @@ impl Transport {
         Some(message.raw)
     }
 
+    /// The answer to a check of the server's.
+    fn reply_to(&self, request: &Message) -> Option<Vec<u8>> {
+        let (crypto, server) = (self.identity.provider.crypto(), self.remote.address);
+        let password = self.local.password.clone();
+        let setters: [Box<dyn Setter>; 5] = [
+            Box::new(request.transaction_id),
+            Box::new(BINDING_SUCCESS),
+            Box::new(XorMappedAddress { ip: IpAddr::V4(*server.ip()), port: server.port() }),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(password, crypto)),
+            Box::new(FINGERPRINT),
+        ];
+        let mut message = Message::new();
+        message.build(&setters).ok()?;
+        Some(message.raw)
+    }
+
     /// Takes a datagram that is not media.
     pub fn receive(&mut self, datagram: &[u8], now: Instant) -> anyhow::Result<()> {
         match datagram.first() {
@@ -154,6 +174,9 @@ impl Transport {
     fn receive_stun(&mut self, datagram: &[u8], now: Instant) -> anyhow::Result<()> {
         let mut message = Message::new();
         message.unmarshal_binary(datagram)?;
+        if message.typ == BINDING_REQUEST {
+            self.reply = self.reply_to(&message);
+        }
         if message.typ == BINDING_SUCCESS && !self.answered {
             self.answered = true;
             self.next_check = now + CONSENT;
@@ -203,5 +226,36 @@ impl Transport {
     /// Opens an RTP packet.
     pub fn open(&mut self, packet: &[u8]) -> Option<BytesMut> {
         self.srtp.as_mut()?.1.decrypt_rtp(packet).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::stun::attributes::ATTR_XORMAPPED_ADDRESS;
+
+    use super::*;
+
+    #[test]
+    fn a_check_is_answered_once() {
+        let (identity, now) = (Arc::new(Identity::generate().expect("keys")), Instant::now());
+        let (local, theirs) = (Transport::local(&identity), Transport::local(&identity));
+        let remote = |side: &Local| Remote {
+            ufrag: side.ufrag.clone(),
+            password: side.password.clone(),
+            address: std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7),
+            transport_extension: None,
+        };
+        let server = Transport::new(identity.clone(), theirs.clone(), remote(&local), now);
+        let mut client = Transport::new(identity.clone(), local.clone(), remote(&theirs), now);
+        client.poll(now);
+        client.receive(&server.check().expect("a check"), now).expect("well formed");
+        let sent = client.poll(now);
+        assert_eq!((sent.len(), client.poll(now).len()), (1, 0));
+        let mut answer = Message::new();
+        answer.unmarshal_binary(&sent[0]).expect("well formed");
+        assert_eq!(answer.typ, BINDING_SUCCESS);
+        assert!(answer.contains(ATTR_XORMAPPED_ADDRESS));
+        let crypto = identity.provider.crypto();
+        MessageIntegrity::check(&mut answer, local.password.as_bytes(), crypto).expect("our password");
     }
 }

@@ -16,15 +16,18 @@ use crate::{namespace, process::Process};
 pub const SIGNALING: u16 = 18_188;
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// libnice binds its sockets to the interface whose address it was given; packets of this machine come by loopback.
+/// libnice binds its sockets to the interface whose address it was given, by either option; packets of this machine come
+/// and go by loopback.
 const UNBIND: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
     static int (*real)(int, int, int, const void *, socklen_t);
     if (!real) real = (int (*)(int, int, int, const void *, socklen_t)) dlsym(RTLD_NEXT, "setsockopt");
-    return level == SOL_SOCKET && name == SO_BINDTODEVICE ? 0 : real(fd, level, name, value, length);
+    int binds = (level == SOL_SOCKET && name == SO_BINDTODEVICE) || (level == IPPROTO_IP && name == IP_UNICAST_IF);
+    return binds ? 0 : real(fd, level, name, value, length);
 }
 "#;
 

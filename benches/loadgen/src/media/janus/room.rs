@@ -66,10 +66,19 @@ impl Room {
         let answer = self.tell(handle, wish, Some(("offer", offer))).await?;
         let answer = sdp_of(&answer)?;
         let transport = Transport::new(identity, local, Remote::of(&answer)?, Instant::now());
-        tokio::task::block_in_place(|| Publisher::start_on(socket, transport, start))
+        let publisher = tokio::task::block_in_place(|| Publisher::start_on(socket, transport, start))?;
+        self.is_up(handle).await?;
+        Ok(publisher)
     }
 
-    /// One subscriber more, connected when this returns.
+    /// Waits until Janus too sees a connection: nobody can subscribe to a publisher before.
+    async fn is_up(&mut self, handle: u64) -> anyhow::Result<()> {
+        let up = self.hear(|value| value["janus"] == "webrtcup" && value["sender"] == handle);
+        tokio::time::timeout(PATIENCE, up).await.context("janus does not see the publisher")??;
+        Ok(())
+    }
+
+    /// One subscriber more, who connects after this.
     pub async fn subscribe(&mut self, audience: &Audience, index: usize) -> anyhow::Result<()> {
         let handle = self.attach().await?;
         let join = json!({
@@ -80,7 +89,7 @@ impl Room {
         let candidate = audience.candidate(index)?;
         let answer = answer.replace("a=rtcp-mux\r\n", &format!("a=rtcp-mux\r\n{candidate}"));
         self.tell(handle, json!({ "request": "start", "room": ROOM }), Some(("answer", answer))).await?;
-        audience.is_up(index).await
+        Ok(())
     }
 
     async fn attach(&mut self) -> anyhow::Result<u64> {
@@ -108,19 +117,22 @@ impl Room {
             message["session_id"] = json!(self.session);
         }
         self.socket.send(Message::text(message.to_string())).await?;
-        tokio::time::timeout(PATIENCE, self.answer(&transaction)).await.context("janus does not answer")?
+        // What belongs to it, but for the note that it came.
+        let answer = self.hear(|value| value["transaction"] == transaction && value["janus"] != "ack");
+        let answer = tokio::time::timeout(PATIENCE, answer).await.context("janus does not answer")??;
+        match answer["janus"].as_str() {
+            Some("error") => bail!("janus: {}", answer["error"]),
+            _ => Ok(answer),
+        }
     }
 
-    /// What belongs to a transaction, but for the note that it came.
-    async fn answer(&mut self, transaction: &str) -> anyhow::Result<Value> {
+    /// The next message of a kind; others are passed over.
+    async fn hear(&mut self, is_it: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         while let Some(message) = self.socket.next().await {
             let Message::Text(text) = message? else { continue };
             let value: Value = serde_json::from_str(&text)?;
-            if value["transaction"] == transaction && value["janus"] != "ack" {
-                return match value["janus"].as_str() {
-                    Some("error") => bail!("janus: {}", value["error"]),
-                    _ => Ok(value),
-                };
+            if is_it(&value) {
+                return Ok(value);
             }
         }
         bail!("janus closed the socket")
