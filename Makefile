@@ -65,9 +65,9 @@ test-rust: ## unit, scenario, integration and architecture tests
 test-web: web ## the browser app's unit tests and its budgets
 	cd $(WEB) && npm test && npm run budget
 
-# The unoptimized program, reading the app from web-client/dist: `make test` never builds a release.
+# The unoptimized program (of the whole workspace, so that what the tests compiled serves again), reading the app from web-client/dist: `make test` never builds a release.
 e2e-binary:
-	cargo build --locked --bin qism
+	cargo build --workspace --locked --bin qism
 
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
 	tools/setup.sh browsers namespaces turn
