@@ -63,9 +63,13 @@ impl Class {
             assert_eq!(self.teacher.refused(*id).await, ErrorCode::Unavailable);
         }
         self.student.socket.send(&ClientFrame::Ping { nonce: 9 }).await;
-        match self.student.socket.frame().await {
-            ServerFrame::Pong { nonce: 9, .. } => ids,
-            other => panic!("the student was told {other:?}"),
+        loop {
+            match self.student.socket.frame().await {
+                ServerFrame::Pong { nonce: 9, .. } => return ids,
+                // What the lesson costs is told now and then.
+                ServerFrame::DataUsed { .. } => {}
+                other => panic!("the student was told {other:?}"),
+            }
         }
     }
 
