@@ -34,7 +34,7 @@ impl Steering {
         let open = self.open(&[lesson]).await;
         let people = |name: &str| {
             let rooms = open.iter().filter(|room| room.name == name);
-            rooms.map(|room| room.now.students_present + u32::from(room.now.teacher_present)).max()
+            rooms.map(|room| room.now.seats).max()
         };
         let nodes = self.board.alive().into_iter().filter(|node| !node.name.is_empty());
         let nodes: Vec<Candidate> = nodes

@@ -124,7 +124,7 @@ impl Store {
         }
         let list: Vec<String> = (2..=lessons.len() + 1).map(|n| format!("${n}")).collect();
         let sql = format!(
-            "SELECT n.incarnation, n.name, r.lesson, r.phase, r.students_present, r.teacher_present FROM node_room r \
+            "SELECT n.incarnation, n.name, r.lesson, r.phase, r.students_present, r.teacher_present, r.seats FROM node_room r \
              JOIN node n ON n.incarnation = r.incarnation WHERE n.beat > $1 AND r.lesson IN ({})",
             list.join(", ")
         );
@@ -156,15 +156,16 @@ async fn tell_room(
     room: &LessonNow,
 ) -> Result<(), StorageError> {
     sqlx::query(
-        "INSERT INTO node_room (incarnation, lesson, phase, students_present, teacher_present) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO node_room (incarnation, lesson, phase, students_present, teacher_present, seats) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (lesson, incarnation) DO UPDATE SET phase = excluded.phase, \
-         students_present = excluded.students_present, teacher_present = excluded.teacher_present",
+         students_present = excluded.students_present, teacher_present = excluded.teacher_present, seats = excluded.seats",
     )
     .bind(own.to_string())
     .bind(room.lesson.to_string())
     .bind(phase_text(room.phase))
     .bind(i64::from(room.students_present))
     .bind(i64::from(room.teacher_present))
+    .bind(i64::from(room.seats))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -188,6 +189,7 @@ fn open_room(found: &AnyRow) -> Result<OpenRoom, StorageError> {
         phase: phase(&found.try_get::<String, _>(3)?)?,
         students_present: found.try_get::<i64, _>(4)? as u32,
         teacher_present: found.try_get::<i64, _>(5)? != 0,
+        seats: found.try_get::<i64, _>(6)? as u32,
     };
     let incarnation = IncarnationId(row::id(&found.try_get::<String, _>(0)?)?);
     Ok(OpenRoom { incarnation, name: found.try_get(1)?, now })

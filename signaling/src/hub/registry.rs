@@ -86,6 +86,8 @@ pub struct LessonNow {
     pub phase: Phase,
     pub students_present: u32,
     pub teacher_present: bool,
+    /// Connections of the lesson that this node holds.
+    pub seats: u32,
 }
 
 /// All lessons of this node.

@@ -118,6 +118,7 @@ impl RoomTask {
             phase: self.room.course.phase,
             students_present: self.room.roster.students_present(),
             teacher_present: self.room.roster.teacher_present(),
+            seats: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
         };
         *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now);
     }

@@ -17,6 +17,8 @@ CREATE TABLE node_room (
     phase TEXT NOT NULL,
     students_present BIGINT NOT NULL,
     teacher_present BIGINT NOT NULL,
+    -- Connections of it that this server holds: people are sent where the others are.
+    seats BIGINT NOT NULL,
     PRIMARY KEY (lesson, incarnation)
 );
 
