@@ -243,10 +243,15 @@ impl Hall {
 
 impl Subscriber {
     fn count(&mut self, ssrc: u32, sequence: u16, datagram: &[u8], now: Instant) {
-        let is_picture = datagram.len() > PICTURE;
-        let wanted = self.transport.remote().transport_extension;
+        let remote = self.transport.remote();
+        let is_repair = remote.repairs.contains(&(datagram[1] & 0x7f));
+        let is_picture = datagram.len() > PICTURE && !is_repair;
+        let wanted = remote.transport_extension;
         let number = wanted.and_then(|id| transport_number(datagram, id));
         self.feedback.came(ssrc, sequence, number, is_picture, now);
+        if is_repair {
+            return;
+        }
         if is_picture {
             self.first_picture.get_or_insert(now);
         }

@@ -45,10 +45,13 @@ impl Feedback {
         if is_picture {
             self.videos += 1;
             self.newest = Some((ssrc, sequence));
-            if self.came.len() < TOLD {
-                // A server that does not number its packets gets feedback of the same size.
-                self.came.push((number.unwrap_or(sequence), now));
-            }
+        }
+        // A server that does not number its packets gets feedback of the same size. All that is numbered is told of: padding,
+        // too, or a server that looks what the link bears never learns.
+        if let Some(told) = number.or(is_picture.then_some(sequence))
+            && self.came.len() < TOLD
+        {
+            self.came.push((told, now));
         }
     }
 

@@ -13,6 +13,8 @@ pub struct Remote {
     pub address: SocketAddrV4,
     /// Id of the transport-wide number's extension.
     pub transport_extension: Option<u8>,
+    /// Payload types of what is sent again, and of padding.
+    pub repairs: Vec<u8>,
 }
 
 impl Remote {
@@ -30,7 +32,10 @@ impl Remote {
             let id = line.split([' ', '/']).next()?;
             id.parse().ok()
         });
+        let types = sdp.lines().filter_map(|line| line.strip_prefix("a=rtpmap:"));
+        let repairs = types.filter(|line| line.contains(" rtx/")).filter_map(|line| line.split(' ').next());
         Ok(Self {
+            repairs: repairs.filter_map(|number| number.parse().ok()).collect(),
             transport_extension: transport,
             ufrag: attribute("a=ice-ufrag:").context("no ufrag")?.to_owned(),
             password: attribute("a=ice-pwd:").context("no password")?.to_owned(),
@@ -102,12 +107,14 @@ mod tests {
 
     const OFFER: &str = "v=0\r\na=ice-lite\r\na=fingerprint:sha-256 AA\r\nm=audio 9 X 111\r\na=ice-ufrag:them\r\n\
         a=ice-pwd:secret\r\na=setup:actpass\r\na=candidate:1 1 udp 1 10.0.0.1 70 typ host\r\n\
-        a=candidate:2 1 udp 1 127.0.0.1 71 typ host\r\na=mid:0\r\na=sendonly\r\na=ssrc:1 cname:x\r\n";
+        a=candidate:2 1 udp 1 127.0.0.1 71 typ host\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n\
+        a=sendonly\r\na=ssrc:1 cname:x\r\n";
 
     #[test]
     fn the_loopback_candidate_is_taken() {
         let remote = Remote::of(OFFER).expect("complete");
         assert_eq!((remote.ufrag.as_str(), remote.address.port()), ("them", 71));
+        assert_eq!(remote.repairs, [97]);
     }
 
     #[test]

@@ -244,6 +244,7 @@ mod tests {
             password: side.password.clone(),
             address: std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7),
             transport_extension: None,
+            repairs: Vec::new(),
         };
         let server = Transport::new(identity.clone(), theirs.clone(), remote(&local), now);
         let mut client = Transport::new(identity.clone(), local.clone(), remote(&theirs), now);
