@@ -61,6 +61,12 @@ impl Pattern {
     pub fn voice_every(self) -> Duration {
         if self == Self::Sparse { VOICE_EVERY * 5 } else { VOICE_EVERY }
     }
+
+    /// What a subscriber gets, if all of it.
+    pub fn packets_per_second(self) -> f64 {
+        let (every, parts) = self.pictures();
+        f64::from(parts) / every.as_secs_f64() + 1.0 / self.voice_every().as_secs_f64()
+    }
 }
 
 /// What the sending thread shares.

@@ -16,6 +16,8 @@ use crate::{
 const WARMING: Duration = Duration::from_millis(1_500);
 /// A round that lost more says nothing about cost.
 const MOST_LOST: f64 = 0.005;
+/// Nor one in which less of what was sent was passed on: voice alone is another load.
+const LEAST_WHOLE: f64 = 0.95;
 
 /// A server with its load.
 #[derive(Clone, Copy)]
@@ -54,9 +56,10 @@ impl Side<'_> {
             lost: heard.lost as f64 / (heard.lost + heard.packets) as f64,
         };
         let rate = heard.packets as f64 / elapsed.as_secs_f64();
-        let is_void = heard.packets == 0 || round.lost > MOST_LOST;
+        let whole = pattern.packets_per_second() * self.audience.up() as f64;
+        let is_void = heard.packets == 0 || round.lost > MOST_LOST || rate < whole * LEAST_WHOLE;
         println!(
-            "    {:<6}{:>8.2} µs a packet, {rate:>8.0} a second, p50 {:.2} ms, {:.3} % lost{}",
+            "    {:<6}{:>8.2} µs a packet, {rate:>8.0} of {whole:.0} a second, p50 {:.2} ms, {:.3} % lost{}",
             self.name,
             round.us_per_packet,
             round.p50_ms,
