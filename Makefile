@@ -28,7 +28,7 @@ cluster: release ## three nodes behind HAProxy, with a private Redis and Postgre
 
 release: web ## the program with the browser app inside: target/release/qism
 	tools/setup.sh cc
-	QISM_REQUIRE_WEB=1 cargo build --release --locked
+	QISM_REQUIRE_WEB=1 cargo build --release --locked --workspace --bin qism
 
 web: $(WEB)/dist/index.html ## the browser app: web-client/dist
 
