@@ -151,7 +151,8 @@ try {
     const before = (await received(student.page)).frames;
     const shared = Date.now();
     await teacher.button('bar.screenOn').click();
-    const grown = (frames) => (frames['4'] ?? 0) - (before['4'] ?? 0);
+    // The browser counts anew when a slot begins anew.
+    const grown = (frames) => ((frames['4'] ?? 0) < (before['4'] ?? 0) ? (frames['4'] ?? 0) : (frames['4'] ?? 0) - (before['4'] ?? 0));
     let first = null;
     while (first === null && Date.now() < shared + 60_000) {
       await wait(GLANCE_MS);
