@@ -3,13 +3,9 @@
 // for good, the screen shared when it is that narrow already. `node link.mjs [--scenes blackout,step,steady] [--seconds 60]`; needs root, nftables
 // and iproute2. Adds to target/bench/voice.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
-import { addFigures, enterNamespace } from './support/bench.mjs';
-import { CHROMIUM, launch, SHARED_TAB } from './support/browser.mjs';
-import { keepConnections } from './support/connections.mjs';
-import { eventually, hears } from './support/identity.mjs';
-import { loseOnCable, openFarEnd } from './support/network.mjs';
-import { Person } from './support/person.mjs';
-import { openSchool } from './support/school.mjs';
+import { addFigures, enterFarLesson, enterNamespace, openFarSchool } from './support/bench.mjs';
+import { SHARED_TAB } from './support/browser.mjs';
+import { loseOnCable } from './support/network.mjs';
 
 const { values } = parseArgs({ options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } } });
 const scenes = values.scenes.split(',');
@@ -90,23 +86,10 @@ function backAfter(glances, wanted) {
   return found ? Number(((found.at - glances[0].at) / 1_000).toFixed(1)) : null;
 }
 
-const far = openFarEnd(CHROMIUM);
-const school = await openSchool({ host: '0.0.0.0' });
-far.reach(school.port);
-const near = await launch();
-const away = await launch({ executablePath: far.browser });
+const place = await openFarSchool();
 const figures = {};
 try {
-  const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
-  await teacher.signIn();
-  await teacher.enterLesson();
-  const camera = teacher.button('bar.cameraOn');
-  if (await camera.isVisible()) await camera.click();
-  const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
-  await student.context.addInitScript(keepConnections);
-  await student.signIn();
-  await student.enterLesson({ listenOnly: true });
-  await eventually('the student hears', () => hears(student.page, 440));
+  const { teacher, student } = await enterFarLesson(place);
   const slides = await teacher.context.newPage();
   await slides.setViewportSize({ width: 1280, height: 720 });
   await slides.setContent(SLIDE);
@@ -132,9 +115,9 @@ try {
     const wide = await watch(student.page, 5_000);
     const wanted = rate(wide[0], wide.at(-1));
     figures['voice.step.wide_screen_fps'] = Number(fps(wide).toFixed(1));
-    far.narrow(250);
+    place.far.narrow(250);
     const narrow = await watch(student.page, 30_000);
-    far.narrow(0);
+    place.far.narrow(0);
     const after = await watch(student.page, 20_000);
     figures['voice.step.wide_kbps'] = Math.round(wanted / 1_000);
     figures['voice.step.longest_silence_ms'] = longestSilence([...narrow, ...after]);
@@ -146,7 +129,7 @@ try {
     await teacher.page.bringToFront();
   }
   if (scenes.includes('steady')) {
-    far.narrow(100);
+    place.far.narrow(100);
     await wait(10_000);
     const before = (await received(student.page)).frames;
     const shared = Date.now();
@@ -167,9 +150,6 @@ try {
     figures['voice.steady.concealed_percent'] = concealed(glances);
   }
 } finally {
-  await near.close();
-  await away.close();
-  await school.close();
-  far.close();
+  await place.close();
 }
 addFigures('voice', figures);

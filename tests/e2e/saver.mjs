@@ -3,13 +3,11 @@
 // Writes target/bench/saver.json. A measurement, not a test: see benches/README.md.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { enterNamespace, writeFigures } from './support/bench.mjs';
-import { CHROMIUM, launch, PHONE } from './support/browser.mjs';
+import { enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
+import { PHONE } from './support/browser.mjs';
 import { keepConnections } from './support/connections.mjs';
 import { eventually } from './support/identity.mjs';
-import { openFarEnd } from './support/network.mjs';
 import { Person } from './support/person.mjs';
-import { openSchool } from './support/school.mjs';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
 const seconds = Number(values.seconds);
@@ -71,11 +69,7 @@ async function carried(page) {
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const far = openFarEnd(CHROMIUM);
-const school = await openSchool({ host: '0.0.0.0' });
-far.reach(school.port);
-const near = await launch();
-const away = await launch({ executablePath: far.browser });
+const { school, near, away, close } = await openFarSchool();
 const figures = { 'saver.seconds': seconds };
 try {
   const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr' });
@@ -101,9 +95,6 @@ try {
   figures['saver.sent_packets_per_s'] = Number(((after.up - before.up) / seconds).toFixed(1));
   figures['saver.concealed_percent'] = Number(((100 * voice('concealed')) / voice('total')).toFixed(2));
 } finally {
-  await near.close();
-  await away.close();
-  await school.close();
-  far.close();
+  await close();
 }
 writeFigures('saver', figures);

@@ -2,13 +2,8 @@
 // network namespaces, continuous sound, the share of samples that the browser made up. `node voice.mjs [--loss 10,20,30] [--seconds 60]`;
 // needs root, nftables and iproute2. Writes target/bench/voice.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
-import { enterNamespace, writeFigures } from './support/bench.mjs';
-import { CHROMIUM, launch } from './support/browser.mjs';
-import { keepConnections } from './support/connections.mjs';
-import { eventually, hears } from './support/identity.mjs';
-import { loseOnCable, openFarEnd } from './support/network.mjs';
-import { Person } from './support/person.mjs';
-import { openSchool } from './support/school.mjs';
+import { enterFarLesson, enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
+import { loseOnCable } from './support/network.mjs';
 
 const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' } } });
 const losses = values.loss.split(',').map(Number);
@@ -37,23 +32,10 @@ function heard(page) {
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const far = openFarEnd(CHROMIUM);
-const school = await openSchool({ host: '0.0.0.0' });
-far.reach(school.port);
-const near = await launch();
-const away = await launch({ executablePath: far.browser });
+const place = await openFarSchool();
 const figures = { 'voice.seconds': seconds };
 try {
-  const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
-  await teacher.signIn();
-  await teacher.enterLesson();
-  const camera = teacher.button('bar.cameraOn');
-  if (await camera.isVisible()) await camera.click();
-  const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
-  await student.context.addInitScript(keepConnections);
-  await student.signIn();
-  await student.enterLesson({ listenOnly: true });
-  await eventually('the student hears', () => hears(student.page, 440));
+  const { student } = await enterFarLesson(place);
   for (const loss of losses) {
     loseOnCable(loss);
     await wait(SETTLE_MS);
@@ -66,9 +48,6 @@ try {
     figures[`voice.concealed_percent.${loss}`] = Number(concealed.toFixed(2));
   }
 } finally {
-  await near.close();
-  await away.close();
-  await school.close();
-  far.close();
+  await place.close();
 }
 writeFigures('voice', figures);

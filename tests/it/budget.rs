@@ -4,31 +4,17 @@ use std::time::Duration;
 
 use qism_signaling::{
     hub::ports::{DataLeft, DataPlan, MediaEvent},
-    protocol::{LegKind, Slot, Source, UserId, media::Pictures},
+    protocol::{Slot, Source, UserId, media::Pictures},
 };
 
-use crate::peer::{Plane, Publisher, Subscriber, eventually};
+use crate::peer::{Plane, eventually, lesson};
 
 const VOICE: u32 = 10_000;
 const CAMERA: u32 = 10_006;
 
-/// A publisher of voice and camera, and a receiver of both.
-async fn lesson() -> (Plane, Publisher, Subscriber) {
-    let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
-    let user = publisher.leg.user;
-    plane.permit(user, &[Source::Microphone, Source::Camera]);
-    let subscriber = Subscriber::join(&plane).await;
-    plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
-    plane.assign(subscriber.leg, Slot::FIRST_CAMERA, user, Source::Camera);
-    let is_up = |event: &MediaEvent| match event {
-        MediaEvent::LegUp { leg } if leg.kind == LegKind::Subscriber => Some(()),
-        _ => None,
-    };
-    plane.event(is_up).await;
-    publisher.send();
-    (plane, publisher, subscriber)
-}
+/// Voice and camera.
+const SEATS: [(Slot, Source); 2] =
+    [(Slot::TEACHER_AUDIO, Source::Microphone), (Slot::FIRST_CAMERA, Source::Camera)];
 
 /// Bytes told of this person with the next account.
 async fn account(plane: &mut Plane, user: UserId) -> u64 {
@@ -42,7 +28,7 @@ async fn account(plane: &mut Plane, user: UserId) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_are_counted_with_their_headers() {
-    let (mut plane, _publisher, subscriber) = lesson().await;
+    let (mut plane, _publisher, subscriber) = lesson(&SEATS).await;
     let user = subscriber.leg.user;
     let received = subscriber.received.clone();
     eventually("both flow", || received.count(VOICE) > 20 && received.count(CAMERA) > 20).await;
@@ -65,7 +51,7 @@ async fn bytes_are_counted_with_their_headers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_stops_the_camera_and_never_the_voice() {
-    let (mut plane, _publisher, subscriber) = lesson().await;
+    let (mut plane, _publisher, subscriber) = lesson(&SEATS).await;
     let received = subscriber.received.clone();
     eventually("both flow", || received.count(VOICE) > 20 && received.count(CAMERA) > 20).await;
     let spare = |bytes| {

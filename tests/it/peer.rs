@@ -42,6 +42,26 @@ use webrtc::{
     peer_connection::{PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler},
 };
 
+/// A publisher of these sources, and a receiver who is up and has each in a slot.
+pub async fn lesson(seats: &[(Slot, Source)]) -> (Plane, Publisher, Subscriber) {
+    let mut plane = Plane::start();
+    let publisher = Publisher::join(&plane).await;
+    let user = publisher.leg.user;
+    let sources: Vec<Source> = seats.iter().map(|(_, source)| *source).collect();
+    plane.permit(user, &sources);
+    let subscriber = Subscriber::join(&plane).await;
+    for (slot, source) in seats {
+        plane.assign(subscriber.leg, *slot, user, *source);
+    }
+    let is_up = |event: &MediaEvent| match event {
+        MediaEvent::LegUp { leg } if leg.kind == LegKind::Subscriber => Some(()),
+        _ => None,
+    };
+    plane.event(is_up).await;
+    publisher.send();
+    (plane, publisher, subscriber)
+}
+
 /// An SFU on loopback with its events.
 pub struct Plane {
     pub sfu: Arc<Sfu>,

@@ -4,34 +4,20 @@
 use std::time::Duration;
 
 use qism_signaling::{
-    hub::ports::{DataPlan, MediaEvent},
-    protocol::{LegKind, Slot, Source},
+    hub::ports::DataPlan,
+    protocol::{Slot, Source},
 };
 
-use crate::peer::{Plane, Publisher, Subscriber, eventually};
+use crate::peer::{eventually, lesson};
 
 const VOICE: u32 = 10_000;
 const SAVER: DataPlan = DataPlan { saver: true, left: None };
 
-async fn lesson() -> (Plane, Publisher, Subscriber) {
-    let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
-    let user = publisher.leg.user;
-    plane.permit(user, &[Source::Microphone]);
-    let subscriber = Subscriber::join(&plane).await;
-    plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
-    let is_up = |event: &MediaEvent| match event {
-        MediaEvent::LegUp { leg } if leg.kind == LegKind::Subscriber => Some(()),
-        _ => None,
-    };
-    plane.event(is_up).await;
-    publisher.send();
-    (plane, publisher, subscriber)
-}
+const SEATS: [(Slot, Source); 1] = [(Slot::TEACHER_AUDIO, Source::Microphone)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_saver_gets_a_third_of_the_packets_in_one_unbroken_stream() {
-    let (plane, _publisher, subscriber) = lesson().await;
+    let (plane, _publisher, subscriber) = lesson(&SEATS).await;
     let received = subscriber.received.clone();
     eventually("the voice flows", || received.count(VOICE) > 20).await;
     plane.spare(subscriber.leg, SAVER);
