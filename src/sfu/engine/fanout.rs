@@ -122,11 +122,6 @@ pub(super) fn restart_slots(room: &Room, track: TrackIndex, legs: &mut Legs) {
 fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
     let track = &mut room.tracks[track];
     let (facts, is_audio) = (track.facts(now), track.is_audio());
-    // A size is told by key frames only: one whose first came before the gate opened would never be chosen.
-    let unknown = facts.iter().enumerate().filter(|(_, layer)| layer.alive && layer.size.is_none());
-    if !is_audio && !track.subscribers.is_empty() {
-        unknown.for_each(|(layer, _)| track.keyframes.want(layer));
-    }
     if !is_audio && !track.subscribers.is_empty() {
         // A layer whose size nobody knows (its key frame came before the gate was open) cannot be chosen.
         let unknown = facts.iter().enumerate().filter(|(_, facts)| facts.alive && facts.size.is_none());
