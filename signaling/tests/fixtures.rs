@@ -195,6 +195,7 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::VoiceRate { bitrate: 15_000 },
         ServerFrame::CodecsDecoded { codecs: vec![VideoCodec::Vp8, VideoCodec::H264] },
         ServerFrame::LegLost { leg: LegKind::Subscriber },
+        ServerFrame::Move { within_ms: 7_000 },
         ServerFrame::Error { error: ErrorCode::Malformed },
         ServerFrame::Pong { nonce: 7, server_time: 1_795_480_501_861 },
     ];

@@ -24,7 +24,7 @@ use super::{
     fleet::Fleet,
     outbox::{OutboxReader, outbox},
     ports::{Admissions, Bus, Clock, Journal, MediaEvent, MediaPlane},
-    room_task::{self, RoomMessage},
+    room_task::{self, RoomMessage, departure},
     session::Attached,
     watch,
 };
@@ -247,9 +247,38 @@ impl Hub {
         }
     }
 
+    /// Whoever comes is sent elsewhere from now on; who is here stays.
+    pub fn close_door(&self) {
+        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+    }
+
+    /// Has everybody move to other nodes while media goes on here, one lesson after the other. Returns when all have gone and
+    /// nothing is carried for them any more.
+    pub async fn move_out(&self) {
+        self.close_door();
+        let mut lessons: Vec<(u32, mpsc::Sender<RoomMessage>)> = self.seated();
+        // Small ones first: most of them are through before a crowd begins.
+        lessons.sort_by_key(|(seats, _)| *seats);
+        let begun = Instant::now();
+        let turns = departure::turns(lessons.iter().map(|(seats, _)| *seats));
+        for (after, (_, queue)) in turns.into_iter().zip(&lessons) {
+            tokio::time::sleep_until(begun + after).await;
+            let _ = queue.send(RoomMessage::MoveOut).await;
+        }
+        for (_, queue) in lessons {
+            queue.closed().await;
+        }
+    }
+
+    /// The queues of all lessons, with how many connections each has here.
+    fn seated(&self) -> Vec<(u32, mpsc::Sender<RoomMessage>)> {
+        let seats = |room: &Room| room.now().map_or(0, |now| now.seats);
+        self.rooms.iter().map(|room| (seats(&room), room.queue.clone())).collect()
+    }
+
     /// Tells every connection to go elsewhere, and ends.
     pub async fn shutdown(&self) {
-        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        self.close_door();
         for queue in self.queues(None).into_values() {
             let _ = queue.send(RoomMessage::Drain).await;
             queue.closed().await;

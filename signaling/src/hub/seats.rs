@@ -16,7 +16,7 @@ use crate::{
 use super::{outbox::Outbox, ports::Leg};
 
 /// One connection, unique in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SeatId(pub u64);
 
 /// Somebody connected here.

@@ -152,6 +152,11 @@ pub enum ServerFrame {
     CodecsDecoded {
         codecs: Vec<VideoCodec>,
     },
+    /// This server goes down: attach to another one beside it, with a new ticket. Here media and events go on for at most so
+    /// long, then the connection is closed with `draining`.
+    Move {
+        within_ms: u32,
+    },
     /// A leg is gone or silent for good: open it anew.
     LegLost {
         leg: LegKind,

@@ -51,6 +51,10 @@ pub const SDP_BYTES: usize = 14 * 1024;
 pub const SDP_LINES: usize = 400;
 /// A connection that was cut keeps its place this long before `left` is written.
 pub const CUT_GRACE: Duration = Duration::from_secs(5);
+/// A server that goes down sends the people of a lesson to another one over this time: speakers first, listeners one by one.
+pub const MOVE_SPREAD: Duration = Duration::from_secs(2);
+/// Who was told to move and has not within this is closed with `Draining`.
+pub const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// Without an adult for this long, students' publishing stops and chat pauses.
 pub const NO_ADULT_PAUSE: Duration = Duration::from_secs(60);
 /// Without an adult for this long, the lesson closes.

@@ -4,6 +4,7 @@ mod a_budget_is_kept;
 mod a_crowd_gets_counts;
 mod chat_is_exactly_once;
 mod class;
+mod everybody_moves;
 mod hands_and_floor;
 mod limits_are_hit;
 mod media_orders;

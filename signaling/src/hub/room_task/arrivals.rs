@@ -86,6 +86,7 @@ impl RoomTask {
         }
         let id = self.seats.add(seat);
         self.empty_since = None;
+        self.departs_too(id);
         if knock.reply.send(Ok(id)).is_err() {
             self.disconnected(id);
         }

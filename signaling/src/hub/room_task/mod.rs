@@ -3,7 +3,7 @@
 //! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
 //! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
 //! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes have to do with it:
-//! [`elsewhere`], [`ghosts`], [`holds`], [`voices`].
+//! [`elsewhere`], [`ghosts`], [`holds`], [`voices`], [`departure`].
 
 mod arrivals;
 mod clock;
@@ -11,6 +11,7 @@ mod commands;
 mod commits;
 mod data;
 mod delivery;
+pub(crate) mod departure;
 mod elsewhere;
 mod fault;
 mod ghosts;
@@ -83,6 +84,9 @@ pub(crate) enum RoomMessage {
     },
     /// Nobody is heard here any more.
     CastOff,
+    /// Everybody to another node, while media goes on here.
+    MoveOut,
+    /// Everybody out, at once.
     Drain,
 }
 
@@ -135,6 +139,8 @@ pub(crate) struct RoomTask {
     /// For lookups that come back as a message.
     itself: mpsc::WeakSender<RoomMessage>,
     draining: bool,
+    /// Everybody is being sent to another node.
+    departure: Option<departure::Departure>,
 }
 
 /// The append that is being written.
@@ -227,6 +233,7 @@ impl RoomTask {
             now,
             itself,
             draining: false,
+            departure: None,
         };
         task.catch_up().await?;
         Ok(Some(task))
@@ -247,6 +254,7 @@ impl RoomTask {
                 _ = tick.tick() => self.tick().await,
                 () = self.rhythm.next() => {}
                 () = self.early.overdue(writing) => self.close_gap().await,
+                () = departure::turn(self.departure.as_ref()) => self.next_departs(),
             }
             self.take_off();
             self.write_out();
@@ -269,6 +277,7 @@ impl RoomTask {
             RoomMessage::Head(head) => self.head_seen(head).await,
             RoomMessage::Withdraw { user } => self.withdraw(user),
             RoomMessage::CastOff => self.cast_off(),
+            RoomMessage::MoveOut => self.move_out(),
             RoomMessage::Drain => self.drain(),
         }
     }
@@ -281,7 +290,7 @@ impl RoomTask {
     fn is_done(&self) -> bool {
         let empty = self.empty_since.is_some_and(|since| since.elapsed() >= self.hub.config.empty_room);
         let idle = self.flight.is_none() && self.lanes.is_empty() && self.seats.is_empty();
-        idle && (self.draining || empty)
+        idle && (self.draining || empty || self.has_moved_out())
     }
 }
 
