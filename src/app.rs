@@ -36,7 +36,7 @@ use crate::{
         Beats, Board, DatabaseClock, MemoryBus, RedisBus, RedisServer, Seal, Status, Steering, SystemClock,
     },
     config::{
-        Cluster, Config, Limits, Media, Server, Storage,
+        Cluster, Config, Limits, Media, Server, Standby, Storage,
         cli::{Demo, Serve},
     },
     http::{
@@ -53,7 +53,7 @@ use crate::{
     },
     school::{self, School},
     sfu::{SHARE, Sfu, SfuConfig, Totals},
-    storage::Store,
+    storage::{StandbyRule, Store},
     telemetry,
 };
 
@@ -169,7 +169,7 @@ impl Running {
     async fn compose(config: Config, demo: Option<usize>) -> anyhow::Result<Self> {
         let door = Door::open(&config.server)?;
         let store = open_store(&config.storage).await?;
-        let node = Node::join(&config.cluster, &store).await?;
+        let node = Node::join(&config, &store).await?;
         let school = open_school(&store, &node, demo).await?;
         let Node { incarnation, clock, bus, bus_events, beats, steering, .. } = node;
         let board = beats.board();
@@ -331,7 +331,17 @@ impl MediaDoor for Sfu {
 }
 
 async fn open_store(storage: &Storage) -> anyhow::Result<Store> {
-    Store::open(&storage.url).await.with_context(|| format!("storage {}", storage.shown()))
+    Store::open_safe(&storage.url, standby_rule(storage))
+        .await
+        .with_context(|| format!("storage {}", storage.shown()))
+}
+
+fn standby_rule(storage: &Storage) -> StandbyRule {
+    match storage.standby {
+        Standby::Auto => StandbyRule::Auto,
+        Standby::Required => StandbyRule::Required,
+        Standby::None => StandbyRule::None,
+    }
 }
 
 /// This start of the server among the others.
@@ -347,7 +357,7 @@ struct Node {
 
 impl Node {
     /// Beats for the first time, begins to connect to the bus.
-    async fn join(cluster: &Cluster, store: &Store) -> anyhow::Result<Self> {
+    async fn join(Config { cluster, storage, .. }: &Config, store: &Store) -> anyhow::Result<Self> {
         let incarnation = IncarnationId(Uuid::now_v7());
         let database_clock = match store.is_shared() {
             true => Some(Arc::new(DatabaseClock::new(store.database_now().await?, Instant::now()))),
@@ -355,7 +365,8 @@ impl Node {
         };
         let clock: Arc<dyn Clock> =
             database_clock.clone().map_or_else(|| Arc::new(SystemClock::default()) as _, |clock| clock as _);
-        let beats = Beats::start(store.clone(), database_clock, incarnation, &cluster.node).await;
+        let stored = (store.clone(), standby_rule(storage));
+        let beats = Beats::start(stored, database_clock, incarnation, &cluster.node).await;
         let beats = beats.context("the first beat")?;
         let (bus, bus_events) = start_bus(cluster, incarnation)?;
         let steer = || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation));
@@ -380,7 +391,11 @@ fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Ar
 
 /// What `/readyz` tells.
 fn readiness(board: Arc<Board>, bus: Option<Arc<RedisBus>>) -> Readiness {
-    Arc::new(move || Ready { database: board.is_fresh(), bus: bus.as_ref().map(|bus| bus.is_up()) })
+    Arc::new(move || Ready {
+        database: board.is_fresh(),
+        shortfall: board.shortfall(),
+        bus: bus.as_ref().map(|bus| bus.is_up()),
+    })
 }
 
 async fn serve_metrics(

@@ -16,7 +16,7 @@ use qism_signaling::{
 };
 
 use super::DatabaseClock;
-use crate::storage::{NodeNow, NodeRow, StorageError, Store};
+use crate::storage::{NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
@@ -37,7 +37,11 @@ pub struct Status {
 
 /// The servers as the last beat saw them, for whoever places lessons or asks how we are.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<(Vec<NodeNow>, Option<Instant>)>);
+pub struct Board {
+    seen: Mutex<(Vec<NodeNow>, Option<Instant>)>,
+    /// Why something acknowledged could be lost, in one line.
+    shortfall: Mutex<Option<String>>,
+}
 
 impl Board {
     pub fn alive(&self) -> Vec<NodeRow> {
@@ -55,18 +59,35 @@ impl Board {
         self.age().is_some_and(|age| age < STALE)
     }
 
+    /// Why the database should not be written to: it would lose acknowledged lines with its primary.
+    pub fn shortfall(&self) -> Option<String> {
+        self.shortfall.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn set_shortfall(&self, now: Option<&Shortfall>) {
+        let now = now.map(Shortfall::brief);
+        let mut told = self.shortfall.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &now {
+            Some(problem) if told.is_none() => tracing::error!(problem, "not ready any more"),
+            None if told.is_some() => tracing::info!("what is committed is safe again"),
+            _ => {}
+        }
+        *told = now;
+    }
+
     fn replace(&self, nodes: Vec<NodeNow>) {
         *self.lock() = (nodes, Some(Instant::now()));
     }
 
     fn lock(&self) -> MutexGuard<'_, (Vec<NodeNow>, Option<Instant>)> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 /// One server's beat.
 pub struct Beats {
     store: Store,
+    standby: StandbyRule,
     /// Present where the database is shared: its time counts.
     clock: Option<Arc<DatabaseClock>>,
     own: NodeRow,
@@ -82,7 +103,7 @@ pub struct Beats {
 impl Beats {
     /// Beats for the first time: nobody may meet us before the others can know us.
     pub async fn start(
-        store: Store,
+        (store, standby): (Store, StandbyRule),
         clock: Option<Arc<DatabaseClock>>,
         incarnation: IncarnationId,
         name: &str,
@@ -91,6 +112,7 @@ impl Beats {
         let own = NodeRow { incarnation, name: name.to_owned(), version, draining: false, load: 0 };
         let mut beats = Self {
             store,
+            standby,
             clock,
             own,
             board: Arc::default(),
@@ -157,6 +179,7 @@ impl Beats {
             self.store.forget_dead_nodes(now).await?;
             self.store.forget_old_attempts(now).await?;
         }
+        self.board.set_shortfall(self.store.shortfall(self.standby).await?.as_ref());
         let nodes = self.store.nodes(now).await?;
         self.board.replace(nodes.clone());
         Ok(nodes)

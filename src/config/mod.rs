@@ -29,7 +29,7 @@ pub use media::Media;
 pub use metrics::Metrics;
 pub use network::Network;
 pub use server::{Server, TlsFiles};
-pub use storage::Storage;
+pub use storage::{Standby, Storage};
 
 /// The defaults, every key with its comment.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
@@ -132,6 +132,7 @@ mod tests {
             ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
             ("[server]\ntrusted_proxies = [\"proxy\"]\n", "127.0.0.1/32"),
             ("[storage]\nurl = \"mysql://x\"\n", "sqlite://"),
+            ("[storage]\nstandby = \"maybe\"\n", "required"),
             ("[cluster]\nredis = \"http://x\"\n", "rediss://"),
             ("[metrics]\nlisten = \"here\"\n", "127.0.0.1:9700"),
             ("[cluster]\nkey = \"short\"\n", "32 characters"),

@@ -9,12 +9,24 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 pub struct Storage {
     #[serde(deserialize_with = "known_store")]
     pub url: String,
+    pub standby: Standby,
+}
+
+/// Whether another PostgreSQL may take the place of this one, and commits must therefore wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standby {
+    /// If one is seen.
+    Auto,
+    Required,
+    None,
 }
 
 impl Storage {
     /// The file of a server on one machine.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { url: format!("sqlite://{}", folder.join("qism.db").display()) }
+        let url = format!("sqlite://{}", folder.join("qism.db").display());
+        Self { url, standby: Standby::Auto }
     }
 
     /// One server's own.
@@ -43,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let storage = Storage { url: "postgres://qism:s@cret@db.example/qism".into() };
+        let url = "postgres://qism:s@cret@db.example/qism".into();
+        let storage = Storage { url, standby: Standby::Auto };
         assert_eq!(storage.shown(), "postgres://…@db.example/qism");
     }
 }

@@ -24,10 +24,12 @@ impl Draining {
 }
 
 /// What newcomers need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// The last beat is fresh.
     pub database: bool,
+    /// Why what it acknowledges could be lost.
+    pub shortfall: Option<String>,
     /// Without it lines come a little later, no more; `None` = a server that is alone.
     pub bus: Option<bool>,
 }
@@ -39,16 +41,18 @@ pub fn routes() -> Router<AppState> {
     Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(ready))
 }
 
-async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+async fn ready(State(state): State<AppState>) -> (StatusCode, String) {
     answer(state.draining.started(), (state.readiness)())
 }
 
-fn answer(draining: bool, ready: Ready) -> (StatusCode, &'static str) {
+fn answer(draining: bool, ready: Ready) -> (StatusCode, String) {
+    let unready = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, why.to_owned());
     match ready {
-        _ if draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        Ready { database: false, .. } => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer"),
-        Ready { bus: Some(false), .. } => (StatusCode::OK, "ok, without the bus"),
-        Ready { .. } => (StatusCode::OK, "ok"),
+        _ if draining => unready("draining"),
+        Ready { database: false, .. } => unready("the database does not answer"),
+        Ready { shortfall: Some(why), .. } => unready(&why),
+        Ready { bus: Some(false), .. } => (StatusCode::OK, "ok, without the bus".into()),
+        Ready { .. } => (StatusCode::OK, "ok".into()),
     }
 }
 
@@ -58,10 +62,15 @@ mod tests {
 
     #[test]
     fn only_what_newcomers_cannot_do_without_makes_it_unready() {
-        let code = |draining, database, bus| answer(draining, Ready { database, bus }).0.as_u16();
+        let asked = |draining, database, shortfall: Option<&str>, bus| {
+            answer(draining, Ready { database, shortfall: shortfall.map(str::to_owned), bus })
+        };
+        let code = |draining, database, bus| asked(draining, database, None, bus).0.as_u16();
         assert_eq!(code(false, true, None), 200);
         assert_eq!(code(false, true, Some(false)), 200);
         assert_eq!(code(false, false, Some(true)), 503);
         assert_eq!(code(true, true, Some(true)), 503);
+        let unsafe_store = asked(false, true, Some("commits do not wait"), Some(true));
+        assert_eq!(unsafe_store, (StatusCode::SERVICE_UNAVAILABLE, "commits do not wait".to_owned()));
     }
 }

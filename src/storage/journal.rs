@@ -7,7 +7,12 @@ use qism_signaling::{
 };
 use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
-use super::{StorageError, open::Pools, row, writer::Writer};
+use super::{
+    StorageError,
+    open::Pools,
+    row,
+    writer::{self, Writer},
+};
 
 /// The log of every lesson.
 pub struct SqlJournal {
@@ -57,6 +62,18 @@ impl SqlJournal {
 impl Journal for SqlJournal {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
         self.writer.append(batch).await
+    }
+
+    async fn confirm(&self, lesson: LessonId, head: Position) -> Result<(), AppendError> {
+        // SQLite shows nothing that is not on the disk, and has no standby.
+        if self.pools.sqlite || head.number == 0 {
+            return Ok(());
+        }
+        match writer::confirm(&self.pools.write, lesson, head).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AppendError::Conflict),
+            Err(error) => Err(unavailable(&error).into()),
+        }
     }
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {

@@ -15,6 +15,7 @@ mod reports;
 mod row;
 mod schema;
 mod seed;
+mod standby;
 mod timetable;
 mod withdrawals;
 mod writer;
@@ -32,6 +33,7 @@ pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };
 pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
+pub use standby::{Shortfall, StandbyRule};
 pub use timetable::Span;
 pub use withdrawals::Withdrawal;
 
@@ -70,6 +72,9 @@ pub enum StorageError {
     Backup { path: String, problem: std::io::Error },
     #[error("this is for SQLite files; PostgreSQL brings its own: pg_basebackup, pg_dump")]
     NotAFile,
+    /// Told at the start; later `/readyz` tells it.
+    #[error(transparent)]
+    NotSafe(#[from] Shortfall),
     #[error("the store does not answer: {0}")]
     Sql(#[from] sqlx::Error),
     /// Something in it that we would never write.
@@ -77,9 +82,15 @@ pub enum StorageError {
     Corrupt { what: &'static str, value: String },
 }
 
+/// PostgreSQL's `read_only_sql_transaction` (documentation, appendix A).
+const READ_ONLY: &str = "25006";
+
 /// What the operator can do about it.
 fn advice(problem: &sqlx::Error) -> &'static str {
     let code = problem.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some(READ_ONLY) {
+        return "this database is a standby, or read-only: storage.url must lead to the primary";
+    }
     let code: Option<i32> = code.and_then(|code| code.parse().ok());
     // The low byte is SQLite's primary result code. PostgreSQL's have five digits or letters.
     match code.filter(|code| *code < 10_000).map(|code| code & 0xff) {
@@ -103,6 +114,15 @@ impl Store {
         schema::upgrade(&school, Part::School).await?;
         schema::upgrade(&log, Part::Log).await?;
         Ok(Self::of(school, log))
+    }
+
+    /// The same for a server; refuses a PostgreSQL that would lose what is acknowledged.
+    pub async fn open_safe(url: &str, standby: StandbyRule) -> Result<Self, StorageError> {
+        let store = Self::open(url).await?;
+        match store.shortfall(standby).await? {
+            Some(shortfall) => Err(shortfall.into()),
+            None => Ok(store),
+        }
     }
 
     /// For a short command: also while a server uses the store, which must exist in this program's version.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use qism_signaling::{
     hub::ports::{AppendError, Batch},
-    protocol::{CommandId, Logged, UserId},
+    protocol::{CommandId, LessonId, Logged, Position, UserId},
 };
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
@@ -134,13 +134,47 @@ async fn append_alone(pool: &AnyPool, batch: &Batch) -> Outcome {
             Ok(false) => transaction.rollback().await.map(|()| Err(AppendError::Conflict)),
             Err(error) if is_taken(&error) => {
                 transaction.rollback().await?;
+                // One connection for both: to another primary the later commit would prove nothing.
                 let mut connection = pool.acquire().await?;
-                why_taken(&mut connection, batch).await.map(Err)
+                let why = why_taken(&mut connection, batch).await?;
+                outliving(&mut connection, batch.lesson, why).await.map(Err)
             }
             Err(error) => Err(error),
         }
     };
     attempt.await.unwrap_or_else(|error: sqlx::Error| Err(unavailable(&error).into()))
+}
+
+/// A known command is acknowledged only after a later commit. Its row may be seen while no standby has it: PostgreSQL shows
+/// it when its writer was cut off in the wait for one. A commit that comes later in the write-ahead log waits for both.
+async fn outliving(
+    connection: &mut AnyConnection,
+    lesson: LessonId,
+    why: AppendError,
+) -> Result<AppendError, sqlx::Error> {
+    let AppendError::Known { sender, command, number } = why else { return Ok(why) };
+    let touched = sqlx::query(
+        "UPDATE event SET text = text WHERE lesson = $1 AND number = $2 AND sender = $3 AND command = $4",
+    )
+    .bind(lesson.to_string())
+    .bind(number as i64)
+    .bind(sender.to_string())
+    .bind(command.to_string())
+    .execute(connection)
+    .await?;
+    Ok(if touched.rows_affected() == 0 { AppendError::Conflict } else { why })
+}
+
+/// A commit of its own, behind everything up to this head; false where the head is not in the log.
+pub async fn confirm(pool: &AnyPool, lesson: LessonId, head: Position) -> Result<bool, sqlx::Error> {
+    let touched =
+        sqlx::query("UPDATE event SET text = text WHERE lesson = $1 AND number = $2 AND chain = $3")
+            .bind(lesson.to_string())
+            .bind(head.number as i64)
+            .bind(head.chain.0 as i64)
+            .execute(pool)
+            .await?;
+    Ok(touched.rows_affected() > 0)
 }
 
 /// The events in one statement, all or nothing, then the erasures. False: nothing was written, since the log does not have

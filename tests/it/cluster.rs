@@ -9,6 +9,7 @@ use std::{
 };
 
 use qism::{app::Running, config::Config, telemetry::Redacted};
+use qism_backing::{Postgres, Redis};
 use qism_signaling::protocol::{
     ClientFrame, Command, CommandId, Event, LeftReason, LessonId, Logged, Position, Recipients, ServerFrame,
     SessionId, UserId,
@@ -18,30 +19,33 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::{
-    postgres,
-    redis::Redis,
-    server::{self, Line, Person, eventually},
-};
+use crate::server::{self, Line, Person, eventually};
 
 const KEY: &str = "a key that the three nodes of this test share";
 
-struct Cluster {
+pub struct Cluster {
     nodes: Vec<Running>,
     redis: Redis,
-    postgres: postgres::Cluster,
+    storage_url: String,
+    /// Its own, unless it was given one.
+    _postgres: Option<Postgres>,
     folder: TempDir,
 }
 
 impl Cluster {
     /// `None` where PostgreSQL or Redis is not installed.
     async fn of(nodes: usize) -> Option<Self> {
-        let (Some(postgres), Some(redis)) = (postgres::Cluster::start().await, Redis::start().await) else {
-            eprintln!("skipped: PostgreSQL or Redis is not installed (tools/setup.sh postgres redis)");
-            return None;
-        };
+        let Some(postgres) = Postgres::start().await else { return skipped() };
+        let cluster = Self::on(&postgres.url(), nodes).await?;
+        Some(Self { _postgres: Some(postgres), ..cluster })
+    }
+
+    /// Over somebody's PostgreSQL, whose standbys are their affair.
+    pub async fn on(storage_url: &str, nodes: usize) -> Option<Self> {
+        let Some(redis) = Redis::start().await else { return skipped() };
         let folder = tempfile::tempdir().expect("a folder");
-        let mut cluster = Self { nodes: Vec::new(), redis, postgres, folder };
+        let storage_url = storage_url.to_owned();
+        let mut cluster = Self { nodes: Vec::new(), redis, storage_url, _postgres: None, folder };
         for n in 0..nodes {
             let running = Running::start_demo(cluster.config(n)).await.expect("the node starts");
             cluster.nodes.push(running);
@@ -54,7 +58,8 @@ impl Cluster {
 
     fn config(&self, n: usize) -> Config {
         let mut config = server::config(self.folder.path());
-        config.storage.url = self.postgres.url();
+        config.storage.url = self.storage_url.clone();
+        config.storage.standby = qism::config::Standby::None;
         config.cluster.redis = Some(Redacted::new(self.redis.url()));
         config.cluster.key = Some(Redacted::new(KEY.into()));
         config.cluster.node = format!("node{n}");
@@ -67,20 +72,25 @@ impl Cluster {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{}\"\n[media]\nudp_port = 0\nlisten_addresses = [\"127.0.0.1\"]\n\
              [cluster]\nredis = \"{}\"\nkey = \"{KEY}\"\nnode = \"node{n}\"\n[log]\nfilter = \"warn\"\n",
-            self.postgres.url(),
+            self.storage_url,
             self.redis.url()
         );
         std::fs::write(&path, text).expect("written");
         path
     }
 
-    fn url(&self, n: usize) -> String {
+    pub fn url(&self, n: usize) -> String {
         self.nodes[n].url()
     }
 
     async fn enter(&self, n: usize, login: &str) -> Line {
         Person::sign_in(&self.url(n), login).await.enter().await
     }
+}
+
+fn skipped<T>() -> Option<T> {
+    eprintln!("skipped: PostgreSQL or Redis is not installed (tools/setup.sh postgres redis)");
+    None
 }
 
 /// Waits until the node's bus has been made for the nth time.
@@ -490,7 +500,7 @@ fn is_cut(logged: &Logged, user: UserId) -> bool {
 }
 
 async fn journal(cluster: &Cluster, lesson: LessonId) -> Vec<Logged> {
-    let store = qism::storage::Store::open_beside(&cluster.postgres.url()).await.expect("opened");
+    let store = qism::storage::Store::open_beside(&cluster.storage_url).await.expect("opened");
     let log = store.journal().read(lesson, 0, 10_000).await.expect("read");
     store.close().await;
     log

@@ -31,6 +31,7 @@ pub struct MemoryJournal {
     down: AtomicBool,
     delay_ms: AtomicU64,
     reads: AtomicU64,
+    confirmations: AtomicU64,
 }
 
 impl MemoryJournal {
@@ -57,6 +58,11 @@ impl MemoryJournal {
     /// Reads answered so far.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Heads confirmed so far.
+    pub fn confirmations(&self) -> u64 {
+        self.confirmations.load(Ordering::SeqCst)
     }
 
     fn check(&self) -> Result<(), Unavailable> {
@@ -94,6 +100,14 @@ impl Journal for MemoryJournal {
         }
         log.extend(batch.events);
         Ok(())
+    }
+
+    async fn confirm(&self, lesson: LessonId, head: Position) -> Result<(), AppendError> {
+        self.check()?;
+        self.confirmations.fetch_add(1, Ordering::SeqCst);
+        let is_there = |old: &Logged| (old.number, old.chain) == (head.number, head.chain);
+        let found = head.number == 0 || self.log(lesson).iter().any(is_there);
+        if found { Ok(()) } else { Err(AppendError::Conflict) }
     }
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {

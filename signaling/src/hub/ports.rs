@@ -20,6 +20,10 @@ pub trait Journal: Send + Sync + 'static {
     /// Writes the batch as numbers `batch.head.number + 1…` in one statement, all or nothing, and erases the bodies
     /// it names in the same transaction.
     async fn append(&self, batch: Batch) -> Result<(), AppendError>;
+    /// Makes sure that what was read up to `head` outlives the store's primary, as an own commit does: by a later commit
+    /// on the same primary. A row can be seen there before a standby has it, when its writer was cut off while it waited.
+    /// [`AppendError::Conflict`]: the head is not in the log (any more).
+    async fn confirm(&self, lesson: LessonId, head: Position) -> Result<(), AppendError>;
     /// Events with number > `after`, in order, at most `limit`.
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable>;
     /// The last event of each lesson; a lesson without events is absent.

@@ -1,8 +1,9 @@
 //! Hands, the floor, camera grants.
 
-use qism_signaling::protocol::{Command, ErrorCode, Event, Recipients, Source};
+use qism_signaling::protocol::{Command, CommandId, ErrorCode, Event, Recipients, Source};
+use uuid::Uuid;
 
-use crate::class::{Class, settle};
+use crate::class::{Class, settle, wait};
 
 #[tokio::test(start_paused = true)]
 async fn hands_queue_first_come_first_and_the_floor_lowers_them() {
@@ -44,7 +45,7 @@ async fn the_gate_opens_with_the_event_and_shuts_before_it() {
     settle().await;
     assert!(class.media.take().iter().any(|o| o.contains("Permit") && o.contains("[Microphone]")));
     class.journal.set_delay_ms(5_000);
-    let id = qism_signaling::protocol::CommandId(uuid::Uuid::now_v7());
+    let id = CommandId(Uuid::now_v7());
     let mute = qism_signaling::protocol::ClientFrame::Command { id, command: Command::Mute { user } };
     teacher.attached.receive(mute).await;
     settle().await;
@@ -56,7 +57,7 @@ async fn the_gate_opens_with_the_event_and_shuts_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mute_that_cannot_be_written_opens_the_gate_again() {
+async fn a_mute_that_cannot_be_written_holds_while_its_sender_tries() {
     let class = Class::of(1);
     let (mut teacher, mut students) = class.full().await;
     let user = class.students[0];
@@ -64,10 +65,23 @@ async fn a_mute_that_cannot_be_written_opens_the_gate_again() {
     students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
     class.media.take();
     class.journal.set_down(true);
-    assert_eq!(teacher.ask(Command::Mute { user }).await, Err(ErrorCode::Unavailable));
+    let id = CommandId(Uuid::now_v7());
+    for _ in 0..15 {
+        assert_eq!(teacher.ask_as(id, Command::Mute { user }).await, Err(ErrorCode::Unavailable));
+        wait(1).await;
+    }
     let orders = class.media.take();
-    assert!(orders.first().is_some_and(|order| order.contains("sources: []")));
-    assert!(orders.last().is_some_and(|order| order.contains("[Microphone]")));
+    assert!(orders.first().is_some_and(|order| order.contains("sources: []")), "{orders:?}");
+    assert!(
+        !orders.iter().any(|order| order.contains("[Microphone]")),
+        "the voice never came back: {orders:?}"
+    );
+    // Whoever gives up leaves it as the log has it.
+    wait(7).await;
+    assert!(class.media.take().iter().any(|order| order.contains("[Microphone]")));
+    class.journal.set_down(false);
+    assert!(teacher.ask_as(id, Command::Mute { user }).await.is_ok());
+    assert!(class.log().iter().any(|event| matches!(event, Event::MutedSet { muted: true, .. })));
 }
 
 #[tokio::test(start_paused = true)]

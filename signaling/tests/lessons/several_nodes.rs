@@ -10,7 +10,8 @@ use qism_signaling::{
         ports::MediaEvent,
     },
     protocol::{
-        Chain, CloseCode, Command, CommandId, Event, LeftReason, Logged, Recipients, ServerFrame, Source,
+        Chain, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Logged, Recipients, ServerFrame,
+        Source,
     },
 };
 use tokio::time::Instant;
@@ -92,6 +93,28 @@ async fn a_lost_letter_is_read_once_after_a_moment() {
     assert!(took >= Duration::from_millis(30) && took < Duration::from_millis(60), "{took:?}");
     assert_eq!(students[1].lines().await, ["not lost"]);
     assert_eq!(classes[0].journal.reads(), reads + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_only_read_is_confirmed_before_anybody_is_answered_by_it() {
+    let (classes, wire, mut teacher, mut students) = spread(2).await;
+    let journal = &classes[0].journal;
+    let nothing = Command::LowerAllHands {};
+    teacher.ask(nothing.clone()).await.expect("there are none");
+    assert_eq!(journal.confirmations(), 0, "this node wrote last");
+    wire.lose(1);
+    students[1].say("lost on the way").await.expect("said");
+    wait(1).await;
+    assert_eq!(teacher.lines().await, ["lost on the way"], "read by comparing heads");
+    teacher.ask(nothing.clone()).await.expect("there are none");
+    assert_eq!(journal.confirmations(), 1, "by a later commit");
+    teacher.ask(nothing.clone()).await.expect("there are none");
+    assert_eq!(journal.confirmations(), 1, "once");
+    wire.lose(1);
+    students[1].say("lost again").await.expect("said");
+    wait(1).await;
+    journal.set_down(true);
+    assert_eq!(teacher.ask(nothing).await, Err(ErrorCode::Unavailable), "not by what was read alone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,8 +292,11 @@ async fn a_mute_shuts_the_gate_on_the_other_node_before_it_is_written() {
     teacher.attached.receive(qism_signaling::protocol::ClientFrame::Command { id, command: remove }).await;
     settle().await;
     assert!(shut(&classes[1].media.take()));
+    let opened = |orders: &[String]| orders.iter().any(|o| o.contains("Permit") && o.contains("Microphone"));
     wait(4).await;
-    assert!(!shut(&classes[1].media.take()), "refused: not renewed, opened again");
+    assert!(!opened(&classes[1].media.take()), "its sender may try again");
+    wait(6).await;
+    assert!(opened(&classes[1].media.take()), "nobody tried: not renewed, opened again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,6 +49,15 @@ fn a_line_sent_again_after_a_cut_is_neither_lost_nor_doubled_nor_refused() {
 }
 
 #[test]
+fn what_a_standby_must_have_before_it_is_acknowledged() {
+    let faults = Faults { cut_waits: 1, failovers: 1, ..Faults::default() };
+    holds(Scenario::slow_mode(faults));
+    holds(Scenario::two_speak(faults));
+    assert!(falls(Scenario::two_speak(faults), Flaw::KnownIsSafe));
+    assert!(falls(Scenario::slow_mode(faults), Flaw::ReadIsSafe));
+}
+
+#[test]
 fn a_node_that_dies_and_comes_back_loses_nothing_acknowledged() {
     let faults = Faults { crashes: 1, losses: 1, ..Faults::default() };
     holds(Scenario::slow_mode(faults));

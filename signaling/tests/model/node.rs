@@ -23,6 +23,8 @@ pub struct Node {
     pub ring: Vec<Entry>,
     pub queue: VecDeque<Intent>,
     pub flight: Option<Flight>,
+    /// Something was read since the last own commit.
+    pub unconfirmed: bool,
     /// Clients that sit here, with the attachment they have.
     pub seats: BTreeMap<usize, Attach>,
 }
@@ -31,8 +33,19 @@ pub struct Node {
 pub struct Flight {
     pub head: Position,
     pub decided: Vec<(Intent, Vec<Entry>)>,
+    /// What the log has already, by its numbers.
+    pub known: Vec<(Intent, u64)>,
+    /// Empty: only a later commit than what was read.
     pub batch: Vec<Entry>,
     pub outcome: Option<Outcome>,
+}
+
+impl Flight {
+    /// All that waits for it, in the order in which it came.
+    fn into_intents(self) -> Vec<Intent> {
+        let known = self.known.into_iter().map(|(intent, _)| intent);
+        known.chain(self.decided.into_iter().map(|(intent, _)| intent)).collect()
+    }
 }
 
 /// What somebody, or the node itself, wants.
@@ -58,6 +71,7 @@ impl Node {
             ring: Vec::new(),
             queue: VecDeque::new(),
             flight: None,
+            unconfirmed: false,
             seats: BTreeMap::new(),
         };
         node.refold(log);
@@ -67,6 +81,7 @@ impl Node {
     fn refold(&mut self, log: &Log) {
         self.room = Room::new(ORIGIN);
         self.ring = log.0.clone();
+        self.unconfirmed = !self.ring.is_empty();
         self.ring.iter().for_each(|entry| self.room.apply(&entry.0));
     }
 
@@ -126,7 +141,13 @@ impl Scenario {
     pub fn take_off(&self, world: &mut World, at: usize) {
         let intents = std::mem::take(&mut world.nodes[at].queue);
         let mut scratch = world.nodes[at].room.clone();
-        let mut flight = Flight { head: scratch.head, decided: Vec::new(), batch: Vec::new(), outcome: None };
+        let mut flight = Flight {
+            head: scratch.head,
+            decided: Vec::new(),
+            known: Vec::new(),
+            batch: Vec::new(),
+            outcome: None,
+        };
         for intent in intents {
             match self.decide(world, at, &scratch, &intent) {
                 Ok(events) => {
@@ -135,7 +156,10 @@ impl Scenario {
                     flight.batch.extend(entries.iter().cloned());
                     flight.decided.push((intent, entries));
                 }
-                Err(()) => self.refuse(world, at, &intent),
+                Err(()) => match self.known_line(world, at, &intent) {
+                    Some(number) => flight.known.push((intent, number)),
+                    None => refuse(world, at, &intent),
+                },
             }
         }
         if self.flaw == Some(Flaw::AcknowledgedBeforeTheCommit) {
@@ -143,9 +167,12 @@ impl Scenario {
                 accept(world, at, intent, entries.last().map_or(0, |entry| entry.0.number));
             }
         }
-        if !flight.batch.is_empty() {
+        let unconfirmed = world.nodes[at].unconfirmed && self.flaw != Some(Flaw::ReadIsSafe);
+        let nobody_waits = flight.decided.is_empty() && flight.known.is_empty();
+        if !flight.batch.is_empty() || (unconfirmed && !nobody_waits) {
             world.nodes[at].flight = Some(flight);
         } else {
+            flight.known.iter().for_each(|(intent, number)| accept(world, at, intent, *number));
             flight.decided.iter().for_each(|(intent, _)| accept(world, at, intent, flight.head.number));
         }
     }
@@ -158,34 +185,31 @@ impl Scenario {
         Entry(logged)
     }
 
-    /// No; but who asks again for what the log has already gets the old answer.
-    fn refuse(&self, world: &mut World, at: usize, intent: &Intent) {
-        let known = world.nodes[at].known(intent, self);
-        match (&intent.wish, known) {
-            (Wish::Command { .. }, Some(number)) if self.flaw != Some(Flaw::KnownLinesAreRefused) => {
-                accept(world, at, intent, number);
-            }
-            (Wish::Command { index, .. }, _) => world.send(at, intent.client, Frame::Refused(*index)),
-            (Wish::Arrive { .. }, _) => world.close(at, intent.client, true),
-            (Wish::Gone { .. }, _) => {}
-        }
+    /// Who asks again for what the log has already gets the old answer.
+    fn known_line(&self, world: &World, at: usize, intent: &Intent) -> Option<u64> {
+        let is_line = matches!(intent.wish, Wish::Command { .. });
+        let asks = is_line && self.flaw != Some(Flaw::KnownLinesAreRefused);
+        asks.then(|| world.nodes[at].known(intent, self)).flatten()
     }
 
     /// The database has answered.
     pub fn land(&self, world: &mut World, at: usize) {
         let flight = world.nodes[at].flight.take().expect("an append in flight");
         match flight.outcome.expect("an answer") {
-            Outcome::Written => self.written(world, at, flight.decided),
+            Outcome::Written => {
+                world.nodes[at].unconfirmed = false;
+                flight.known.iter().for_each(|(intent, number)| accept(world, at, intent, *number));
+                self.written(world, at, flight.decided);
+            }
             Outcome::Conflict => {
-                put_back(world, at, flight.decided.into_iter().map(|(intent, _)| intent).collect());
+                put_back(world, at, flight.into_intents());
                 self.catch_up(world, at);
             }
             Outcome::Known { sender, command, number } => {
                 let is_it = |intent: &Intent| {
                     self.devices[intent.client].user == sender && command_id(intent) == command
                 };
-                let (known, others): (Vec<_>, Vec<_>) =
-                    flight.decided.into_iter().map(|(intent, _)| intent).partition(is_it);
+                let (known, others): (Vec<_>, Vec<_>) = flight.into_intents().into_iter().partition(is_it);
                 put_back(world, at, others);
                 for intent in known {
                     match intent.wish {
@@ -194,7 +218,7 @@ impl Scenario {
                     }
                 }
             }
-            Outcome::Unknown => store_failed(world, at, flight.decided),
+            Outcome::Unknown => store_failed(world, at, flight.into_intents()),
         }
     }
 
@@ -275,6 +299,7 @@ impl Scenario {
                 return self.start_anew(world, at);
             }
             self.fold(world, at, entry);
+            world.nodes[at].unconfirmed = true;
         }
     }
 
@@ -309,6 +334,14 @@ impl Scenario {
     }
 }
 
+fn refuse(world: &mut World, at: usize, intent: &Intent) {
+    match &intent.wish {
+        Wish::Command { index, .. } => world.send(at, intent.client, Frame::Refused(*index)),
+        Wish::Arrive { .. } => world.close(at, intent.client, true),
+        Wish::Gone { .. } => {}
+    }
+}
+
 fn tell(world: &mut World, at: usize, entry: &Entry) {
     for client in world.nodes[at].seats.clone().into_keys() {
         world.send(at, client, Frame::Event(entry.clone()));
@@ -327,9 +360,9 @@ fn accept(world: &mut World, at: usize, intent: &Intent, number: u64) {
 }
 
 /// Whoever waits is told to come later, so that no line overtakes another; arrivals knock again.
-fn store_failed(world: &mut World, at: usize, decided: Vec<(Intent, Vec<Entry>)>) {
+fn store_failed(world: &mut World, at: usize, intents: Vec<Intent>) {
     let waiting = std::mem::take(&mut world.nodes[at].queue);
-    for intent in decided.into_iter().map(|(intent, _)| intent).chain(waiting) {
+    for intent in intents.into_iter().chain(waiting) {
         match intent.wish {
             Wish::Command { index, .. } => world.send(at, intent.client, Frame::Later(index)),
             Wish::Arrive { .. } => world.close(at, intent.client, false),

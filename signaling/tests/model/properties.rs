@@ -98,7 +98,9 @@ fn one_history(_: &Scenario, world: &World) -> bool {
     let is_in_the_log = |entry: &Entry| world.log.0.get(entry.0.number as usize - 1) == Some(entry);
     let clients = &world.clients;
     clients.iter().all(whole)
-        && (world.promoted || clients.iter().all(|client| client.seen.iter().all(is_in_the_log)))
+        && (world.promoted
+            || world.failed_over
+            || clients.iter().all(|client| client.seen.iter().all(is_in_the_log)))
 }
 
 /// Every command decided on the state before it gives the very events that the log has.

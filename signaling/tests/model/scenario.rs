@@ -16,8 +16,12 @@ pub struct Faults {
     pub lost_outcomes: u8,
     /// Nodes that die with all they know, their append perhaps still on its way, and start again.
     pub crashes: u8,
-    /// Standbys promoted without the last event.
+    /// Asynchronous standbys promoted without the last event.
     pub promotions: u8,
+    /// Connections cut while their commit waits for the standby: the primary shows it, the standby may not have it.
+    pub cut_waits: u8,
+    /// Primaries that die; the standby that commits wait for takes their place, with all that it has.
+    pub failovers: u8,
 }
 
 /// What could be built wrongly.
@@ -34,6 +38,10 @@ pub enum Flaw {
     FormerConnectionsAct,
     /// Histories are compared by number, not by chain.
     HeadsAreNumbersOnly,
+    /// A command that the primary knows is acknowledged without a later commit.
+    KnownIsSafe,
+    /// What was read is answered from without a later commit.
+    ReadIsSafe,
 }
 
 /// One device of one person.
@@ -104,7 +112,8 @@ impl Scenario {
 
     /// Connections one device may need.
     pub fn tickets(&self) -> u8 {
-        1 + self.faults.cuts + self.faults.crashes + self.faults.lost_outcomes + 2 * self.faults.promotions
+        let Faults { cuts, crashes, lost_outcomes, promotions, cut_waits, failovers, .. } = self.faults;
+        1 + cuts + crashes + lost_outcomes + cut_waits + 2 * (promotions + failovers)
     }
 
     /// The teacher removes a student who is about to write.

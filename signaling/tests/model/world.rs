@@ -11,7 +11,7 @@ use crate::{
     log::{Entry, Log, Outcome},
     node::{Intent, Node, Wish},
     properties,
-    scenario::{Faults, Opening, Scenario},
+    scenario::{Faults, Flaw, Opening, Scenario},
 };
 
 /// One state of everything.
@@ -25,8 +25,12 @@ pub struct World {
     /// Appends of dead processes that may still be carried out.
     pub ghosts: Vec<(Position, Vec<Entry>)>,
     pub faults: Faults,
-    /// A tail of the log was lost.
+    /// Events of the log that the standby has, which commits wait for.
+    pub safe: usize,
+    /// A tail of the log was lost that some had been told was in it.
     pub promoted: bool,
+    /// A tail was lost that nobody was told to be safe.
+    pub failed_over: bool,
 }
 
 /// What can happen.
@@ -53,6 +57,9 @@ pub enum Action {
     LoseOutcome(usize),
     Crash(usize),
     Promote,
+    /// The connection is cut while the primary waits for the standby.
+    CutWait(usize),
+    FailOver,
 }
 
 impl Scenario {
@@ -64,7 +71,9 @@ impl Scenario {
             bus: BTreeSet::new(),
             ghosts: Vec::new(),
             faults: Faults::default(),
+            safe: 0,
             promoted: false,
+            failed_over: false,
         }
     }
 
@@ -149,12 +158,18 @@ impl Scenario {
             if left.lost_outcomes > 0 && answered {
                 actions.push(Action::LoseOutcome(index));
             }
+            if left.cut_waits > 0 && node.flight.as_ref().is_some_and(|flight| flight.outcome.is_none()) {
+                actions.push(Action::CutWait(index));
+            }
             if left.crashes > 0 {
                 actions.push(Action::Crash(index));
             }
         }
         if left.promotions > 0 && world.log.0.len() > 1 {
             actions.push(Action::Promote);
+        }
+        if left.failovers > 0 && world.safe < world.log.0.len() {
+            actions.push(Action::FailOver);
         }
         actions
     }
@@ -167,7 +182,16 @@ impl Scenario {
             Action::TakeOff(node) => self.take_off(world, node),
             Action::Append(node) => {
                 let flight = world.nodes[node].flight.as_mut().expect("an append in flight");
-                flight.outcome = Some(world.log.append(flight.head, &flight.batch, self.flaw));
+                let outcome = world.log.append(flight.head, &flight.batch, self.flaw);
+                let is_later_commit = match outcome {
+                    Outcome::Written => true,
+                    Outcome::Known { .. } => self.flaw != Some(Flaw::KnownIsSafe),
+                    Outcome::Conflict | Outcome::Unknown => false,
+                };
+                flight.outcome = Some(outcome);
+                if is_later_commit {
+                    world.safe = world.log.0.len();
+                }
             }
             Action::Land(node) => self.land(world, node),
             Action::Check(node) => self.catch_up(world, node),
@@ -183,6 +207,7 @@ impl Scenario {
             Action::Ghost(ghost) => {
                 let (head, batch) = world.ghosts.remove(ghost);
                 world.log.append(head, &batch, self.flaw);
+                world.safe = world.log.0.len();
             }
             Action::GhostVanishes(ghost) => drop(world.ghosts.remove(ghost)),
             Action::Lose(node, entry) => {
@@ -202,8 +227,28 @@ impl Scenario {
             Action::Promote => {
                 world.faults.promotions -= 1;
                 world.log.0.pop();
+                world.safe = world.log.0.len();
                 world.promoted = true;
             }
+            Action::CutWait(node) => {
+                world.faults.cut_waits -= 1;
+                let flight = world.nodes[node].flight.as_mut().expect("an append in flight");
+                world.log.append(flight.head, &flight.batch, self.flaw);
+                flight.outcome = Some(Outcome::Unknown);
+            }
+            Action::FailOver => self.fail_over(world),
+        }
+    }
+
+    /// What was on its way to the primary is lost with it.
+    fn fail_over(&self, world: &mut World) {
+        world.faults.failovers -= 1;
+        world.log.0.truncate(world.safe);
+        world.failed_over = true;
+        world.ghosts.clear();
+        let flights = world.nodes.iter_mut().filter_map(|node| node.flight.as_mut());
+        for flight in flights.filter(|flight| flight.outcome.is_none()) {
+            flight.outcome = Some(Outcome::Unknown);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     room::chain,
 };
 
-use super::{Flight, RoomTask};
+use super::{Flight, RoomTask, Writing};
 use crate::hub::{
     appender::{self, Decided, Intent, Refusal, Wish},
     envelope::Content,
@@ -22,28 +22,44 @@ impl RoomTask {
         while self.flight.is_none() && !self.lanes.is_empty() {
             let now_ms = self.hub.ports.clock.now_ms();
             let plan = appender::plan(&self.room, self.lanes.take(), now_ms);
-            // A gate that was closed early for one of them opens again.
-            let gates = plan.refused.iter().any(|(intent, _)| intent.is_safety());
-            for (intent, refusal) in plan.refused {
-                match self.number_of(&intent) {
-                    Some(number) => self.answer_known(intent, number),
-                    None => self.refuse(intent, refusal),
-                }
-            }
-            if gates {
-                self.after_change();
-            }
+            let known = self.answer_refused(plan.refused);
             let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
-            if events.is_empty() {
+            let nobody_waits = plan.decided.is_empty() && known.is_empty();
+            if events.is_empty() && (nobody_waits || !self.unconfirmed) {
+                self.answer_all_known(known);
                 self.each_committed(plan.decided);
                 continue;
             }
-            let erase = appender::erased(&events);
-            let batch = Batch { lesson: self.lesson, head: self.room.head, events, erase };
-            let journal = self.hub.ports.journal.clone();
-            let append = Box::pin(async move { journal.append(batch).await });
-            self.flight = Some(Flight { decided: plan.decided, append });
+            let append = self.write(events);
+            self.flight = Some(Flight { decided: plan.decided, known, append });
         }
+    }
+
+    /// Refuses, but for what the log has already: those are given back with their numbers.
+    fn answer_refused(&mut self, refused: Vec<(Intent, Refusal)>) -> Vec<(Intent, u64)> {
+        // A gate that was closed early for one of them opens again.
+        let gates = refused.iter().any(|(intent, _)| intent.is_safety());
+        let mut known = Vec::new();
+        for (intent, refusal) in refused {
+            match self.number_of(&intent) {
+                Some(number) => known.push((intent, number)),
+                None => self.refuse(intent, refusal),
+            }
+        }
+        if gates {
+            self.after_change();
+        }
+        known
+    }
+
+    /// The append of these events; without any, the confirmation of what was read before.
+    fn write(&self, events: Vec<Logged>) -> Writing {
+        let (journal, lesson, head) = (self.hub.ports.journal.clone(), self.lesson, self.room.head);
+        if events.is_empty() {
+            return Box::pin(async move { journal.confirm(lesson, head).await });
+        }
+        let erase = appender::erased(&events);
+        Box::pin(async move { journal.append(Batch { lesson, head, events, erase }).await })
     }
 
     /// The number of a command that the log has already, of those that a resume may still need: sent again, it may no
@@ -63,19 +79,22 @@ impl RoomTask {
     pub(super) async fn landed(&mut self, outcome: Result<(), AppendError>) {
         let Some(flight) = self.flight.take() else { return };
         match outcome {
-            Ok(()) => self.all_committed(flight.decided).await,
-            Err(AppendError::Conflict) => self.decide_again(flight.decided).await,
+            Ok(()) => {
+                // All that was read before stands in the log before this commit.
+                self.unconfirmed = false;
+                self.answer_all_known(flight.known);
+                self.all_committed(flight.decided).await;
+            }
+            Err(AppendError::Conflict) => self.decide_again(flight.into_intents()).await,
             Err(AppendError::Known { sender, command, number }) => {
-                let known = |d: &Decided| d.intent.sender == Some(sender) && d.intent.command == command;
-                let (known, others): (Vec<_>, Vec<_>) = flight.decided.into_iter().partition(known);
-                for decided in known {
-                    self.answer_known(decided.intent, number);
-                }
-                self.lanes.put_back(others.into_iter().map(|d| d.intent));
+                let known = |intent: &Intent| intent.sender == Some(sender) && intent.command == command;
+                let (known, others): (Vec<_>, Vec<_>) = flight.into_intents().into_iter().partition(known);
+                self.answer_all_known(known.into_iter().map(|intent| (intent, number)).collect());
+                self.lanes.put_back(others.into_iter());
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(lesson = %self.lesson, %error, "append failed");
-                self.store_failed(flight.decided);
+                self.store_failed(flight.into_intents());
             }
         }
         self.fold_early();
@@ -87,7 +106,9 @@ impl RoomTask {
             return self.committed_elsewhere(decided).await;
         }
         self.each_committed(decided);
-        self.hub.ports.bus.publish(self.lesson, Content::Events { events });
+        if !events.is_empty() {
+            self.hub.ports.bus.publish(self.lesson, Content::Events { events });
+        }
     }
 
     /// The store took what does not continue our fold: it went back to an older state meanwhile. What was written stands.
@@ -113,10 +134,10 @@ impl RoomTask {
     }
 
     /// Somebody wrote first: see what, then decide again on the new head.
-    async fn decide_again(&mut self, decided: Vec<Decided>) {
+    async fn decide_again(&mut self, intents: Vec<Intent>) {
         match self.catch_up().await {
-            Ok(()) => self.lanes.put_back(decided.into_iter().map(|d| d.intent)),
-            Err(_) => self.store_failed(decided),
+            Ok(()) => self.lanes.put_back(intents.into_iter()),
+            Err(_) => self.store_failed(intents),
         }
     }
 
@@ -157,6 +178,14 @@ impl RoomTask {
         }
     }
 
+    fn answer_all_known(&mut self, known: Vec<(Intent, u64)>) {
+        let gates = known.iter().any(|(intent, _)| intent.is_safety());
+        known.into_iter().for_each(|(intent, number)| self.answer_known(intent, number));
+        if gates {
+            self.after_change();
+        }
+    }
+
     fn answer_known(&mut self, intent: Intent, number: u64) {
         self.holds.release(intent.command);
         match intent.wish {
@@ -173,7 +202,10 @@ impl RoomTask {
     }
 
     pub(super) fn refuse(&mut self, intent: Intent, refusal: Refusal) {
-        self.holds.release(intent.command);
+        match refusal {
+            Refusal::Error(ErrorCode::Unavailable) => self.holds.keep(intent.command),
+            _ => self.holds.release(intent.command),
+        }
         match (intent.wish, refusal) {
             (Wish::Command { seat, .. }, Refusal::Error(error)) => {
                 let Some(seat) = self.seats.get(seat) else { return };
@@ -214,6 +246,7 @@ impl RoomTask {
                     return self.refold().await;
                 }
                 self.fold_foreign(&logged);
+                self.unconfirmed = true;
             }
             self.after_change();
             if count < CATCH_UP {
@@ -233,6 +266,7 @@ impl RoomTask {
                 break;
             }
         }
+        self.unconfirmed = room.head.number > 0;
         self.room = room;
         self.ring.clear();
         self.early.clear();

@@ -3,7 +3,7 @@
 use super::RoomTask;
 use crate::{
     hub::{
-        appender::{Decided, Refusal, Wish},
+        appender::{Intent, Refusal, Wish},
         ports::MediaOrder,
         seats::Reception,
     },
@@ -12,12 +12,11 @@ use crate::{
 
 impl RoomTask {
     /// Refuses what was to be written and the commands behind it: tried alone, a later line could overtake an earlier one.
-    pub(super) fn store_failed(&mut self, decided: Vec<Decided>) {
+    pub(super) fn store_failed(&mut self, intents: Vec<Intent>) {
         let waiting = self.lanes.take_commands();
-        for intent in decided.into_iter().map(|decided| decided.intent).chain(waiting) {
+        for intent in intents.into_iter().chain(waiting) {
             self.refuse(intent, Refusal::Error(ErrorCode::Unavailable));
         }
-        // A gate that was closed early for one of them opens again.
         self.after_change();
     }
 

@@ -12,6 +12,8 @@ use crate::{
 use super::RoomTask;
 use crate::hub::envelope::Content;
 
+/// The store did not take the command: its sender sends it again after a second, and the gate does not open in between.
+const KEPT: Duration = Duration::from_secs(5);
 /// An order from another node ends unless it is renewed within this.
 const LASTS: Duration = Duration::from_secs(2);
 /// Orders of other nodes held at once; more are not obeyed before the log says so.
@@ -26,7 +28,9 @@ struct Hold {
     user: UserId,
     /// `None` = all.
     source: Option<Source>,
-    /// `None` = ours, as long as its command waits.
+    /// The other nodes are told of it again and again.
+    ours: bool,
+    /// `None` = as long as its command waits.
     until: Option<Instant>,
 }
 
@@ -38,6 +42,13 @@ impl Holds {
     /// The command came to its end.
     pub(super) fn release(&mut self, command: CommandId) {
         self.0.remove(&command);
+    }
+
+    /// The command could not be written and will come again.
+    pub(super) fn keep(&mut self, command: CommandId) {
+        if let Some(hold) = self.0.get_mut(&command) {
+            hold.until = Some(Instant::now() + KEPT);
+        }
     }
 }
 
@@ -65,7 +76,7 @@ impl RoomTask {
 
     /// Shuts a gate here and tells the others, until the command is written or refused.
     pub(super) fn hold(&mut self, command: CommandId, user: UserId, source: Option<Source>) {
-        self.holds.0.insert(command, Hold { user, source, until: None });
+        self.holds.0.insert(command, Hold { user, source, ours: true, until: None });
         self.sync_permit(user);
         self.hub.ports.bus.publish(self.lesson, Content::Shut { command, user, source });
     }
@@ -76,7 +87,7 @@ impl RoomTask {
             return;
         }
         let until = Some(Instant::now() + LASTS);
-        self.holds.0.insert(command, Hold { user, source, until });
+        self.holds.0.insert(command, Hold { user, source, ours: false, until });
         self.sync_permit(user);
     }
 
@@ -85,12 +96,12 @@ impl RoomTask {
         self.ring.iter().rev().any(|(logged, _)| logged.command == command)
     }
 
-    /// Ours are told again as long as the log has not confirmed them; those of others end.
+    /// Ours are told again as long as the log has not confirmed them and their sender tries; those of others end.
     pub(super) fn renew_holds(&mut self, now: Instant) {
         if self.holds.0.is_empty() {
             return;
         }
-        for (command, hold) in self.holds.0.iter().filter(|(_, hold)| hold.until.is_none()) {
+        for (command, hold) in self.holds.0.iter().filter(|(_, hold)| hold.ours) {
             let content = Content::Shut { command: *command, user: hold.user, source: hold.source };
             self.hub.ports.bus.publish(self.lesson, content);
         }

@@ -43,7 +43,7 @@ use crate::{
 };
 
 use super::{
-    appender::{Decided, Lanes, Wish},
+    appender::{Decided, Intent, Lanes, Wish},
     envelope::Envelope,
     outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
@@ -108,6 +108,8 @@ pub(crate) struct RoomTask {
     seats: Seats,
     lanes: Lanes,
     flight: Option<Flight>,
+    /// The fold holds what was read and not written here, with no commit since: nothing is acknowledged by it alone.
+    unconfirmed: bool,
     /// The last events with their audience: what a resume needs. The oldest fall out.
     ring: VecDeque<(Logged, Audience)>,
     /// Cut lines whose grace runs.
@@ -143,10 +145,23 @@ pub(crate) struct RoomTask {
     departure: Option<departure::Departure>,
 }
 
-/// The append that is being written.
+/// The append that is being written, or the confirmation of what was read.
 struct Flight {
     decided: Vec<Decided>,
-    append: Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send>>,
+    /// What the log has already, with its number: acknowledged by the same commit.
+    known: Vec<(Intent, u64)>,
+    append: Writing,
+}
+
+/// The outcome of what is being written, to wait for.
+type Writing = Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send>>;
+
+impl Flight {
+    /// All that waits for it, in the order in which it came.
+    fn into_intents(self) -> Vec<Intent> {
+        let known = self.known.into_iter().map(|(intent, _)| intent);
+        known.chain(self.decided.into_iter().map(|decided| decided.intent)).collect()
+    }
 }
 
 /// A connection that went away.
@@ -213,6 +228,7 @@ impl RoomTask {
             seats: Seats::default(),
             lanes: Lanes::default(),
             flight: None,
+            unconfirmed: false,
             ring: VecDeque::new(),
             cuts: Vec::new(),
             owed: Vec::new(),

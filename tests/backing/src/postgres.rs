@@ -1,0 +1,244 @@
+//! A private PostgreSQL: a primary, standbys that stream from it, and what can happen to them.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use sqlx::{AnyConnection, Connection as _, Row as _};
+use tempfile::TempDir;
+
+use crate::{eventually, free_port};
+
+/// One server with its data. Dropping it ends it, and removes the data.
+pub struct Postgres {
+    server: Child,
+    address: IpAddr,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// On loopback; `None` where PostgreSQL is not installed (`tools/setup.sh postgres`).
+    pub async fn start() -> Option<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), &[]).await
+    }
+
+    /// Listens at an address, with settings of `postgresql.conf`. Whoever reaches it may use it.
+    pub async fn start_at(address: IpAddr, settings: &[&str]) -> Option<Self> {
+        let programs = programs()?;
+        let folder = Owner::find().folder();
+        let data = folder.path().join("data");
+        let made = Owner::find()
+            .run(&programs.join("initdb"))
+            .args(["--no-sync", "--auth=trust", "--username=qism", "--encoding=UTF8", "--locale=C", "-D"])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        add(
+            &data.join("pg_hba.conf"),
+            "host all all 0.0.0.0/0 trust\nhost replication all 0.0.0.0/0 trust\n",
+        );
+        let settings: String = settings.iter().map(|setting| format!("{setting}\n")).collect();
+        let all = format!("unix_socket_directories = ''\nfsync = off\nmax_connections = 200\n{settings}");
+        add(&data.join("postgresql.conf"), &all);
+        let server = Self::spawned(folder, address, free_port(address));
+        server.answers().await;
+        Some(server)
+    }
+
+    /// A copy that streams from this one from now on, known to it as `name`.
+    pub async fn standby(&self, name: &str) -> Self {
+        let folder = Owner::find().folder();
+        let connection =
+            format!("host={} port={} user=qism application_name={name}", self.address, self.port);
+        let programs = programs().expect("it ran");
+        let copied = Owner::find()
+            .run(&programs.join("pg_basebackup"))
+            .args(["--checkpoint=fast", "--write-recovery-conf", "--no-sync", "-d", &connection, "-D"])
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let server = Self::spawned(folder, self.address, free_port(self.address));
+        server.answers().await;
+        self.is_streamed_by(name).await;
+        server
+    }
+
+    /// Waits until a standby of that name streams.
+    pub async fn is_streamed_by(&self, name: &str) {
+        let sql = format!(
+            "SELECT COUNT(*)::BIGINT FROM pg_stat_replication WHERE application_name = '{name}' AND state = 'streaming'"
+        );
+        eventually("a standby streams", async || (self.number(&sql).await == Some(1)).then_some(())).await;
+    }
+
+    fn spawned(folder: TempDir, address: IpAddr, port: u16) -> Self {
+        let server = spawn(folder.path(), address, port);
+        Self { server, address, port, folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://qism@{}:{}/postgres", self.address, self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+        sqlx::any::install_default_drivers();
+        AnyConnection::connect(&self.url()).await
+    }
+
+    /// Does something as the operator.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut own = self.connect().await.expect("connected");
+        sqlx::raw_sql(sql).execute(&mut own).await.expect(sql);
+    }
+
+    /// The number that a question yields; `None`: no answer.
+    pub async fn number(&self, sql: &str) -> Option<i64> {
+        let mut own = self.connect().await.ok()?;
+        let found = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut own).await.ok()?;
+        found.try_get(0).ok()
+    }
+
+    /// Changes a setting and waits until new connections have it.
+    pub async fn set(&self, name: &str, value: &str) {
+        let mut own = self.connect().await.expect("connected");
+        for sql in [format!("ALTER SYSTEM SET {name} = '{value}'"), "SELECT pg_reload_conf()".to_owned()] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut own).await.expect("set");
+        }
+        let sql = format!("SELECT (current_setting('{name}') = '{value}')::INT::BIGINT");
+        eventually("the setting holds", async || (self.number(&sql).await == Some(1)).then_some(())).await;
+    }
+
+    /// As a failover does: every open connection is cut. What waits for a standby is committed here all the same.
+    pub async fn end_connections(&self) {
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        )
+        .await;
+    }
+
+    /// As `kill -9` and a lost machine do: at once, with all that belongs to it.
+    pub fn kill(&mut self) {
+        // Its processes notice by themselves that the first one is gone.
+        self.server.kill().expect("it ran");
+        let _ = self.server.wait();
+    }
+
+    /// Again, at the same address, with the data of before.
+    pub async fn revive(&mut self) {
+        // Until the last process of before has ended, it may not.
+        for _ in 0..100 {
+            self.server = spawn(self.folder.path(), self.address, self.port);
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            if self.server.try_wait().expect("a child").is_none() {
+                break;
+            }
+        }
+        self.answers().await;
+    }
+
+    /// A standby becomes a primary, at the address of the one that is gone.
+    pub async fn promote_to(&mut self, port: u16) {
+        self.execute("SELECT pg_promote()").await;
+        self.stop();
+        self.port = port;
+        self.revive().await;
+    }
+
+    /// A standby no longer hears its primary; it keeps what it has.
+    pub async fn deafen(&self) {
+        self.set("primary_conninfo", "").await;
+    }
+
+    /// In order: nothing is lost.
+    pub fn stop(&mut self) {
+        self.signal("-INT");
+        let _ = self.server.wait();
+    }
+
+    pub fn process(&self) -> u32 {
+        self.server.id()
+    }
+
+    fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        // One that was killed before is no more.
+        kill.args([name, &self.server.id().to_string()]).stderr(Stdio::null()).status().expect("kill runs");
+    }
+
+    async fn answers(&self) {
+        eventually("PostgreSQL answers", async || self.connect().await.ok()).await;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // At once; nobody needs this data again.
+        self.signal("-QUIT");
+        let _ = self.server.wait();
+    }
+}
+
+fn spawn(folder: &Path, address: IpAddr, port: u16) -> Child {
+    Owner::find()
+        .run(&programs().expect("it is installed").join("postgres"))
+        .args(["-c", &format!("listen_addresses={address}"), "-p", &port.to_string(), "-D"])
+        .arg(folder.join("data"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("postgres runs")
+}
+
+fn add(file: &Path, lines: &str) {
+    let before = std::fs::read_to_string(file).expect("initdb wrote it");
+    std::fs::write(file, format!("{before}\n{lines}")).expect("written");
+}
+
+/// PostgreSQL does not run as root: root's tests run it as `postgres`.
+struct Owner(Option<(u32, u32)>);
+
+impl Owner {
+    fn find() -> Self {
+        let root = number(&["-u"]) == Some(0);
+        let ids = || Some((number(&["-u", "postgres"])?, number(&["-g", "postgres"])?));
+        Self(root.then(ids).flatten())
+    }
+
+    fn folder(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        if let Some((user, group)) = self.0 {
+            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may");
+        }
+        folder
+    }
+
+    fn run(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some((user, group)) = self.0 {
+            command.uid(user).gid(group);
+        }
+        command.current_dir("/").stdout(Stdio::null());
+        command
+    }
+}
+
+fn number(arguments: &[&str]) -> Option<u32> {
+    let output = Command::new("id").args(arguments).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    folders.filter(|folder| folder.join("initdb").exists()).max()
+}
