@@ -59,15 +59,16 @@ lint-web: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm run lint && npm run types
 
 test-rust: ## unit, scenario, integration and architecture tests
-	tools/setup.sh cc postgres redis
+	tools/setup.sh cc postgres redis promtool
 	cargo test --workspace --locked
 
 test-web: web ## the browser app's unit tests and its budgets
 	cd $(WEB) && npm test && npm run budget
 
-# The unoptimized program (of the whole workspace, so that what the tests compiled serves again), reading the app from web-client/dist: `make test` never builds a release.
+# The unoptimized program, as the tests compile it (anything else would compile half of the dependencies anew), reading the app from
+# web-client/dist: `make test` never builds a release.
 e2e-binary:
-	cargo build --workspace --locked --bin qism
+	cargo test --workspace --locked --no-run
 
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
 	tools/setup.sh browsers namespaces turn
