@@ -71,22 +71,24 @@ const DRAIN_LESSONS: Duration = Duration::from_secs(5);
 pub async fn serve(options: Serve) -> anyhow::Result<()> {
     let mut config = configured(options.config.as_deref())?;
     config.server.web_dir = options.web_dir.or(config.server.web_dir);
-    telemetry::start_logging(&config.log)?;
+    let telemetry = telemetry::start(&config.log, &config.traces, &config.cluster.node)?;
     let running = Running::start(config).await?;
     println!("ready {}", running.url());
     until_signal().await?;
     running.stop().await;
+    telemetry.stop().await;
     Ok(())
 }
 
 /// `qism demo`: until a signal.
 pub async fn demo(options: Demo) -> anyhow::Result<()> {
     let config = demo_config(&options)?;
-    telemetry::start_logging(&config.log)?;
+    let telemetry = telemetry::start(&config.log, &config.traces, &config.cluster.node)?;
     let running = Running::compose(config, Some(options.students_per_class)).await?;
     print_demo(&running);
     until_signal().await?;
     running.stop().await;
+    telemetry.stop().await;
     Ok(())
 }
 
@@ -195,6 +197,7 @@ impl Running {
             sfu: sfu.clone(),
             board,
             bus: bus.clone(),
+            store: store.clone(),
         };
         let metrics = serve_metrics(config.metrics.listen, sources).await?;
         let serving = tokio::spawn(door.listener.serve(service));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for one purpose, and nothing that is there:
-#   tools/setup.sh cc|cxx|postgres|redis|haproxy|node|deny|browsers|strace|namespaces|turn|interop|janus
+#   tools/setup.sh cc|cxx|postgres|redis|haproxy|node|deny|browsers|strace|promtool|namespaces|turn|interop|janus
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -111,6 +111,13 @@ need_janus() {
     command -v janus >/dev/null && return
     apt janus || say "no janus here: the bench runs without it"
     command -v systemctl >/dev/null && as_root systemctl disable --now janus >/dev/null 2>&1 || true
+}
+
+# Judges the numbers that a server tells Prometheus, whose own service is not wanted.
+need_promtool() {
+    command -v promtool >/dev/null && return
+    apt prometheus
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now prometheus >/dev/null 2>&1 || true; fi
 }
 
 # Network namespaces with losses.

@@ -8,7 +8,11 @@ use crate::{
     cluster::{Board, RedisBus},
     http::connections::Connections,
     sfu::Sfu,
-    telemetry::metrics::{Sample, page},
+    storage::Store,
+    telemetry::{
+        metrics::{Sample, page},
+        process,
+    },
 };
 
 /// Where the numbers are.
@@ -18,6 +22,7 @@ pub struct Sources {
     pub sfu: Arc<Sfu>,
     pub board: Arc<Board>,
     pub bus: Option<Arc<RedisBus>>,
+    pub store: Store,
 }
 
 impl Sources {
@@ -25,6 +30,8 @@ impl Sources {
         let mut samples = self.lessons();
         samples.extend(self.media());
         samples.extend(self.bus());
+        samples.extend(self.store.append_samples());
+        samples.extend(process::samples());
         page(&samples)
     }
 

@@ -13,6 +13,7 @@ mod network;
 mod overlay;
 mod server;
 mod storage;
+mod traces;
 mod turn;
 
 use std::{
@@ -30,6 +31,7 @@ pub use metrics::Metrics;
 pub use network::Network;
 pub use server::{Server, TlsFiles};
 pub use storage::{Standby, Storage};
+pub use traces::Traces;
 
 /// The defaults, every key with its comment.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
@@ -45,6 +47,7 @@ pub struct Config {
     pub limits: Limits,
     pub log: Log,
     pub metrics: Metrics,
+    pub traces: Traces,
 }
 
 /// Why a configuration is not usable. The text is for the operator.

@@ -7,6 +7,7 @@ pub mod assets;
 mod check;
 pub mod connections;
 mod cookie;
+mod fleet;
 pub mod forwarded;
 mod headers;
 pub mod health;

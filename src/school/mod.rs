@@ -6,6 +6,7 @@ mod accounts;
 mod admission;
 mod attempts;
 pub mod demo;
+mod fleet;
 mod new_account;
 mod reports;
 mod sign_in;
@@ -24,6 +25,7 @@ use crate::{
 pub use crate::storage::{Account, ListedAccount, SchoolRole};
 pub use accounts::AccountError;
 pub use admission::{EntryRefusal, TicketRefusal};
+pub use fleet::{FleetView, ServerState, ServerView};
 pub use new_account::{NewAccountError, Wanted};
 pub use reports::{ReportKind, ReportView};
 pub use sign_in::{Me, SignInRefusal, SignedIn};

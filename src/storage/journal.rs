@@ -1,5 +1,7 @@
 //! The hub's [`Journal`] on SQL. Appends go through [`Writer`], reads straight to a pool.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use qism_signaling::{
     hub::ports::{AppendError, Batch, Journal, Unavailable},
@@ -9,6 +11,7 @@ use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
     StorageError,
+    meter::AppendMeter,
     open::Pools,
     row,
     writer::{self, Writer},
@@ -18,12 +21,17 @@ use super::{
 pub struct SqlJournal {
     pools: Pools,
     writer: Writer,
+    meter: AppendMeter,
 }
 
 impl SqlJournal {
     pub fn start(pools: Pools) -> Self {
         let writer = Writer::start(pools.clone());
-        Self { pools, writer }
+        Self { pools, writer, meter: AppendMeter::default() }
+    }
+
+    pub fn meter(&self) -> &AppendMeter {
+        &self.meter
     }
 
     async fn try_heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, StorageError> {
@@ -61,7 +69,10 @@ impl SqlJournal {
 #[async_trait]
 impl Journal for SqlJournal {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        self.writer.append(batch).await
+        let (events, began) = (batch.events.len(), Instant::now());
+        let outcome = self.writer.append(batch).await;
+        self.meter.note(events, began, &outcome);
+        outcome
     }
 
     async fn confirm(&self, lesson: LessonId, head: Position) -> Result<(), AppendError> {

@@ -6,7 +6,9 @@
 mod accounts;
 mod attempts;
 mod backup;
+mod fleet;
 mod journal;
+mod meter;
 mod nodes;
 mod open;
 mod people;
@@ -24,9 +26,12 @@ use std::sync::Arc;
 
 use qism_signaling::hub::ports::Journal;
 
+use crate::telemetry::metrics::Sample;
+
 use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
+pub use fleet::{LessonTotals, ServerLoad};
 pub use nodes::{NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
 pub use records::{
@@ -147,6 +152,11 @@ impl Store {
     /// The log of every lesson.
     pub fn journal(&self) -> Arc<dyn Journal> {
         self.journal.clone()
+    }
+
+    /// What appending to the log costs.
+    pub fn append_samples(&self) -> Vec<Sample> {
+        self.journal.meter().samples()
     }
 
     /// Ends all connections, so that the files are whole by themselves.

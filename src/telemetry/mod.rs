@@ -1,8 +1,10 @@
-//! What the operator sees of a running server: log lines and counters, and what must never be in them.
+//! What the operator sees of a running server: log lines, traces and counters, and what must never be in them.
 
 mod logging;
 pub mod metrics;
+pub mod process;
 mod redacted;
+mod traces;
 
-pub use logging::start_logging;
+pub use logging::{Telemetry, TelemetryError, start};
 pub use redacted::Redacted;

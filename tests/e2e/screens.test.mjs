@@ -91,6 +91,24 @@ describe('screens', { concurrency: false }, () => {
     await teacher.close();
   });
 
+  for (const [deviceName, language] of [['phone', 'ar'], ['laptop', 'fr']]) {
+    test(`the administrator watches the servers: ${language} on ${deviceName}`, async () => {
+      const student = await Person.open(browser, school, { login: 'student31' });
+      await student.signIn();
+      await student.enterLesson();
+      const administrator = await Person.open(browser, school, { login: 'administrator', device: DEVICES[deviceName], language, bypassCSP: true });
+      await administrator.page.goto(school.url);
+      await administrator.speak(language);
+      await administrator.signIn();
+      await administrator.page.getByText(administrator.t('fleet.serving'), { exact: true }).waitFor();
+      const students = administrator.page.getByRole('definition').nth(1);
+      await eventually('the student is counted', async () => /^[1١]$/.test(await students.innerText()));
+      assert.deepEqual(await look(administrator, `fleet-${language}-${deviceName}`), []);
+      await administrator.close();
+      await student.close();
+    });
+  }
+
   test('ar → fr → ar during a lesson keeps the draft, the devices and the voice', async () => {
     const teacher = await Person.open(browser, school, { login: 'teacher3', hue: 200, hz: 500 });
     const student = await Person.open(browser, school, { login: 'student61', hz: 900 });

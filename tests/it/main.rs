@@ -13,6 +13,7 @@ mod lossy;
 mod media_over_tcp;
 mod peer;
 mod postgres;
+mod program;
 mod saver;
 mod school;
 mod server;

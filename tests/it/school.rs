@@ -7,7 +7,7 @@ use qism_signaling::protocol::{LessonId, SessionId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::server::{Person, Server};
+use crate::server::{Person, Server, eventually};
 
 fn session() -> Value {
     json!({ "session": SessionId(Uuid::now_v7()) })
@@ -122,6 +122,34 @@ async fn reports_are_for_the_director() {
     assert_eq!(director.json("/api/reports").await, json!({ "reports": [] }));
     let teacher = server.sign_in("teacher1").await;
     assert_eq!(teacher.get("/api/reports").await.status(), 403);
+}
+
+#[tokio::test]
+async fn the_administrator_sees_the_server_and_what_goes_on() {
+    let server = Server::demo().await;
+    let administrator = server.sign_in("administrator").await;
+    assert_eq!(administrator.json("/api/lessons").await["lessons"], json!([]), "no lessons of their own");
+    let fleet = administrator.json("/api/fleet").await;
+    assert_eq!((&fleet["lessons"], &fleet["students"]), (&json!(0), &json!(0)));
+    let [alone] = fleet["servers"].as_array().expect("a list").as_slice() else { panic!("{fleet}") };
+    assert_eq!((&alone["state"], &alone["version"]), (&json!("serving"), &json!(env!("CARGO_PKG_VERSION"))));
+    let (_student, _line) = server.enter("student1").await;
+    let open = eventually(async || {
+        let fleet = administrator.json("/api/fleet").await;
+        (fleet["students"] == 1).then_some(fleet)
+    });
+    let open = open.await;
+    assert_eq!((&open["lessons"], &open["lessons_without_teacher"]), (&json!(1), &json!(1)));
+    assert_eq!((&open["servers"][0]["lessons"], &open["servers"][0]["people"]), (&json!(1), &json!(1)));
+    let (_teacher, _other) = server.enter("teacher1").await;
+    eventually(async || {
+        (administrator.json("/api/fleet").await["lessons_without_teacher"] == 0).then_some(())
+    })
+    .await;
+    for other in ["director", "teacher1", "student1"] {
+        assert_eq!(server.sign_in(other).await.get("/api/fleet").await.status(), 403, "{other}");
+    }
+    assert_eq!(server.stranger().get("/api/fleet").await.status(), 401);
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
+use tracing::{Span, field, info_span};
 
 use crate::{
     protocol::{
-        Attach, CloseCode, Command, CommandId, ErrorCode, Event, Logged, Position, SessionId, UserId,
-        event::EndReason, limits,
+        Attach, CloseCode, Command, CommandId, ErrorCode, Event, LessonId, Logged, Position, SessionId,
+        UserId, event::EndReason, limits,
     },
     room::{Context, Room, chain, roster::Arrival},
 };
@@ -21,6 +22,8 @@ pub(crate) struct Intent {
     /// `None` = the server itself.
     pub sender: Option<UserId>,
     pub command: CommandId,
+    /// From its coming to its answer.
+    pub span: Span,
 }
 
 /// What is wished.
@@ -145,6 +148,11 @@ impl Lanes {
 }
 
 impl Intent {
+    pub(crate) fn new(lesson: LessonId, sender: Option<UserId>, command: CommandId, wish: Wish) -> Self {
+        let span = info_span!("command", %lesson, led_to = field::Empty);
+        Self { wish, sender, command, span }
+    }
+
     /// Withdrawals and the end of things are served before chat.
     pub(crate) fn is_safety(&self) -> bool {
         use Command as C;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Broken, School, SchoolRole};
 use crate::{
     auth::hash_now,
-    storage::{NewGroup, NewPerson, NewSchool, NewSubject, Teaching},
+    storage::{AddedPerson, NewGroup, NewPerson, NewSchool, NewSubject, Teaching},
 };
 
 /// Everybody's password in the demonstration.
@@ -21,6 +21,7 @@ const CLASSES: [&str; 3] = ["1APIC-1", "2APIC-1", "3APIC-2"];
 /// What a demonstration has unless more are asked for (to load it).
 pub const STUDENTS_PER_CLASS: usize = 30;
 const TEACHERS: usize = 4;
+const ADMINISTRATOR: &str = "administrator";
 
 /// Logins to print, with what each of them is.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ pub struct SignIn {
 }
 
 /// One of each kind; more are numbered alike.
-pub const SIGN_INS: [SignIn; 7] = [
+pub const SIGN_INS: [SignIn; 8] = [
     SignIn {
         login: "teacher1",
         who: "teacher, mathematics, lesson with 1APIC-1 now (also teacher2, teacher3)",
@@ -41,13 +42,21 @@ pub const SIGN_INS: [SignIn; 7] = [
     SignIn { login: "student61", who: "student of 3APIC-2 (student61 to student90)" },
     SignIn { login: "director", who: "director" },
     SignIn { login: "supervisor", who: "supervisor" },
+    SignIn { login: ADMINISTRATOR, who: "administrator: the servers and what goes on" },
 ];
 
 impl School {
     /// Makes the demonstration school if it is not there, and lessons that are now if there are none.
     pub async fn prepare_demo(&self, students_per_class: usize) -> Result<(), Broken> {
-        if self.store.school_by_code(CODE).await?.is_none() {
-            self.store.add_school(&demo_school(students_per_class)?).await?;
+        match self.store.school_by_code(CODE).await? {
+            None => self.store.add_school(&demo_school(students_per_class)?).await?,
+            // Demonstrations made by earlier versions have none.
+            Some(school) if self.store.account_by_login(ADMINISTRATOR).await?.is_none() => {
+                let person = administrator(hash_now(PASSWORD)?);
+                let new = AddedPerson { school: school.id, person, enrolled: None, teachings: Vec::new() };
+                self.store.add_person(&new).await?;
+            }
+            Some(_) => {}
         }
         self.begin_demo_lessons().await
     }
@@ -77,6 +86,16 @@ fn student_login(index: usize) -> String {
     format!("student{}", index + 1)
 }
 
+fn administrator(password: String) -> NewPerson {
+    NewPerson {
+        user: person_id(ADMINISTRATOR),
+        login: ADMINISTRATOR.into(),
+        password,
+        name: names::both(("سعيد", "Said"), ("التازي", "Tazi")),
+        role: SchoolRole::Administrator,
+    }
+}
+
 fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
     // One hash for all: a hundred of them would take seconds, and the password is printed anyway.
     let password = hash_now(PASSWORD)?;
@@ -90,6 +109,7 @@ fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
     let director = names::both(("فاطمة الزهراء", "Fatima Zahra"), ("المرنيسي", "El Mernissi"));
     let supervisor = names::both(("عبد الرحيم", "Abderrahim"), ("الحلوي", "El Haloui"));
     let mut people = vec![
+        administrator(password.clone()),
         person("director".into(), director, SchoolRole::Director),
         person("supervisor".into(), supervisor, SchoolRole::Supervisor),
     ];

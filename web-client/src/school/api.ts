@@ -68,6 +68,30 @@ export interface SchoolReport {
   people?: Person[];
 }
 
+/** The servers and what goes on, for the administrator. */
+export interface Fleet {
+  /** The database's clock, milliseconds since the epoch. */
+  now: number;
+  servers: FleetServer[];
+  lessons: number;
+  lessons_without_teacher: number;
+  students: number;
+}
+
+/** One server. */
+export interface FleetServer {
+  /** Empty for a server that is alone. */
+  name: string;
+  version: string;
+  state: 'serving' | 'draining' | 'silent';
+  /** Since it was last heard. */
+  silent_ms: number;
+  /** Per mille of the connections that it may have. */
+  load: number;
+  lessons: number;
+  people: number;
+}
+
 /** A phone in a tunnel gets no answer at all: give up and try again is then the caller's. */
 const ANSWER_MS = 12_000;
 
@@ -96,6 +120,7 @@ export const me = () => call<Me>('GET', '/api/me');
 export const today = () => call<Today>('GET', '/api/lessons');
 export const startNow = (group: string, subject?: string) =>
   call<{ lesson: string }>('POST', '/api/lessons', { group, ...(subject && { subject }) });
+export const fleet = () => call<Fleet>('GET', '/api/fleet');
 export const reports = () => call<{ reports: SchoolReport[] }>('GET', '/api/reports');
 export const ticket = (lesson: string, session: string) =>
   call<{ ticket: string; socket: string; ice_servers?: RTCIceServer[] }>('POST', `/api/lessons/${lesson}/ticket`, {

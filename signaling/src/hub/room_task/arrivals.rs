@@ -42,8 +42,7 @@ impl RoomTask {
             incarnation: self.hub.config.incarnation,
         };
         let knock = Knock { entry, arrival, position, outbox, reply };
-        let intent =
-            Intent { wish: Wish::Arrive(Box::new(knock)), sender: Some(entry.user), command: entry.ticket };
+        let intent = Intent::new(self.lesson, Some(entry.user), entry.ticket, Wish::Arrive(Box::new(knock)));
         self.queue(intent);
     }
 
@@ -179,7 +178,7 @@ impl RoomTask {
     pub(super) fn withdraw(&mut self, user: UserId) {
         let command = CommandId(Uuid::now_v7());
         self.hold(command, user, None);
-        self.queue(Intent { wish: Wish::PutOut { user }, sender: None, command });
+        self.queue(Intent::new(self.lesson, None, command, Wish::PutOut { user }));
     }
 
     /// Takes somebody's connection away.

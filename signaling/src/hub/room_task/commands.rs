@@ -70,7 +70,7 @@ impl RoomTask {
         let (user, by) = (seat.user, (seat.session, seat.attach));
         self.close_gate_early(user, command_id, &command);
         let wish = Wish::Command { seat: id, by, command, line_writer: writer };
-        self.queue(Intent { wish, sender: Some(user), command: command_id });
+        self.queue(Intent::new(self.lesson, Some(user), command_id, wish));
     }
 
     /// Queues an intent; with a full queue the sender is told to come again.
@@ -82,7 +82,7 @@ impl RoomTask {
 
     /// Something the server itself wants.
     pub(super) fn queue_own(&mut self, wish: Wish) {
-        self.queue(Intent { wish, sender: None, command: CommandId(Uuid::now_v7()) });
+        self.queue(Intent::new(self.lesson, None, CommandId(Uuid::now_v7()), wish));
     }
 
     fn pull_chat(&self, id: SeatId, request: u32, before: Option<u64>) {

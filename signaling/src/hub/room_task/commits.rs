@@ -1,5 +1,7 @@
 //! The way into the log: take off with a batch, land with its outcome.
 
+use tracing::{Instrument as _, Span, info_span};
+
 use crate::{
     protocol::{Attach, CloseCode, ErrorCode, Event, LeftReason, Logged, RemovalReason, ServerFrame},
     room::chain,
@@ -30,7 +32,8 @@ impl RoomTask {
                 self.each_committed(plan.decided);
                 continue;
             }
-            let append = self.write(events);
+            let span = append_span(&plan.decided, events.len());
+            let append = Box::pin(self.write(events).instrument(span));
             self.flight = Some(Flight { decided: plan.decided, known, append });
         }
     }
@@ -303,4 +306,17 @@ fn put_out(reason: RemovalReason, keep_out: bool) -> CloseCode {
 pub(super) fn continues(head: &crate::protocol::Position, logged: &Logged) -> bool {
     let chain = chain::next(head.chain, logged.sender, logged.command, logged.event.kind());
     logged.number == head.number + 1 && logged.chain == chain
+}
+
+/// Belongs to the first command of the batch; the others waited for it too.
+fn append_span(decided: &[Decided], events: usize) -> Span {
+    for decided in decided {
+        decided.intent.span.record("led_to", decided.events.first().map(|logged| logged.event.kind()));
+    }
+    let first = decided.first().and_then(|decided| decided.intent.span.id());
+    let span = info_span!(parent: first, "append", events);
+    for decided in decided.iter().skip(1) {
+        span.follows_from(&decided.intent.span);
+    }
+    span
 }

@@ -24,6 +24,7 @@ import { HomePage } from '../screens/home/HomePage.tsx';
 import { StudentHome } from '../screens/home/StudentHome.tsx';
 import { TeacherHome } from '../screens/home/TeacherHome.tsx';
 import { useTitle } from '../shell/useTitle.ts';
+import { FleetRoute } from './FleetRoute.tsx';
 import { loadLessonPart } from './lessonPart.ts';
 import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
 
@@ -34,7 +35,8 @@ const idleMs = 1_500;
 /** Home over today's lessons, drawn by role; somebody with two roles gets both. */
 export function HomeRoute({ me }: { me: Me }) {
   useTitle();
-  const overseesSchool = holds(me, 'director', 'supervisor', 'inspector', 'administrator');
+  const overseesSchool = holds(me, 'director', 'supervisor', 'inspector');
+  const watchesFleet = holds(me, 'administrator');
   const { today, failed, clockOffsetMs } = day.value;
   const now = useNow(refreshMs, clockOffsetMs);
   const [settings, setSettings] = useState(false);
@@ -70,7 +72,8 @@ export function HomeRoute({ me }: { me: Me }) {
           onRetryReports={() => void refreshReports()}
         />
       )}
-      {today && !overseesSchool && !holds(me, 'teacher', 'student') && (
+      {watchesFleet && <FleetRoute />}
+      {today && !overseesSchool && !watchesFleet && !holds(me, 'teacher', 'student') && (
         <div class="card">
           <EmptyState icon="person" title={t('home.noRole')} />
         </div>

@@ -1,6 +1,5 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../../i18n/index.ts';
-import './PresenceBar.css';
+import { ShareBar } from '../../kit/ShareBar.tsx';
 
 interface Props {
   present: number;
@@ -9,15 +8,7 @@ interface Props {
 
 /** Present of expected, as words and as a bar. */
 export function PresenceBar({ present, expected }: Props) {
-  const fill = useRef<HTMLSpanElement>(null);
-  const share = expected > 0 ? Math.min(100, Math.round((100 * present) / expected)) : 0;
-  useLayoutEffect(() => fill.current?.style.setProperty('--share', `${share}%`), [share]);
   return (
-    <div class="presence">
-      <span class="small">{t('home.presentLong', { present, expected })}</span>
-      <span class="presence-bar" aria-hidden="true">
-        <span ref={fill} class="presence-fill" />
-      </span>
-    </div>
+    <ShareBar share={expected > 0 ? present / expected : 0}>{t('home.presentLong', { present, expected })}</ShareBar>
   );
 }

@@ -1,0 +1,55 @@
+//! What appending costs and how it ends, for the operator.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use qism_signaling::hub::ports::AppendError;
+
+use crate::telemetry::metrics::{Durations, Sample};
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub struct AppendMeter {
+    committed: Durations,
+    events: AtomicU64,
+    conflicts: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl AppendMeter {
+    pub fn note(&self, events: usize, began: Instant, outcome: &Result<(), AppendError>) {
+        let add = |counter: &AtomicU64, n: usize| counter.fetch_add(n as u64, Ordering::Relaxed);
+        match outcome {
+            Ok(()) => {
+                self.committed.count(began.elapsed());
+                add(&self.events, events);
+            }
+            Err(AppendError::Unavailable(_)) => drop(add(&self.failures, 1)),
+            Err(_) => drop(add(&self.conflicts, 1)),
+        }
+    }
+
+    pub fn samples(&self) -> Vec<Sample> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
+        vec![
+            Sample::durations(
+                "qism_append_seconds",
+                "From a batch of events to its commit.",
+                self.committed.read(),
+            ),
+            Sample::counter("qism_appended_events_total", "Events committed.", read(&self.events)),
+            Sample::counter(
+                "qism_append_conflicts_total",
+                "Batches that another server was before, or that were known.",
+                read(&self.conflicts),
+            ),
+            Sample::counter(
+                "qism_append_failures_total",
+                "Batches that the database did not take.",
+                read(&self.failures),
+            ),
+        ]
+    }
+}

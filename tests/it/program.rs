@@ -1,0 +1,51 @@
+//! The program in a process of its own.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::server::SOON;
+
+/// Ends when dropped.
+pub struct Program {
+    process: Child,
+    pub url: String,
+}
+
+impl Program {
+    /// Waits for its `ready`.
+    pub fn start(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_qism"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let ready =
+            lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
+        Self { process, url: ready.expect("it becomes ready") }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(&mut self) {
+        let id = libc::pid_t::try_from(self.process.id()).expect("a process id");
+        // SAFETY: a signal to a child that was not waited for, so that its id is still its own.
+        assert_eq!(unsafe { libc::kill(id, libc::SIGTERM) }, 0, "it runs");
+        let end = tokio::time::Instant::now() + SOON;
+        while self.process.try_wait().expect("a child").is_none() {
+            assert!(tokio::time::Instant::now() < end, "it does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
