@@ -95,7 +95,7 @@ bench-media: ## what a forwarded packet costs, beside Janus and the bare kernel,
 	cargo build --release --locked --workspace
 	benches/run --only media
 
-bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss: target/bench/join.json (root)
+bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss and at a round trip of 800 ms: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node join.mjs
 

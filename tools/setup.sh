@@ -120,11 +120,12 @@ need_promtool() {
     if command -v systemctl >/dev/null; then as_root systemctl disable --now prometheus >/dev/null 2>&1 || true; fi
 }
 
-# Network namespaces with losses.
+# Network namespaces with losses, and cables of our own between them.
 need_namespaces() {
     local missing=()
     command -v ip >/dev/null || missing+=(iproute2)
     command -v nft >/dev/null || missing+=(nftables)
+    command -v python3 >/dev/null || missing+=(python3)
     [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
 }
 

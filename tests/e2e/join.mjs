@@ -1,55 +1,70 @@
-// How long a student takes to hear the teacher when the link loses datagrams both ways: real Chromium, the real server, a network namespace
-// of its own in which the kernel drops UDP at random. `node join.mjs [--loss 30] [--joins 20]`; needs root, nftables and iproute2.
-// Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
+// How long a student takes to hear the teacher on a bad link: real Chromium at the far end of a cable between two network namespaces that loses UDP
+// datagrams both ways, or that is slow. `node join.mjs [--loss 30] [--joins 20] [--trip 800] [--slow 8]`: 20 joins at 30 % loss, then 8 at a round
+// trip of 800 ms. Needs root, nftables, iproute2 and python3. Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
-import { enterNamespace, writeFigures } from './support/bench.mjs';
-import { launch } from './support/browser.mjs';
-import { lose, openCable } from './support/network.mjs';
+import { enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
+import { loseOnCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
-import { openSchool } from './support/school.mjs';
 import { stopwatch, untilHeard } from './support/stopwatch.mjs';
 
-const { values } = parseArgs({ options: { loss: { type: 'string', default: '30' }, joins: { type: 'string', default: '20' } } });
-const [loss, joins] = [Number(values.loss), Number(values.joins)];
+const text = (of) => ({ type: 'string', default: of });
+const { values } = parseArgs({ options: { loss: text('30'), joins: text('20'), trip: text('800'), slow: text('8') } });
+const [loss, joins, trip, slow] = [values.loss, values.joins, values.trip, values.slow].map(Number);
+const PATIENCE_MS = 30_000;
+/** Nobody taps at once where devices are looked at first. */
+const LOOK_MS = 4_000;
 
 enterNamespace();
 
-const PATIENCE_MS = 30_000;
+const place = await openFarSchool({ slow: true });
+const figures = {};
+let number = 0;
 
-async function student(browser, school, number) {
-  const person = await Person.open(browser, school, { login: `student${number}`, language: 'fr' });
+/** One more student comes in, listens and goes; milliseconds from the tap to the voice. */
+async function join() {
+  number += 1;
+  const person = await Person.open(place.away, place.school, { login: `student${number}`, language: 'fr' });
   await person.context.addInitScript(stopwatch);
   await person.signIn();
-  await person.enterLesson({ listenOnly: true });
+  await person.enterLesson({ listenOnly: true, lookMs: LOOK_MS });
   // One that does not come at all is a figure too, but no time.
   const took = await untilHeard(person.page, PATIENCE_MS);
   await person.context.close();
   return took;
 }
 
-openCable();
-const school = await openSchool();
-const browser = await launch();
-const took = [];
+async function measure(name, count) {
+  const took = [];
+  for (let turn = 1; turn <= count; turn += 1) {
+    const ms = await join();
+    if (ms !== undefined) took.push(ms);
+    console.log(`${name} ${turn}: ${ms === undefined ? `not within ${PATIENCE_MS} ms` : `${ms} ms`}`);
+  }
+  took.sort((a, b) => a - b);
+  const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.length * share))];
+  Object.assign(figures, { [`${name}.joins`]: count, [`${name}.failed`]: count - took.length });
+  // Of those that came: nothing to say of none.
+  if (took.length > 0) Object.assign(figures, { [`${name}.p50_ms`]: quantile(0.5), [`${name}.p95_ms`]: quantile(0.95), [`${name}.max_ms`]: took.at(-1) });
+}
+
 try {
-  const teacher = await Person.open(browser, school, { login: 'teacher1', language: 'fr' });
+  const teacher = await Person.open(place.near, place.school, { login: 'teacher1', language: 'fr' });
   await teacher.signIn();
   await teacher.enterLesson();
-  // One without losses: the teacher is on the air.
-  console.log(`without loss: ${await student(browser, school, joins + 1)} ms`);
-  lose(loss);
-  for (let number = 1; number <= joins; number += 1) {
-    const ms = await student(browser, school, number);
-    if (ms !== undefined) took.push(ms);
-    console.log(`join ${number}: ${ms === undefined ? `not within ${PATIENCE_MS} ms` : `${ms} ms`}`);
+  // One on a good link: the teacher is on the air.
+  console.log(`without loss: ${await join()} ms`);
+  if (joins > 0) {
+    loseOnCable(loss);
+    figures['join.loss_percent'] = loss;
+    await measure('join', joins);
+    loseOnCable(0);
+  }
+  if (slow > 0) {
+    place.far.be({ delay_ms: trip / 2 });
+    figures['join.slow.round_trip_ms'] = trip;
+    await measure('join.slow', slow);
   }
 } finally {
-  await browser.close();
-  await school.close();
+  await place.close();
 }
-took.sort((a, b) => a - b);
-const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.length * share))];
-const figures = { 'join.loss_percent': loss, 'join.joins': joins, 'join.failed': joins - took.length };
-// Of those that came: nothing to say of none.
-if (took.length > 0) Object.assign(figures, { 'join.p50_ms': quantile(0.5), 'join.p95_ms': quantile(0.95), 'join.max_ms': took.at(-1) });
 writeFigures('join', figures);

@@ -1,11 +1,10 @@
 // What a student with a narrow or broken link hears and sees: real Chromium at the far end of a cable between two network namespaces, continuous
 // voice, camera and a shared screen that changes twice a second. Three scenes: black-outs of 500 ms every 10 s; 250 kbit/s for half a minute; 100 kbit/s
-// for good, the screen shared when it is that narrow already. `node link.mjs [--scenes blackout,step,steady] [--seconds 60]`; needs root, nftables
-// and iproute2. Adds to target/bench/voice.json. A measurement, not a test: see benches/README.md.
+// for good, the screen shared when it is that narrow already. `node link.mjs [--scenes blackout,step,steady] [--seconds 60]`; needs root, iproute2
+// and python3. The round trip is 100 ms, the queue of the narrow link 300 ms. Adds to target/bench/voice.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
 import { addFigures, enterFarLesson, enterNamespace, openFarSchool } from './support/bench.mjs';
 import { SHARED_TAB } from './support/browser.mjs';
-import { loseOnCable } from './support/network.mjs';
 
 const { values } = parseArgs({ options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } } });
 const scenes = values.scenes.split(',');
@@ -16,6 +15,7 @@ const FILM = `const film = document.body.appendChild(document.createElement('can
 setInterval(() => { const picture = brush.createImageData(480, 270); crypto.getRandomValues(picture.data.subarray(0, 65536)); picture.data.forEach((_, i) => { picture.data[i] = i % 4 === 3 ? 255 : picture.data[i % 65536]; }); brush.putImageData(picture, 0, 0); }, 200)`;
 /** How often the page is asked. */
 const GLANCE_MS = 100;
+const DELAY = { delay_ms: 50 };
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 enterNamespace();
@@ -86,10 +86,12 @@ function backAfter(glances, wanted) {
   return found ? Number(((found.at - glances[0].at) / 1_000).toFixed(1)) : null;
 }
 
-const place = await openFarSchool();
+const place = await openFarSchool({ slow: true });
+const { far } = place;
 const figures = {};
 try {
   const { teacher, student } = await enterFarLesson(place);
+  far.be(DELAY);
   const slides = await teacher.context.newPage();
   await slides.setViewportSize({ width: 1280, height: 720 });
   await slides.setContent(SLIDE);
@@ -97,14 +99,13 @@ try {
 
   if (scenes.includes('blackout')) {
     const cuts = setInterval(() => {
-      loseOnCable(100);
-      setTimeout(() => loseOnCable(0), 500);
+      far.be({ ...DELAY, loss_percent: 100 });
+      setTimeout(() => far.be(DELAY), 500);
     }, 10_000);
     await wait(5_000);
     const glances = await watch(student.page, seconds * 1000);
     clearInterval(cuts);
     await wait(600);
-    loseOnCable(0);
     figures['voice.concealed_percent.blackout'] = concealed(glances);
     console.log('black-outs', figures);
   }
@@ -115,9 +116,9 @@ try {
     const wide = await watch(student.page, 5_000);
     const wanted = rate(wide[0], wide.at(-1));
     figures['voice.step.wide_screen_fps'] = Number(fps(wide).toFixed(1));
-    place.far.narrow(250);
+    far.be({ ...DELAY, kbps: 250 });
     const narrow = await watch(student.page, 30_000);
-    place.far.narrow(0);
+    far.be(DELAY);
     const after = await watch(student.page, 20_000);
     figures['voice.step.wide_kbps'] = Math.round(wanted / 1_000);
     figures['voice.step.longest_silence_ms'] = longestSilence([...narrow, ...after]);
@@ -129,7 +130,7 @@ try {
     await teacher.page.bringToFront();
   }
   if (scenes.includes('steady')) {
-    place.far.narrow(100);
+    far.be({ ...DELAY, kbps: 100 });
     await wait(10_000);
     const before = (await received(student.page)).frames;
     const shared = Date.now();

@@ -1,13 +1,12 @@
-// How much of the teacher's voice a student misses whose own link loses datagrams both ways: real Chromium at the far end of a cable between two
-// network namespaces, continuous sound, the share of samples that the browser made up. `node voice.mjs [--loss 10,20,30] [--seconds 60]`;
-// needs root, nftables and iproute2. Writes target/bench/voice.json. A measurement, not a test: see benches/README.md.
+// How much of the teacher's voice a student misses whose own link loses packets both ways: real Chromium at the far end of a cable between two
+// network namespaces, a round trip of 100 ms, continuous sound, the share of samples that the browser made up. `node voice.mjs [--loss 10,20,30]
+// [--seconds 60] [--delay 50]`; needs root, iproute2 and python3. Writes target/bench/voice.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
 import { enterFarLesson, enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
-import { loseOnCable } from './support/network.mjs';
 
-const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' } } });
+const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' }, delay: { type: 'string', default: '50' } } });
 const losses = values.loss.split(',').map(Number);
-const seconds = Number(values.seconds);
+const [seconds, delay] = [Number(values.seconds), Number(values.delay)];
 const SETTLE_MS = 5_000;
 
 enterNamespace();
@@ -32,12 +31,12 @@ function heard(page) {
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const place = await openFarSchool();
-const figures = { 'voice.seconds': seconds };
+const place = await openFarSchool({ slow: true });
+const figures = { 'voice.seconds': seconds, 'voice.round_trip_ms': 2 * delay };
 try {
   const { student } = await enterFarLesson(place);
   for (const loss of losses) {
-    loseOnCable(loss);
+    place.far.be({ delay_ms: delay, loss_percent: loss });
     await wait(SETTLE_MS);
     const before = await heard(student.page);
     await wait(seconds * 1000);

@@ -16,9 +16,9 @@ export function enterNamespace() {
   process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
 }
 
-/** A school, a browser near it, and one at the far end of a cable. */
-export async function openFarSchool() {
-  const far = openFarEnd(CHROMIUM);
+/** A school, a browser near it, and one at the far end of a cable; `slow`: of our own, see `openFarEnd`. */
+export async function openFarSchool({ slow = false } = {}) {
+  const far = openFarEnd(CHROMIUM, { slow });
   const school = await openSchool({ host: '0.0.0.0' });
   far.reach(school.port);
   const near = await launch();

@@ -16,7 +16,7 @@ export function isInside() {
 /** What this machine lacks for it, in words; `undefined` when nothing. */
 export function missingForNamespaces() {
   if (process.getuid?.() !== 0) return 'root';
-  const lacks = ['unshare', 'ip', 'nft'].find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  const lacks = ['unshare', 'ip', 'nft', 'python3'].find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
   if (lacks) return lacks;
   return spawnSync('unshare', ['-n', 'true']).status === 0 ? undefined : 'network namespaces';
 }
@@ -69,19 +69,35 @@ export function lose(percent) {
 const FORWARD = `const net = require('node:net'); const [port, host] = process.argv.slice(1);
 net.createServer((a) => { const b = net.connect(Number(port), host); a.pipe(b); b.pipe(a); for (const s of [a, b]) s.on('error', () => { a.destroy(); b.destroy(); }); }).listen(Number(port), '127.0.0.1');`;
 
+/** What a cable of our own is like until told otherwise, see cable.py. */
+const PLAIN = { delay_ms: 0, jitter_ms: 0, kbps: 0, queue_ms: 300, loss_percent: 0 };
+
+/** Lays a cable of our own between here and the namespace of a process: one that the kernel cannot make, with delay. */
+function layCable(pid) {
+  const cable = spawn('python3', [fileURLToPath(new URL('cable.py', import.meta.url)), CABLE, 'end', String(pid)], { stdio: ['pipe', 'ignore', 'inherit'] });
+  for (let tries = 0; spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'link', 'show', 'end']).status !== 0; tries += 1) {
+    if (tries > 200 || cable.exitCode !== null) throw new Error('no cable of our own');
+    spawnSync('sleep', ['0.02']);
+  }
+  return cable;
+}
+
 /**
  * A second namespace at the far end of the cable, for one participant with a link of their own; to be opened before the server, which looks at
  * its addresses once. `browser` is a Chromium in it. After `reach(port)` the server is at the same address of its loopback (a secure
- * context); its media come over the cable.
+ * context); its media come over the cable. With `slow` the cable is one of our own, which `be` gives a delay, a bandwidth, losses.
  */
-export function openFarEnd(chromium) {
+export function openFarEnd(chromium, { slow = false } = {}) {
   const far = spawn('unshare', ['-n', 'sleep', 'infinity'], { stdio: 'ignore' });
   const net = `--net=/proc/${far.pid}/ns/net`;
   for (let tries = 0; spawnSync('sh', ['-c', `test "$(readlink /proc/${far.pid}/ns/net)" != "$(readlink /proc/self/ns/net)"`]).status !== 0; tries += 1) {
     if (tries > 200) throw new Error('no second namespace');
     spawnSync('sleep', ['0.02']);
   }
-  for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`, `addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`,
+  ip('link set lo up');
+  const cable = slow ? layCable(far.pid) : undefined;
+  if (!slow) for (const command of [`link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`]) ip(command);
+  for (const command of [`addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`,
     // Firefox knows only the addresses on its way to the rest of the world.
     `route add default dev ${CABLE}`]) ip(command);
   for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
@@ -92,10 +108,16 @@ export function openFarEnd(chromium) {
     writeFileSync(path, `#!/bin/sh\nexec nsenter ${net} ${program} "$@"\n`, { mode: 0o755 });
     return path;
   };
-  const started = [far];
+  const started = cable ? [far, cable] : [far];
   const quietly = { stdio: 'ignore' };
   return {
     browser: inside(chromium),
+    /** Starts this program, or another one, there. */
+    start: (program, args, options) => {
+      const child = spawn('nsenter', [net, program, ...args], options);
+      started.push(child);
+      return child;
+    },
     /** Lets so many kbit/s through in each direction, with a queue of 300 ms that drops what does not fit; 0 is as wide as it comes. */
     narrow: (kbps) => {
       spawnSync('tc', ['qdisc', 'del', 'dev', CABLE, 'root'], quietly);
@@ -105,6 +127,8 @@ export function openFarEnd(chromium) {
       execFileSync('tc', ['qdisc', 'add', 'dev', CABLE, ...bucket]);
       execFileSync('nsenter', [net, 'tc', 'qdisc', 'add', 'dev', 'end', ...bucket]);
     },
+    /** Changes a slow cable, both ways: milliseconds one way, kbit/s, percent lost of everything; what is not told is as it was at first. */
+    be: (nature) => cable.stdin.write(`${JSON.stringify({ ...PLAIN, ...nature })}\n`),
     /** As when a phone goes from Wi-Fi to mobile data: 10.77.0.`last` is its only address from now on. */
     move: (last) => {
       for (const command of ['ip addr flush dev end', `ip addr add 10.77.0.${last}/24 dev end`]) execFileSync('nsenter', [net, ...command.split(' ')]);

@@ -51,8 +51,8 @@ export class Person {
     await this.page.waitForFunction((l) => document.documentElement.lang.startsWith(l), language);
   }
 
-  /** From home into the lesson of now, through the check where it appears. */
-  async enterLesson({ listenOnly = false } = {}) {
+  /** From home into the lesson of now, through the check where it appears; there they look around for so many ms. */
+  async enterLesson({ listenOnly = false, lookMs = 0 } = {}) {
     const enter = this.page.getByRole('button', { name: new RegExp(['home.start', 'home.open', 'home.join', 'home.resume', 'home.visit'].map((key) => this.t(key)).join('|').replace(/[()]/g, '\\$&')) }).first();
     await enter.click();
     const check = this.page.getByRole('heading', { name: this.t('check.title') });
@@ -60,6 +60,7 @@ export class Person {
     await check.or(controls).first().waitFor();
     if (await check.isVisible()) {
       const join = ['check.join', 'check.startTeacher', 'check.enterTeacher'].map((key) => this.t(key)).join('|');
+      await this.page.waitForTimeout(lookMs);
       if (listenOnly) await this.button('check.listenOnly').click();
       else await this.page.getByRole('button', { name: new RegExp(`^(${join})$`) }).click();
     }
