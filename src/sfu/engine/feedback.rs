@@ -80,6 +80,9 @@ impl Worker {
                 add(&self.counters.retransmissions, 1);
             }
         }
+        if downlink.pacer.is_waiting() && !std::mem::replace(&mut downlink.is_paced, true) {
+            self.paced.push(index);
+        }
     }
 
     fn handle_picture_loss(&mut self, index: LegIndex, ssrc: u32, now: Instant) {

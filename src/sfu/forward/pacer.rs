@@ -16,8 +16,11 @@ use super::packet::Packet;
 const BURST: Duration = Duration::from_millis(40);
 /// What may be sent again beyond that.
 const REPAIR_BYTES: i64 = 1_200;
-/// Frames wait no longer; a key frame may, and what follows it as much again.
+/// Frames wait no longer, but for those that others are drawn upon: dropping one costs a key frame, so they may wait for as
+/// long as that would take.
 pub const LONGEST: Duration = Duration::from_millis(250);
+/// Packets that are asked for again while the link takes nothing; beyond, they are to be asked for once more.
+const OWED: usize = 64;
 /// Packets of one slot that wait when a frame begins; beyond, it is dropped as if it had waited too long; at twice as many
 /// the frame that comes in is cut, too. More than a large key frame of a screen, no more than the rings keep.
 const WAITING: usize = 512;
@@ -79,8 +82,9 @@ struct Lane {
     frame: Option<(u32, Verdict)>,
     /// The frame that goes out, so that it is not cut in the middle.
     leaving: Option<u32>,
-    /// The key frame that the others wait behind, and its bytes.
+    /// The newest key frame: its timestamp, its layer and first number, its bytes.
     key_timestamp: Option<u32>,
+    key_start: Option<(usize, u64)>,
     key_frame: usize,
     /// Frames above this temporal layer are drawn upon one that was left out.
     cut: Option<u8>,
@@ -100,6 +104,8 @@ pub struct Pacer {
     /// Too much is on its way untold of: nothing leaves.
     is_held: bool,
     waiting: usize,
+    /// What is to be sent again: slot and outgoing number. It leaves first, since what follows is drawn upon it.
+    owed: VecDeque<(usize, u64)>,
 }
 
 impl Pacer {
@@ -132,7 +138,7 @@ impl Pacer {
     }
 
     pub fn is_waiting(&self) -> bool {
-        self.waiting > 0
+        self.waiting > 0 || !self.owed.is_empty()
     }
 
     fn may_leave(&self) -> bool {
@@ -145,13 +151,36 @@ impl Pacer {
         self.rate.is_none() || (!self.is_held && self.tokens > -REPAIR_BYTES)
     }
 
+    /// Nothing is drawn upon this any more: a newer key frame of its layer is on its way.
+    pub fn is_outdated(&self, lane: usize, layer: usize, sequence: u64) -> bool {
+        let start = self.lanes.get(lane).and_then(|lane| lane.key_start);
+        start.is_some_and(|(of, first)| of == layer && sequence < first)
+    }
+
+    /// Something is to be sent again as soon as the link takes it.
+    pub fn owe(&mut self, lane: usize, sequence: u64) {
+        if self.owed.len() < OWED && !self.owed.contains(&(lane, sequence)) {
+            self.owed.push_back((lane, sequence));
+        }
+    }
+
+    /// The next that may be sent again now: slot and outgoing number.
+    pub fn poll_owed(&mut self, now: Instant) -> Option<(usize, u64)> {
+        self.fill(now);
+        if self.may_leave() { self.owed.pop_front() } else { None }
+    }
+
     /// A fresh packet of a picture comes.
     pub fn offer(&mut self, lane: usize, layer: usize, packet: &Packet, flow: Flow, now: Instant) -> Fate {
         self.fill(now);
-        let (limit, leaves) = (self.limit(lane), self.waiting == 0 && self.may_leave());
+        let (limit, leaves) = (self.limit(lane), !self.is_waiting() && self.may_leave());
         let Some(state) = self.lanes.get_mut(lane) else { return Fate::Leaves };
-        let before = state.queue.len();
+        let (before, key_frame) = (state.queue.len(), state.key_timestamp);
         let fate = state.take(lane, layer, packet, flow, Room { limit, leaves });
+        if state.key_timestamp != key_frame {
+            // What is before it is not drawn upon any more.
+            self.owed.retain(|(owed, _)| *owed != lane);
+        }
         self.waiting = self.waiting + state.queue.len() - before;
         fate
     }
@@ -176,9 +205,6 @@ impl Pacer {
         if !next.left_out {
             lane.leaving = Some(next.timestamp);
         }
-        if lane.queue.is_empty() {
-            (lane.key_timestamp, lane.key_frame) = (None, 0);
-        }
         self.waiting -= 1;
         Some(next)
     }
@@ -193,8 +219,9 @@ impl Pacer {
     /// True once when a slot has nothing left to send and needs a key frame to go on.
     pub fn take_broken(&mut self, lane: usize) -> bool {
         match self.lanes.get_mut(lane) {
-            Some(lane) if lane.broken && lane.queue.is_empty() => {
-                *lane = Lane::default();
+            Some(state) if state.broken && state.queue.is_empty() => {
+                *state = Lane::default();
+                self.owed.retain(|(owed, _)| *owed != lane);
                 true
             }
             _ => false,
@@ -203,9 +230,10 @@ impl Pacer {
 
     /// Another source flows in the slot.
     pub fn clear(&mut self, lane: usize) {
-        if let Some(lane) = self.lanes.get_mut(lane) {
-            self.waiting -= lane.queue.len();
-            *lane = Lane::default();
+        if let Some(state) = self.lanes.get_mut(lane) {
+            self.waiting -= state.queue.len();
+            *state = Lane::default();
+            self.owed.retain(|(owed, _)| *owed != lane);
         }
     }
 }
@@ -263,7 +291,8 @@ impl Lane {
         let restarts = (self.broken || self.queue.len() < before) && self.tail == Some(layer);
         self.tail = Some(layer);
         self.frame = Some((packet.timestamp, Verdict::Keep));
-        (self.key_timestamp, self.key_frame) = (Some(packet.timestamp), 0);
+        (self.key_timestamp, self.key_start) = (Some(packet.timestamp), Some((layer, packet.sequence)));
+        self.key_frame = 0;
         (self.cut, self.broken) = (None, false);
         restarts
     }

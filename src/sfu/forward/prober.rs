@@ -15,7 +15,7 @@ const NEXT: Duration = Duration::from_millis(300);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// … after the first, second … that did not, and the last one for ever after: most narrow times are over within a minute,
 /// and then pictures shall be back within ten seconds.
-const WAITS: [u64; 10] = [2, 4, 6, 6, 6, 6, 6, 6, 15, 30];
+const WAITS: [u64; 14] = [2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30];
 /// One byte of padding for so many bytes of anything: 2 %.
 const SHARE: u64 = 50;
 /// Padding that is there from the start, so that a lesson can begin with a look at the link: the part of 5 MB, which no
@@ -152,7 +152,7 @@ mod tests {
         let (mut now, mut prober) = (Instant::now(), Prober::default());
         let start = now;
         let mut waits = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..16 {
             prober.sent(10_000_000);
             let begun = now;
             while !prober.begin(400_000, 200_000, 200_000, now) {
@@ -162,7 +162,7 @@ mod tests {
             run(&mut prober, now);
             prober.learned(false, now);
         }
-        assert_eq!(waits, [0, 2, 4, 6, 6, 6, 6, 6, 6, 15, 30, 30]);
+        assert_eq!(waits, [0, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30, 30]);
         prober.learned(true, start);
         prober.sent(10_000_000);
         assert!(prober.begin(400_000, 200_000, 200_000, start + NEXT));

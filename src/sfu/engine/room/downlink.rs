@@ -33,8 +33,8 @@ use crate::sfu::{
 
 /// IP and UDP headers.
 const HEADERS: usize = 28;
-/// What redundancy costs beside a voice, in bits per second: two earlier frames in each packet.
-const REDUNDANCY: u32 = 80_000;
+/// What a link must bear for redundancy, in bits per second: two earlier frames in each packet of a voice, and a small picture.
+const REDUNDANCY: u32 = 130_000;
 /// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
 const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
 
@@ -205,7 +205,7 @@ impl Downlink {
     /// How a track reaches this receiver now.
     pub fn care(&self, track: &TrackIn, now: Instant) -> VoiceCare {
         // On a narrow link redundancy would take the place of the voice itself.
-        let is_narrow = self.link.estimate().is_some_and(|estimate| estimate < REDUNDANCY);
+        let is_narrow = self.link.estimate().is_some_and(|it| it < REDUNDANCY) && self.link.was_full(now);
         match (track.is_audio() && self.protection.is_on(now) && !is_narrow, self.abilities) {
             (false, _) => VoiceCare::Plain,
             (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
@@ -290,6 +290,11 @@ impl Downlink {
     /// Sends what waited and may leave now; `track` knows what flows in a slot.
     pub fn drain<'a>(&mut self, track: impl Fn(TrackIndex) -> Option<&'a TrackIn>, to: &mut Destination<'_>) {
         self.follow_link(to.now);
+        while let Some((lane, sequence)) = self.pacer.poll_owed(to.now) {
+            let out = &self.slots[lane];
+            let Some(track) = out.track.and_then(&track) else { continue };
+            self.repair(out.slot, sequence, |layer, sequence| track.ring(layer)?.get(sequence), to);
+        }
         while let Some(next) = self.pacer.poll(to.now) {
             let out = &mut self.slots[next.lane];
             if next.restarts {
@@ -341,10 +346,7 @@ impl Downlink {
     /// Begins a probe where a picture is blocked by what the link is said to bear. While pictures wait they fill the link
     /// themselves.
     pub fn consider_probe(&mut self, wanted: u32, now: Instant) {
-        let Some(estimate) = self.link.estimate().filter(|_| self.may_probe && !self.pacer.is_waiting())
-        else {
-            return;
-        };
+        let Some(estimate) = self.link.estimate().filter(|_| self.may_probe) else { return };
         let flowing = self.pictures.bitrate(now);
         if let Some(fell) = self.link.outgrown() {
             self.prober.encourage(fell, now);
@@ -362,8 +364,8 @@ impl Downlink {
         }
     }
 
-    /// Sends one packet again, as the receiver asked; padding for one that was left out on purpose. False when it is not
-    /// there any more, or when too much was sent again already.
+    /// Sends one packet again, as the receiver asked; padding for one that was left out on purpose. What the link does not
+    /// take now waits. False when it is not sent now.
     pub fn resend<'a>(
         &mut self,
         slot: Slot,
@@ -371,14 +373,33 @@ impl Downlink {
         find: impl FnOnce(usize, u64) -> Option<&'a Packet>,
         to: &mut Destination<'_>,
     ) -> bool {
+        let Some(out) = self.slots.get(usize::from(slot.0)) else { return false };
+        let sequence = out.forwarder.full_sequence(wrapped);
+        if !self.pacer.may_repair(to.now) {
+            self.pacer.owe(usize::from(slot.0), sequence);
+            return false;
+        }
+        self.repair(slot, sequence, find, to)
+    }
+
+    /// False when it is not there any more, or when too much was sent again already.
+    fn repair<'a>(
+        &mut self,
+        slot: Slot,
+        sequence: u64,
+        find: impl FnOnce(usize, u64) -> Option<&'a Packet>,
+        to: &mut Destination<'_>,
+    ) -> bool {
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
-        let full = out.forwarder.full_sequence(wrapped);
-        let Some((layer, sequence)) = out.forwarder.origin(full) else { return false };
+        let Some((layer, sequence)) = out.forwarder.origin(sequence) else { return false };
+        if self.pacer.is_outdated(usize::from(slot.0), layer, sequence) {
+            return false;
+        }
         let Some(packet) = find(layer, sequence) else { return false };
         let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
         let padding = out.forwarder.leaves_out(packet).then(|| packet.emptied());
         let packet = padding.as_ref().unwrap_or(packet);
-        if !self.pacer.may_repair(to.now) || !self.repairs.take(packet.payload.len()) {
+        if !self.repairs.take(packet.payload.len()) {
             return false;
         }
         out.repair_sequence += 1;

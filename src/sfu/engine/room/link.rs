@@ -32,6 +32,8 @@ const HASTE: u32 = 115;
 const FIRST_FEEDBACK: Duration = Duration::from_secs(1);
 /// Losses so soon after packets waited in a full queue are its losses.
 const CROWDED: Duration = Duration::from_secs(2);
+/// So long a link that was full counts as a narrow one.
+const NARROW: Duration = Duration::from_secs(60);
 /// Assumed of the quickest feedback until one came.
 const FIRST_LAG: Duration = Duration::from_millis(300);
 /// After so long without sending, what is untold of was told in feedback that got lost.
@@ -39,7 +41,7 @@ const FORGET: Duration = Duration::from_millis(400);
 /// A probe whose end is not told of for so long failed.
 const PROBE_LOST: Duration = Duration::from_millis(1_500);
 /// Fewer packets prove nothing.
-const PROBE_PACKETS: usize = 8;
+const PROBE_PACKETS: usize = 5;
 
 /// One sent packet that was not reported yet.
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +213,12 @@ impl Link {
     /// Packets are lost because a queue on the way runs over: less is sent then, and nothing twice.
     pub fn is_crowded(&self, now: Instant) -> bool {
         self.crowded.is_some_and(|crowded| now < crowded + CROWDED)
+    }
+
+    /// The link was found full not long ago: what is lost on this link is lost for want of room.
+    pub fn was_full(&self, now: Instant) -> bool {
+        let full = self.crowded.max(self.estimator.fell());
+        full.is_some_and(|full| now < full + NARROW)
     }
 
     /// What follows until [`Self::end_probe`] is a probe.

@@ -186,3 +186,49 @@ fn another_source_leaves_nothing_behind() {
     rig.pacer.clear(LANE);
     assert!(!rig.pacer.is_waiting());
 }
+
+#[test]
+fn a_frame_that_others_are_drawn_upon_waits_rather_than_cost_a_key_frame() {
+    let mut rig = Rig::new(Some(48_000));
+    rig.frame(1, 12, 0, true);
+    rig.pass(Duration::from_secs(3));
+    assert!(!rig.pacer.is_waiting(), "the key frame left");
+    // Each takes half a second of the link, twice as long as anything may wait that can be left out.
+    for frame in 2..20 {
+        rig.frame(frame, 3, 0, false);
+        rig.pass(Duration::from_millis(450));
+    }
+    assert!(!rig.pacer.take_broken(LANE));
+    rig.pass(Duration::from_secs(3));
+    assert_eq!(rig.left, (1..=66).collect::<Vec<u64>>());
+    assert!(!rig.pacer.take_broken(LANE));
+}
+
+#[test]
+fn what_is_to_be_sent_again_leaves_before_what_waits_and_once() {
+    let mut rig = Rig::new(Some(100_000));
+    rig.frame(1, 8, 0, true);
+    rig.pacer.sent(1_000);
+    assert!(!rig.pacer.may_repair(rig.now), "the link takes nothing now");
+    (0..3).for_each(|_| rig.pacer.owe(LANE, 2));
+    assert_eq!(rig.pacer.poll_owed(rig.now), None);
+    rig.now += Duration::from_millis(500);
+    assert_eq!(rig.pacer.poll_owed(rig.now), Some((LANE, 2)));
+    assert_eq!(rig.pacer.poll_owed(rig.now), None);
+    (0..2 * OWED as u64).for_each(|number| rig.pacer.owe(LANE, number));
+    assert_eq!(std::iter::from_fn(|| rig.pacer.poll_owed(rig.now)).count(), OWED);
+}
+
+#[test]
+fn what_a_newer_key_frame_takes_the_place_of_is_not_sent_again() {
+    let mut rig = Rig::new(Some(100_000));
+    rig.frame(1, 8, 0, true);
+    rig.pacer.owe(LANE, 2);
+    rig.pacer.owe(LANE + 1, 2);
+    assert!(!rig.pacer.is_outdated(LANE, 0, 8));
+    rig.frame(2, 8, 0, true);
+    assert!(rig.pacer.is_outdated(LANE, 0, 8) && !rig.pacer.is_outdated(LANE, 0, 9));
+    assert!(!rig.pacer.is_outdated(LANE, 1, 8) && !rig.pacer.is_outdated(LANE + 1, 0, 8));
+    rig.now += Duration::from_secs(1);
+    assert_eq!(std::iter::from_fn(|| rig.pacer.poll_owed(rig.now)).collect::<Vec<_>>(), [(LANE + 1, 2)]);
+}

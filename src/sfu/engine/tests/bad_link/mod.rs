@@ -217,6 +217,12 @@ impl World {
         self.receiver.shown.iter().filter(|it| it.slot == slot && span.contains(&it.at)).count()
     }
 
+    /// Bytes of pictures that came in a span of the lesson.
+    pub fn pictures(&self, from: Duration, until: Duration) -> usize {
+        let span = self.start + from..self.start + until;
+        self.receiver.pictures.iter().filter(|(at, _)| span.contains(at)).map(|(_, bytes)| bytes).sum()
+    }
+
     /// When a slot first showed a picture of at least this width, from a time of the lesson on.
     pub fn first_shown(&self, slot: Slot, width: u16, from: Duration) -> Option<Duration> {
         let fits = |it: &&receiver::Shown| it.slot == slot && it.width >= width && it.at >= self.start + from;

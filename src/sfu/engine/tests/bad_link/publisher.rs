@@ -20,7 +20,6 @@ pub const RID: u8 = 10;
 pub const CAMERA_RATES: [u32; 3] = [120_000, 400_000, 1_200_000];
 const SIZES: [(u16, u16); 3] = [(320, 180), (640, 360), (1280, 720)];
 const CAMERA_RATE: u32 = 24;
-const SCREEN_RATE: u32 = 8;
 /// No picture is below a key frame.
 pub const NOTHING: u32 = u32::MAX;
 const PACKET: usize = 1_100;
@@ -74,11 +73,12 @@ impl Stream {
     }
 }
 
-/// The screen's frames: bytes of a key frame and of the others.
+/// The screen's frames: bytes of a key frame and of the others, frames a second.
 #[derive(Clone, Copy, Debug)]
 pub struct Slide {
     pub key_frame: usize,
     pub frame: usize,
+    pub rate: u32,
 }
 
 /// What the teacher sends.
@@ -158,7 +158,7 @@ impl Publisher {
             self.film(&mut out);
         }
         while let Some(slide) = self.program.screen
-            && f64::from(self.made[2]) / f64::from(SCREEN_RATE) <= elapsed
+            && f64::from(self.made[2]) / f64::from(slide.rate) <= elapsed
         {
             self.show(slide, &mut out);
         }
@@ -203,7 +203,7 @@ impl Publisher {
     }
 
     fn show(&mut self, slide: Slide, out: &mut Vec<Vec<u8>>) {
-        let timestamp = self.made[2].wrapping_mul(90_000 / SCREEN_RATE);
+        let timestamp = self.made[2].wrapping_mul(90_000 / slide.rate);
         self.made[2] += 1;
         let is_key = std::mem::take(&mut self.screen.wants_key_frame);
         if is_key {

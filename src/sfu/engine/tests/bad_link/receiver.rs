@@ -35,8 +35,10 @@ use crate::sfu::{
 const FEEDBACK_BITS: f64 = 68.0 * 8.0 * 20.0;
 const FEEDBACK: std::ops::RangeInclusive<f64> = 0.05..=0.25;
 const REPORT: Duration = Duration::from_secs(1);
-/// Chromium's jitter buffer asks so long after the last decoded picture, unless a key frame is on its way.
-const WAIT: Duration = Duration::from_millis(500);
+/// Chromium asks for a key frame so long after the last decoded picture, and more often before the first one; not while packets of
+/// one come.
+const WAIT: Duration = Duration::from_secs(3);
+const WAIT_FIRST: Duration = Duration::from_millis(200);
 
 /// A picture that is not decoded.
 #[derive(Default)]
@@ -84,6 +86,8 @@ pub struct Receiver {
     /// Voice frames by number: when each was there first.
     pub heard: BTreeMap<u32, Instant>,
     pub shown: Vec<Shown>,
+    /// When how many bytes of pictures came.
+    pub pictures: Vec<(Instant, usize)>,
     /// Bytes of packets without media.
     pub padding: usize,
 }
@@ -104,6 +108,7 @@ impl Receiver {
             flow: Meter::default(),
             heard: BTreeMap::new(),
             shown: Vec::new(),
+            pictures: Vec::new(),
             padding: 0,
         }
     }
@@ -167,6 +172,7 @@ impl Receiver {
     }
 
     fn look(&mut self, slot: u32, header: &Header, wrapped: u16, payload: &[u8], now: Instant) {
+        self.pictures.push((now, payload.len()));
         let stream = self.streams.entry(slot as u8).or_default();
         let sequence = stream.unwrapper.unwrap(wrapped);
         stream.nack.received(sequence, now);
@@ -281,11 +287,11 @@ impl Stream {
 
     fn lacks_key_frame(&mut self, now: Instant) -> bool {
         let within = |at: Option<Instant>, span| at.is_some_and(|at| now < at + span);
-        let gave_up = self.nack.take_given_up();
-        let stuck = within(self.newest, WAIT) && !within(self.shown, WAIT) && !self.waiting.is_empty();
-        let asks = (gave_up || stuck)
-            && !within(self.newest_key, Duration::from_millis(200))
-            && !within(self.asked, WAIT);
+        // What was asked for in vain is not asked for any more; only that no picture comes is noticed.
+        self.nack.take_given_up();
+        let wait = self.shown.map_or(WAIT_FIRST, |_| WAIT);
+        let stuck = within(self.newest, WAIT) && !within(self.shown, wait) && !self.waiting.is_empty();
+        let asks = stuck && !within(self.newest_key, WAIT_FIRST) && !within(self.asked, wait);
         if asks {
             self.asked = Some(now);
         }

@@ -6,7 +6,11 @@ use super::{
     *,
 };
 
-const SLIDE: Slide = Slide { key_frame: 40_000, frame: 900 };
+const SLIDE: Slide = Slide { key_frame: 40_000, frame: 900, rate: 8 };
+/// A page in which a film runs, as much as a screen may take.
+const FILM: Slide = Slide { key_frame: 90_000, frame: 30_000, rate: 5 };
+/// A clock on a page.
+const CLOCK: Slide = Slide { key_frame: 25_000, frame: 3_000, rate: 2 };
 const EVERYTHING: Program = Program { camera: true, screen: Some(SLIDE) };
 const SCREEN_ONLY: Program = Program { camera: false, screen: Some(SLIDE) };
 const WIDE: u16 = 1_280;
@@ -138,7 +142,7 @@ fn who_loses_two_fifths_is_told_within_seconds_and_hears_on() {
     world.run(seconds(15));
     print(&world, "40 %");
     let &(at, stopped) = world.told.first().expect("a word");
-    assert!(stopped && at < seconds(8), "{at:?}");
+    assert!(stopped && at < seconds(9), "{at:?}");
     assert!(world.longest_silence(seconds(6), seconds(20)) <= SILENCE);
 }
 
@@ -167,4 +171,38 @@ fn layers_that_nobody_receives_rest_and_are_back_within_a_second() {
     assert!(world.shown(Slot::FIRST_CAMERA, seconds(20), seconds(26)) > 6 * 22);
     let sum: u32 = CAMERA_RATES.iter().sum();
     assert!(world.padding().1 < 26 * sum as usize / 8);
+}
+
+/// Bits per second of pictures that came in a span of the lesson.
+fn rate(world: &World, from: u64, until: u64) -> usize {
+    world.pictures(seconds(from), seconds(until)) * 8 / (until - from) as usize
+}
+
+#[test]
+fn a_film_and_a_camera_are_back_within_ten_seconds() {
+    // The end of the narrow time meets every moment between two probes.
+    for narrow_for in 30..36 {
+        let program = Program { camera: true, screen: Some(FILM) };
+        let mut world = lesson(Nature::good(DELAY), program, seconds(15));
+        world.set(narrow(250_000));
+        world.run(seconds(narrow_for));
+        world.set(Nature::good(DELAY));
+        world.run(seconds(14));
+        print(&world, "wide, 250 kbit/s, wide");
+        let (wanted, wide) = (rate(&world, 10, 15), 15 + narrow_for);
+        let back = (wide..wide + 12).find(|&at| rate(&world, at, at + 2) * 10 >= wanted * 8);
+        assert!(back.is_some_and(|at| at <= wide + 10), "{wanted} bit/s; from {wide} s on, back at {back:?}");
+    }
+}
+
+#[test]
+fn a_clock_on_a_page_ticks_each_second_at_a_hundred_kilobits() {
+    let program = Program { camera: true, screen: Some(CLOCK) };
+    let world = lesson(narrow(100_000), program, seconds(90));
+    print(&world, "a clock at 100 kbit/s");
+    let first = world.first_shown(Slot::SCREEN, 0, Duration::ZERO).expect("a picture");
+    assert!(first < seconds(10), "{first:?}");
+    let blank =
+        (first.as_secs() + 1..90).find(|&at| world.shown(Slot::SCREEN, seconds(at), seconds(at + 1)) == 0);
+    assert_eq!(blank, None, "a picture each second");
 }
