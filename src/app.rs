@@ -52,8 +52,8 @@ use crate::{
         tls::Certificate,
     },
     school::{self, School},
-    sfu::{SHARE, Sfu, SfuConfig, Totals},
-    storage::{StandbyRule, Store},
+    sfu::{Membership, Neighbor, SHARE, Sfu, SfuConfig, Totals},
+    storage::{MediaDoors, NodeRow, StandbyRule, Store},
     telemetry,
 };
 
@@ -173,12 +173,14 @@ impl Running {
         let store = open_store(&config.storage).await?;
         let node = Node::join(&config, &store).await?;
         let school = open_school(&store, &node, demo).await?;
-        let Node { incarnation, clock, bus, bus_events, beats, steering, .. } = node;
+        let Node { incarnation, clock, bus, bus_events, mut beats, steering, relay_key, .. } = node;
         let board = beats.board();
         let carrier: Arc<dyn Bus> = bus.clone().map_or_else(|| Arc::new(MemoryBus) as _, |bus| bus as _);
-        let media = (&config.media, door.listener.address());
+        let membership = relay_key.map(|key| Membership { incarnation, key });
+        let media = sfu_config(&config.media, door.listener.address(), membership);
         let ports = (store.journal(), carrier, clock);
         let (hub, sfu) = start_lessons(incarnation, media, ports, &school, bus_events)?;
+        beats.open_media(media_doors(&sfu));
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
         let readiness = readiness(board.clone(), bus.clone());
         let state = state(&config, school, hub.clone(), steering, readiness);
@@ -190,7 +192,7 @@ impl Running {
         let connections = service.connections.clone();
         let status = status(draining.clone(), connections.clone(), config.limits.connections);
         let heard = bus.clone().map(|bus| bus as Arc<dyn Bus>);
-        let beating = tokio::spawn(beats.run(hub.clone(), heard, status));
+        let beating = tokio::spawn(beats.run(hub.clone(), heard, status, meeting(sfu.clone())));
         let sources = Sources {
             connections: connections.clone(),
             hub: hub.clone(),
@@ -356,6 +358,7 @@ struct Node {
     beats: Beats,
     steering: Option<Arc<Steering>>,
     ticket_key: Option<[u8; 32]>,
+    relay_key: Option<[u8; 32]>,
 }
 
 impl Node {
@@ -374,8 +377,9 @@ impl Node {
         let (bus, bus_events) = start_bus(cluster, incarnation)?;
         let steer = || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation));
         let steering = bus.is_some().then(steer);
-        let ticket_key = cluster.key.as_ref().map(|key| Seal::derive(key.reveal(), "qism tickets 1"));
-        Ok(Self { incarnation, clock, bus, bus_events, beats, steering, ticket_key })
+        let key = |purpose| cluster.key.as_ref().map(|key| Seal::derive(key.reveal(), purpose));
+        let (ticket_key, relay_key) = (key("qism tickets 1"), key("qism relays 1"));
+        Ok(Self { incarnation, clock, bus, bus_events, beats, steering, ticket_key, relay_key })
     }
 }
 
@@ -441,13 +445,13 @@ async fn open_school(store: &Store, node: &Node, demo: Option<usize>) -> anyhow:
 /// The hub and its media plane, which tell each other what happens.
 fn start_lessons(
     incarnation: IncarnationId,
-    (media, http): (&Media, SocketAddr),
+    media: SfuConfig,
     (journal, bus, clock): (Arc<dyn Journal>, Arc<dyn Bus>, Arc<dyn Clock>),
     school: &Arc<School>,
     letters: Letters,
 ) -> anyhow::Result<(Arc<Hub>, Arc<Sfu>)> {
     let (events, media_events) = mpsc::channel(MEDIA_EVENTS);
-    let sfu = Sfu::start(sfu_config(media, http), events).context("media")?;
+    let sfu = Sfu::start(media, events).context("media")?;
     let ports = Ports { journal, bus, admissions: school.clone(), clock, media: sfu.clone() };
     tracing::info!(%incarnation, "lessons can begin");
     Ok((Hub::start(HubConfig::new(incarnation), ports, media_events, letters), sfu))
@@ -463,7 +467,7 @@ async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: bool) {
     tokio::join!(school.watch_withdrawals(&hub), prolonging);
 }
 
-fn sfu_config(media: &Media, http: SocketAddr) -> SfuConfig {
+fn sfu_config(media: &Media, http: SocketAddr, cluster: Option<Membership>) -> SfuConfig {
     let port = media.tcp_port.unwrap_or(http.port());
     SfuConfig {
         listen: media.listen_addresses.clone(),
@@ -472,7 +476,22 @@ fn sfu_config(media: &Media, http: SocketAddr) -> SfuConfig {
         share: SHARE,
         tcp: media.tcp.then(|| SocketAddr::new(http.ip(), port)),
         public_addresses: media.public_addresses.clone(),
+        cluster,
     }
+}
+
+/// What the other servers must know to have media of ours and to send us theirs.
+fn media_doors(sfu: &Sfu) -> MediaDoors {
+    MediaDoors { addresses: sfu.doors().to_vec(), fingerprint: sfu.fingerprint().to_owned() }
+}
+
+/// Tells the media plane who lives. A server of an older version takes no media.
+fn meeting(sfu: Arc<Sfu>) -> impl Fn(Vec<NodeRow>) {
+    let neighbor = |NodeRow { incarnation, media, .. }: NodeRow| {
+        let MediaDoors { addresses: doors, fingerprint } = media;
+        (!doors.is_empty()).then_some(Neighbor { incarnation, doors, fingerprint })
+    };
+    move |nodes| sfu.meet(nodes.into_iter().filter_map(neighbor).collect())
 }
 
 fn state(

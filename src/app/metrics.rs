@@ -29,6 +29,7 @@ impl Sources {
     pub fn page(&self) -> String {
         let mut samples = self.lessons();
         samples.extend(self.media());
+        samples.extend(self.relays());
         samples.extend(self.bus());
         samples.extend(self.store.append_samples());
         samples.extend(process::samples());
@@ -85,6 +86,50 @@ impl Sources {
             counter("qism_media_repeated_packets_total", "Packets sent again.", totals.retransmissions),
             counter("qism_media_opened_legs_total", "WebRTC connections made.", totals.legs_opened),
             counter("qism_media_closed_legs_total", "WebRTC connections ended.", totals.legs_closed),
+        ]
+    }
+
+    /// Media between servers; nothing of it on one that is alone.
+    fn relays(&self) -> Vec<Sample> {
+        if self.bus.is_none() {
+            return Vec::new();
+        }
+        let totals = self.sfu.counters();
+        let open = totals.relays_opened.saturating_sub(totals.relays_closed);
+        let counter = |name, help, value: u64| Sample::counter(name, help, value as f64);
+        vec![
+            Sample::gauge(
+                "qism_relays",
+                "Relays to media threads of other servers that are open.",
+                open as f64,
+            ),
+            counter("qism_relay_opened_total", "Relays opened.", totals.relays_opened),
+            counter("qism_relay_failures_total", "Handshakes of relays that failed.", totals.relay_failures),
+            counter(
+                "qism_relay_sent_bytes_total",
+                "Bytes sent to other servers, without IP and UDP headers.",
+                totals.relay_bytes_out,
+            ),
+            counter(
+                "qism_relay_received_bytes_total",
+                "Bytes of other servers, without IP and UDP headers.",
+                totals.relay_bytes_in,
+            ),
+            counter(
+                "qism_relay_sent_packets_total",
+                "Media packets sent to other servers.",
+                totals.relay_packets_out,
+            ),
+            counter(
+                "qism_relay_received_packets_total",
+                "Media packets of other servers.",
+                totals.relay_packets_in,
+            ),
+            counter(
+                "qism_relay_repeated_packets_total",
+                "Media packets sent to other servers again.",
+                totals.relay_packets_repeated,
+            ),
         ]
     }
 

@@ -16,7 +16,7 @@ use qism_signaling::{
 };
 
 use super::DatabaseClock;
-use crate::storage::{NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
+use crate::storage::{MediaDoors, NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
@@ -109,7 +109,8 @@ impl Beats {
         name: &str,
     ) -> Result<Self, StorageError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let own = NodeRow { incarnation, name: name.to_owned(), version, draining: false, load: 0 };
+        let (name, media) = (name.to_owned(), MediaDoors::default());
+        let own = NodeRow { incarnation, name, version, draining: false, load: 0, media };
         let mut beats = Self {
             store,
             standby,
@@ -129,17 +130,31 @@ impl Beats {
         self.board.clone()
     }
 
-    /// Until it is aborted.
-    pub async fn run(mut self, hub: Arc<Hub>, bus: Option<Arc<dyn Bus>>, status: impl Fn() -> Status) {
+    /// From the next beat on the others know how their media gets in here.
+    pub fn open_media(&mut self, media: MediaDoors) {
+        self.own.media = media;
+    }
+
+    /// Until it is aborted. `met` is told the others that live, with each beat.
+    pub async fn run(
+        mut self,
+        hub: Arc<Hub>,
+        bus: Option<Arc<dyn Bus>>,
+        status: impl Fn() -> Status,
+        met: impl Fn(Vec<NodeRow>),
+    ) {
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let Status { draining, load } = status();
-            self.own = NodeRow { draining, load, ..self.own };
+            (self.own.draining, self.own.load) = (draining, load);
             let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;
             let problem = match outcome {
-                Ok(Ok(())) => None,
+                Ok(Ok(())) => {
+                    met(self.others());
+                    None
+                }
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(late) => Some(late.to_string()),
             };
@@ -148,6 +163,11 @@ impl Beats {
                 && self.board.age().is_none_or(|age| age >= DEAF);
             hub.isolate(deaf).await;
         }
+    }
+
+    fn others(&self) -> Vec<NodeRow> {
+        let own = self.own.incarnation;
+        self.board.alive().into_iter().filter(|node| node.incarnation != own).collect()
     }
 
     async fn beat(&mut self, hub: &Arc<Hub>) -> Result<(), StorageError> {

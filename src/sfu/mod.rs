@@ -20,7 +20,10 @@ use std::{
 use qism_signaling::hub::ports::{MediaEvent, MediaOrder, MediaPlane};
 use tokio::{net::TcpStream, sync::mpsc};
 
-pub use engine::counters::Totals;
+pub use engine::{
+    counters::Totals,
+    relay::{Membership, Neighbor},
+};
 use placement::{Placed, Placement};
 use sdp::Candidates;
 
@@ -52,6 +55,8 @@ pub struct SfuConfig {
     pub tcp: Option<SocketAddr>,
     /// Addresses told to peers; empty means those listened on, loopback left out.
     pub public_addresses: Vec<IpAddr>,
+    /// On one of several nodes: who it is to the others. Their media comes once they are told by [`Sfu::meet`].
+    pub cluster: Option<Membership>,
 }
 
 /// Why the SFU does not start.
@@ -75,6 +80,7 @@ pub struct Sfu {
     threads: Mutex<Vec<JoinHandle<()>>>,
     counters: Arc<Counters>,
     fingerprint: String,
+    doors: Vec<SocketAddr>,
 }
 
 impl Sfu {
@@ -88,13 +94,16 @@ impl Sfu {
             threads: Mutex::default(),
             counters: counters.clone(),
             fingerprint: identity.fingerprint().to_owned(),
+            doors: Vec::new(),
         };
         for index in 0..config.threads.max(1) {
             let sockets = bind(&config, index)?;
             let candidates = candidates(&config, &sockets);
+            sfu.doors.extend(candidates.udp.first());
             let number = index as u8;
-            let worker =
+            let mut worker =
                 Worker::new(identity.clone(), number, sockets, candidates, events.clone(), counters.clone());
+            worker.join_cluster(config.cluster.clone());
             sfu.spawn(index, worker).map_err(SfuError::Thread)?;
         }
         Ok(Arc::new(sfu))
@@ -136,6 +145,17 @@ impl Sfu {
     /// SHA-256 of this node's DTLS certificate.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Where other nodes reach the threads, in their order.
+    pub fn doors(&self) -> &[SocketAddr] {
+        &self.doors
+    }
+
+    /// The other nodes that live, as the last beat saw them.
+    pub fn meet(&self, neighbors: Vec<Neighbor>) {
+        let neighbors: Arc<[Neighbor]> = neighbors.into();
+        self.inboxes.iter().for_each(|inbox| inbox.push(Order::Meet(neighbors.clone())));
     }
 
     /// Two threads can pass each other packets from now on.

@@ -1,17 +1,14 @@
 //! Which engine thread serves which leg. A lesson's publishers, and its first subscribers, are on its home thread; the
 //! subscribers of a larger lesson spread over the threads after it, as many as it takes.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::{HashMap, HashSet};
 
 use qism_signaling::{
     hub::ports::{Leg, MediaOrder},
     protocol::{LegKind, LessonId, Source, UserId},
 };
 
-use super::engine::inbox::Order;
+use super::engine::{inbox::Order, relay};
 
 /// What is to be done for one order of the hub, in this sequence.
 #[derive(Debug)]
@@ -58,6 +55,7 @@ impl Placement {
         match order {
             MediaOrder::Subscribe { leg, .. } => self.subscribe(leg, order),
             MediaOrder::Permit { lesson, user, sources } => self.permit(lesson, user, sources),
+            MediaOrder::Origin { lesson, .. } => vec![at(self.home(lesson), order)],
             MediaOrder::Close { leg } => {
                 let thread = self.thread_of(&leg);
                 self.forget(&leg);
@@ -157,11 +155,9 @@ impl Placement {
         }
     }
 
-    /// Always the same for a lesson.
+    /// Always the same for a lesson, and known to other nodes.
     fn home(&self, lesson: LessonId) -> usize {
-        let mut hasher = DefaultHasher::new();
-        lesson.hash(&mut hasher);
-        (hasher.finish() % self.threads as u64) as usize
+        relay::home(lesson, self.threads)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The servers that use this store, as each of them tells by its beat, and the lessons that are open on them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use qism_signaling::{
     hub::{LessonNow, fleet},
@@ -23,6 +26,16 @@ pub struct NodeRow {
     pub draining: bool,
     /// Per mille of the connections that it may have.
     pub load: u16,
+    pub media: MediaDoors,
+}
+
+/// How the media of other servers gets in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaDoors {
+    /// Of each media thread, in their order; none where the server takes none.
+    pub addresses: Vec<SocketAddr>,
+    /// SHA-256 of the server's DTLS certificate, `AA:BB:…`.
+    pub fingerprint: String,
 }
 
 /// A server's row, and how old its beat is by the database's clock.
@@ -76,8 +89,10 @@ impl Store {
     ) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
         sqlx::query(
-            "INSERT INTO node (incarnation, name, version, beat, draining, load) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load",
+            "INSERT INTO node (incarnation, name, version, beat, draining, load, media_doors, dtls_fingerprint) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load, \
+             media_doors = excluded.media_doors, dtls_fingerprint = excluded.dtls_fingerprint",
         )
         .bind(own.incarnation.to_string())
         .bind(own.name.clone())
@@ -85,6 +100,8 @@ impl Store {
         .bind(now as i64)
         .bind(i64::from(own.draining))
         .bind(i64::from(own.load))
+        .bind(own.media.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "))
+        .bind(own.media.fingerprint.clone())
         .execute(&mut *transaction)
         .await?;
         for room in changed {
@@ -102,9 +119,8 @@ impl Store {
 
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
-        let found = sqlx::query("SELECT incarnation, name, version, draining, load, beat FROM node")
-            .fetch_all(&self.school.read)
-            .await?;
+        let sql = "SELECT incarnation, name, version, draining, load, beat, media_doors, dtls_fingerprint FROM node";
+        let found = sqlx::query(sql).fetch_all(&self.school.read).await?;
         found.iter().map(|found| node(found, now)).collect()
     }
 
@@ -178,9 +194,20 @@ fn node(found: &AnyRow, now: u64) -> Result<NodeNow, StorageError> {
         version: found.try_get(2)?,
         draining: found.try_get::<i64, _>(3)? != 0,
         load: u16::try_from(found.try_get::<i64, _>(4)?).unwrap_or(u16::MAX),
+        media: MediaDoors {
+            addresses: addresses(&found.try_get::<String, _>(6)?)?,
+            fingerprint: found.try_get(7)?,
+        },
     };
     let beat = found.try_get::<i64, _>(5)? as u64;
     Ok(NodeNow { node, age_ms: now.saturating_sub(beat) })
+}
+
+fn addresses(text: &str) -> Result<Vec<SocketAddr>, StorageError> {
+    let address = |one: &str| {
+        one.parse().map_err(|_| StorageError::Corrupt { what: "media address", value: one.to_owned() })
+    };
+    text.split_whitespace().map(address).collect()
 }
 
 fn open_room(found: &AnyRow) -> Result<OpenRoom, StorageError> {

@@ -24,8 +24,8 @@ use crate::server::{self, Line, Person, eventually};
 const KEY: &str = "a key that the three nodes of this test share";
 
 pub struct Cluster {
-    nodes: Vec<Running>,
-    redis: Redis,
+    pub nodes: Vec<Running>,
+    pub redis: Redis,
     storage_url: String,
     /// Its own, unless it was given one.
     _postgres: Option<Postgres>,
@@ -34,7 +34,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// `None` where PostgreSQL or Redis is not installed.
-    async fn of(nodes: usize) -> Option<Self> {
+    pub async fn of(nodes: usize) -> Option<Self> {
         let Some(postgres) = Postgres::start().await else { return skipped() };
         let cluster = Self::on(&postgres.url(), nodes).await?;
         Some(Self { _postgres: Some(postgres), ..cluster })
@@ -343,13 +343,13 @@ async fn redis_dies_and_nobody_notices_but_the_clock() {
 }
 
 /// A node in a process of its own, to be killed.
-struct Killable {
+pub struct Killable {
     process: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Killable {
-    fn start(cluster: &Cluster, n: usize) -> Self {
+    pub fn start(cluster: &Cluster, n: usize) -> Self {
         let mut process = Process::new(env!("CARGO_BIN_EXE_qism"))
             .arg("demo")
             .arg("--config")
@@ -364,7 +364,7 @@ impl Killable {
         Self { process, url: ready.expect("it becomes ready") }
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.process.kill().expect("it ran");
         let _ = self.process.wait();
     }

@@ -12,29 +12,38 @@ use qism_signaling::protocol::{
 
 use crate::server::{SOON, Server};
 
-async fn sign_in(server: &Server, login: &str) -> SignedIn {
-    let address = server.url("").parse().expect("the server's address");
+async fn sign_in(url: &str, login: &str) -> SignedIn {
+    let address = url.parse().expect("the server's address");
     let door = Door::new(address, &Trust::System).expect("no TLS needed");
     door.sign_in(login, PASSWORD).await.expect("signed in")
 }
 
-async fn enter(server: &Server, login: &str) -> Peer {
-    let person = sign_in(server, login).await;
+/// Enters the lesson that is on, at a server with this address.
+pub async fn enter_at(url: &str, login: &str) -> Peer {
+    let person = sign_in(url, login).await;
     let lesson = person.current_lesson().await.expect("a lesson is on");
     Peer::enter(&person, Entrance::first(lesson)).await.expect("admitted")
 }
 
 /// A student who listens, and wants the camera of `teacher`.
-async fn listener(server: &Server, login: &str, teacher: UserId) -> (Peer, Reception) {
-    let mut peer = enter(server, login).await;
+pub async fn listener_at(url: &str, login: &str, teacher: UserId) -> (Peer, Reception) {
+    let mut peer = enter_at(url, login).await;
     let reception = peer.listen(2).await.expect("an offer");
     let cameras = vec![WantedVideo { user: teacher, width: 640, height: 360 }];
     peer.receive(ReceiveMode::Everything, cameras).await.expect("sent");
     (peer, reception)
 }
 
+async fn enter(server: &Server, login: &str) -> Peer {
+    enter_at(&server.url(""), login).await
+}
+
+async fn listener(server: &Server, login: &str, teacher: UserId) -> (Peer, Reception) {
+    listener_at(&server.url(""), login, teacher).await
+}
+
 /// Waits until `condition` holds.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + SOON;
     while !condition() {
         assert!(Instant::now() < end, "never: {what}");
@@ -54,7 +63,7 @@ fn slot_of(peer: &Peer, user: UserId, source: Source) -> Option<Slot> {
 }
 
 /// Waits until packets of that track arrive; the slot.
-async fn hears(peer: &Peer, reception: &Reception, user: UserId, source: Source) -> Slot {
+pub async fn hears(peer: &Peer, reception: &Reception, user: UserId, source: Source) -> Slot {
     let mut found = None;
     until("the track arrives", || {
         found = slot_of(peer, user, source).filter(|slot| reception.slot(*slot).packets > 5);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::lossy::LossyLink;
-use qism::sfu::{SHARE, Sfu, SfuConfig};
+use qism::sfu::{Membership, SHARE, Sfu, SfuConfig};
 use qism_signaling::{
     hub::ports::{DataPlan, LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
     protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
@@ -76,6 +76,11 @@ impl Plane {
 
     /// With so many engine threads, on each of which so many subscribers of the lesson are served.
     pub fn start_on(threads: usize, share: usize) -> Self {
+        Self::start_in(None, threads, share)
+    }
+
+    /// One node of a cluster.
+    pub fn start_in(cluster: Option<Membership>, threads: usize, share: usize) -> Self {
         let (sender, events) = mpsc::channel(256);
         let config = SfuConfig {
             listen: vec!["127.0.0.1".parse().expect("an address")],
@@ -84,6 +89,7 @@ impl Plane {
             share,
             tcp: None,
             public_addresses: Vec::new(),
+            cluster,
         };
         let sfu = Sfu::start(config, sender).expect("loopback ports are free");
         Self { sfu, events, lesson: LessonId(Uuid::new_v4()) }

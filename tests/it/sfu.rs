@@ -218,6 +218,7 @@ fn a_port_in_use_is_a_clear_error() {
         share: SHARE,
         tcp: None,
         public_addresses: Vec::new(),
+        cluster: None,
     };
     let (events, _keep) = tokio::sync::mpsc::channel(1);
     let error = Sfu::start(config, events).err().expect("refused");

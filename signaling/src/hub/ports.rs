@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use crate::protocol::{
-    Chain, CommandId, ErrorCode, LegKind, LessonId, LessonInfo, Logged, Person, Position, Publication,
-    SessionId, Slot, Source, UserId, VideoCodec,
+    Chain, CommandId, ErrorCode, IncarnationId, LegKind, LessonId, LessonInfo, Logged, Person, Position,
+    Publication, SessionId, Slot, Source, UserId, VideoCodec,
     media::{OfferedTrack, Pictures},
 };
 
@@ -131,6 +131,8 @@ pub enum MediaOrder {
     RestartSubscriber { leg: Leg, reply: SdpReply },
     /// What this person may send into the lesson from now on; packets of any other source are dropped.
     Permit { lesson: LessonId, user: UserId, sources: Vec<Source> },
+    /// Where this person's tracks come in: on another node, or here (`None`, as for everybody never told of).
+    Origin { lesson: LessonId, user: UserId, node: Option<IncarnationId> },
     /// Puts a publication into a slot of a subscriber leg (`None` empties it), at most as large as told.
     Assign { leg: Leg, slot: Slot, publication: Option<Publication>, cap: LayerCap },
     /// What a subscriber may cost from now on.

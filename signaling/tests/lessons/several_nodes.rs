@@ -360,3 +360,27 @@ async fn a_node_that_hears_nobody_stops_media_and_sends_its_people_elsewhere() {
     classes[1].hub.isolate(false).await;
     classes[1].try_enter(user, user.0.as_u128(), None).await.expect("and here again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_media_plane_is_told_on_which_node_a_publisher_is_and_when_that_changes() {
+    let (classes, _wire, mut teacher, mut students) = spread(2).await;
+    let user = classes[1].students[1];
+    let origins = |class: &Class| {
+        let orders = class.media.take().into_iter().filter(|order| order.starts_with("Origin"));
+        orders.filter(|order| order.contains(&format!("{user:?}"))).collect::<Vec<_>>()
+    };
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    settle().await;
+    students[1].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+    settle().await;
+    let told = origins(&classes[0]);
+    assert_eq!(told.len(), 1, "once: {told:?}");
+    assert!(told[0].contains(&format!("{:?}", Some(incarnation(2)))), "{told:?}");
+    assert!(origins(&classes[1]).is_empty(), "where the publisher is, nothing comes from elsewhere");
+    // The line moves to the first node.
+    let position = Some(students[1].position);
+    classes[0].try_enter(user, user.0.as_u128(), position).await.expect("moved");
+    settle().await;
+    assert!(origins(&classes[0])[0].contains("node: None"));
+    assert!(origins(&classes[1])[0].contains(&format!("{:?}", Some(incarnation(1)))));
+}

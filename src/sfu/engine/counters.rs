@@ -50,6 +50,22 @@ counters! {
     plis_out,
     /// Key frames that subscribers asked for.
     plis_in,
+    /// Media packets sent to other nodes, repeats left out.
+    relay_packets_out,
+    /// Media packets sent to other nodes again.
+    relay_packets_repeated,
+    /// Bytes sent to other nodes: media and control messages, without IP and UDP headers.
+    relay_bytes_out,
+    /// Media packets of other nodes.
+    relay_packets_in,
+    /// Bytes of other nodes.
+    relay_bytes_in,
+    /// Relays whose handshake ended well.
+    relays_opened,
+    /// Such relays that ended, for any reason.
+    relays_closed,
+    /// Handshakes of relays that did not end well.
+    relay_failures,
     /// Legs made.
     legs_opened,
     /// Legs ended, for any reason.

@@ -26,12 +26,18 @@ impl Worker {
         let path = Path { socket, peer: datagram.peer, local: datagram.local };
         let taken = match datagram.bytes {
             // RFC 7983: the first byte tells the protocols apart.
-            [0..=3, ..] => self.receive_check(path, datagram.bytes, now),
-            [20..=63, ..] => self.receive_dtls(path, datagram.bytes, now),
-            [128..=191, 192..=223, ..] => self.receive_rtcp(path, datagram.bytes, now),
-            [128..=191, _, ..] if datagram.bytes.len() > FIXED_HEADER => {
-                self.receive_rtp(path, datagram.bytes, now)
-            }
+            [0..=3, ..] => self
+                .receive_check(path, datagram.bytes, now)
+                .or_else(|| self.receive_knock(path, datagram.bytes, now)),
+            [20..=63, ..] => self
+                .receive_dtls(path, datagram.bytes, now)
+                .or_else(|| self.receive_relay_dtls(path, datagram.bytes, now)),
+            [128..=191, 192..=223, ..] => self
+                .receive_rtcp(path, datagram.bytes, now)
+                .or_else(|| self.receive_relay_rtcp(path, datagram.bytes, now)),
+            [128..=191, _, ..] if datagram.bytes.len() > FIXED_HEADER => self
+                .receive_rtp(path, datagram.bytes, now)
+                .or_else(|| self.receive_relayed(path, datagram.bytes, now)),
             _ => None,
         };
         add(&self.counters.packets_in, 1);
@@ -121,6 +127,10 @@ impl Worker {
         let track = *uplink.tracks.get(stream.upstream)?;
         let room = self.rooms.get_mut(&state.name.lesson)?;
         let payload = packet.slice(header.payload_start..header.payload_end);
+        if room.tracks[track].publisher != Some(index) {
+            // The publisher sends by another leg by now, here or on another node.
+            return Some(());
+        }
         if !room.tracks[track].is_permitted() {
             add(&self.counters.packets_unpermitted, 1);
             return Some(());

@@ -1,36 +1,46 @@
-//! The home thread's side of a lesson on several: each packet crosses once to every other thread with subscribers, behind
-//! the shape it belongs to; what they ask for is merged here.
+//! The publisher's side of a lesson on several threads, of this node and of others: each packet crosses once to every other
+//! thread with subscribers, behind the shape it belongs to; what they ask for is merged here.
 
 use std::time::Instant;
 
-use qism_signaling::protocol::LessonId;
+use qism_signaling::protocol::{LessonId, Publication};
 
 use super::{
     bridge::{Bridge, Content, Crossing},
     counters::{Counters, add},
-    room::{TrackIndex, export::Export, track::TrackIn},
+    leg::srtp::Place,
+    net::batch::Batch,
+    ntp,
+    relay::{self, Far, letter::Word},
+    room::{
+        TrackIndex,
+        export::{Demand, Export, Remote, Streams, Way},
+        track::TrackIn,
+    },
+    ways::Ways,
     worker::Worker,
 };
 
 impl Worker {
     /// The way to another thread.
     pub(super) fn lay_bridge(&mut self, to: u8, bridge: Bridge) {
-        let place = usize::from(to);
-        if self.bridges.len() <= place {
-            self.bridges.resize_with(place + 1, || None);
+        let (place, bridges) = (usize::from(to), &mut self.ways.bridges);
+        if bridges.len() <= place {
+            bridges.resize_with(place + 1, || None);
         }
-        self.bridges[place] = Some(bridge);
+        bridges[place] = Some(bridge);
     }
 
-    /// Wakes the threads that something crossed to.
+    /// Wakes the threads that something crossed to, and seals what other nodes are told.
     pub(super) fn ring_bridges(&mut self) {
-        self.bridges.iter_mut().flatten().for_each(Bridge::ring);
+        self.ways.bridges.iter_mut().flatten().for_each(Bridge::ring);
+        self.send_letters();
     }
 
     /// Takes everything that other threads sent.
     pub fn receive_crossings(&mut self, now: Instant) {
-        for place in 0..self.bridges.len() {
-            while let Some(crossing) = self.bridges[place].as_mut().and_then(Bridge::receive) {
+        for place in 0..self.ways.bridges.len() {
+            while let Some(crossing) = self.ways.bridges[place].as_mut().and_then(Bridge::receive) {
                 self.receive_crossing(place as u8, crossing, now);
             }
         }
@@ -42,31 +52,86 @@ impl Worker {
         let Crossing { lesson, publication, content } = crossing;
         let Some(room) = self.rooms.get_mut(&lesson) else { return };
         let index = room.track(publication);
-        let track = &mut room.tracks[index];
+        let (track, way) = (&mut room.tracks[index], Way::Thread(from));
         match content {
-            Content::Shape(shape) => track.take_shape(shape),
+            Content::Shape(shape) => {
+                track.take_shape(shape, Streams { generation: shape.generation, remote: None });
+            }
             Content::Packet { layer, packet } => self.import(lesson, index, (layer, packet), now),
-            Content::Demand(demand) => {
-                export_to(track, from).demand = demand;
-                self.tell_shape(lesson, index);
-            }
-            Content::Leave => track.exports.retain(|export| export.to != from),
-            Content::Losses(losses) => export_to(track, from).lost(losses, now),
-            Content::KeyFrame { layer } if usize::from(layer) < track.layers.len() => {
-                track.keyframes.want(usize::from(layer));
-                self.ask_key_frame(lesson, index, now);
-            }
-            Content::KeyFrame { .. } => {}
+            Content::Demand(demand) => self.demanded(way, (lesson, publication), demand, now),
+            Content::Leave => self.left(way, (lesson, publication), now),
+            Content::Losses(losses) => export_to(track, way).lost(losses, now),
+            Content::KeyFrame { layer } => self.key_frame_wanted((lesson, publication), layer, now),
+        }
+    }
+
+    /// Another thread receives a publication.
+    pub(super) fn demanded(
+        &mut self,
+        way: Way,
+        (lesson, publication): (LessonId, Publication),
+        demand: Demand,
+        now: Instant,
+    ) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let index = room.track(publication);
+        if let Way::Relay(far) = way
+            && open_remote(&mut room.tracks[index], lesson, far, &mut self.ways, now).is_none()
+        {
+            return;
+        }
+        export_to(&mut room.tracks[index], way).asked(demand, now);
+        self.tell_shape(lesson, index, now);
+        // What comes from another node itself is asked for there.
+        self.tell_demand(lesson, index, now);
+    }
+
+    /// Another thread receives it no more.
+    pub(super) fn left(&mut self, way: Way, (lesson, publication): (LessonId, Publication), now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let Some(index) = room.find(publication) else { return };
+        room.tracks[index].exports.retain(|export| export.to != way);
+        self.tell_demand(lesson, index, now);
+    }
+
+    /// Another thread waits for a key frame.
+    pub(super) fn key_frame_wanted(
+        &mut self,
+        (lesson, publication): (LessonId, Publication),
+        layer: u8,
+        now: Instant,
+    ) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let Some(index) = room.find(publication) else { return };
+        let track = &mut room.tracks[index];
+        if usize::from(layer) < track.layers.len() {
+            track.keyframes.want(usize::from(layer));
+            self.ask_key_frame(lesson, index, now);
         }
     }
 
     /// Passes a room's fresh packets to its other threads.
-    pub(super) fn export(&mut self, lesson: LessonId) {
+    pub(super) fn export(&mut self, lesson: LessonId, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson).filter(|room| room.home.is_none()) else { return };
         for track in room.tracks.iter_mut().filter(|track| !track.exports.is_empty()) {
             let mut exports = std::mem::take(&mut track.exports);
             for export in &mut exports {
-                if !export_fresh(lesson, track, export, &mut self.bridges, &self.counters) {
+                if !is_told(lesson, track, export, &mut self.ways, now) {
+                    track.want_key_frames();
+                    continue;
+                }
+                let is_whole = match export.to {
+                    Way::Thread(to) => cross(lesson, track, self.ways.bridge(to), &self.counters),
+                    Way::Relay(far) => relay_fresh(
+                        track,
+                        (export, far),
+                        &mut self.ways,
+                        &mut self.batch,
+                        &self.counters,
+                        now,
+                    ),
+                };
+                if !is_whole {
                     track.want_key_frames();
                 }
             }
@@ -75,19 +140,28 @@ impl Worker {
     }
 
     /// A thread that asked for a track hears of it at once, not with its next packet.
-    fn tell_shape(&mut self, lesson: LessonId, track: TrackIndex) {
+    fn tell_shape(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson).filter(|room| room.home.is_none()) else { return };
         let track = &mut room.tracks[track];
         let mut exports = std::mem::take(&mut track.exports);
         for export in &mut exports {
-            is_told(lesson, track, export, &mut self.bridges);
+            is_told(lesson, track, export, &mut self.ways, now);
         }
         track.exports = exports;
+    }
+
+    /// Tells other nodes what they have not confirmed, and forgets those that ask no more.
+    pub(super) fn review_exports(&mut self, lesson: LessonId, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        for track in &mut room.tracks {
+            track.exports.retain(|export| !export.is_over(now));
+        }
+        (0..room.tracks.len()).for_each(|track| self.tell_shape(lesson, track, now));
     }
 }
 
 /// The export to a thread, made when that thread first asks.
-fn export_to(track: &mut TrackIn, to: u8) -> &mut Export {
+pub(super) fn export_to(track: &mut TrackIn, to: Way) -> &mut Export {
     let known = track.exports.iter().position(|export| export.to == to);
     let place = known.unwrap_or_else(|| {
         track.exports.push(Export::new(to));
@@ -96,33 +170,64 @@ fn export_to(track: &mut TrackIn, to: u8) -> &mut Export {
     &mut track.exports[place]
 }
 
-/// True when the other thread knows the present shape, by now.
-fn is_told(lesson: LessonId, track: &TrackIn, export: &mut Export, bridges: &mut [Option<Bridge>]) -> bool {
-    let shape = track.shape();
-    if export.told == Some(shape) {
-        return true;
+/// Makes the way to another node, under the present keys. Only what comes in here is passed on: never in a circle.
+fn open_remote(track: &mut TrackIn, lesson: LessonId, far: Far, ways: &mut Ways, now: Instant) -> Option<()> {
+    track.publisher?;
+    let association = ways.relays.get_mut(far)?.association();
+    let publication = track.publication;
+    let export = export_to(track, Way::Relay(far));
+    if export.remote.as_ref().is_some_and(|remote| remote.association == association) {
+        return Some(());
     }
-    let Some(Some(bridge)) = bridges.get_mut(usize::from(export.to)) else { return false };
-    let content = Content::Shape(shape);
-    let told = bridge.send(Crossing { lesson, publication: track.publication, content });
-    if told {
-        export.told = Some(shape);
-    }
-    told
+    (export.remote, export.told) = (Some(Remote::new(association, now)), None);
+    name_streams(export, far, (lesson, publication), ways)
 }
 
-/// Passes the fresh packets to one thread; false when some did not get through.
-fn export_fresh(
-    lesson: LessonId,
-    track: &TrackIn,
+/// Gives the streams of a publication new SSRCs on the way to another node: numbers begin anew with them.
+fn name_streams(
     export: &mut Export,
-    bridges: &mut [Option<Bridge>],
-    counters: &Counters,
-) -> bool {
-    if !is_told(lesson, track, export, bridges) {
-        return false;
+    far: Far,
+    whose: (LessonId, Publication),
+    ways: &mut Ways,
+) -> Option<()> {
+    let ssrc = ways.relays.next_ssrc();
+    export.remote.as_mut()?.begin(ssrc);
+    let outward = &mut ways.relays.get_mut(far)?.outward;
+    outward.retain(|_, named| *named != whose);
+    outward.insert(ssrc, whose);
+    Some(())
+}
+
+/// True when the other thread knows the present shape, or will in a moment.
+fn is_told(lesson: LessonId, track: &TrackIn, export: &mut Export, ways: &mut Ways, now: Instant) -> bool {
+    let (shape, publication) = (track.shape(), track.publication);
+    match export.to {
+        Way::Thread(_) if export.told == Some(shape) => true,
+        Way::Thread(to) => {
+            let Some(bridge) = ways.bridge(to) else { return false };
+            let told = bridge.send(Crossing { lesson, publication, content: Content::Shape(shape) });
+            export.told = if told { Some(shape) } else { export.told };
+            told
+        }
+        Way::Relay(_) if !export.owes(shape, now) => true,
+        Way::Relay(far) => {
+            if !ways.relays.get_mut(far).is_some_and(|relay| relay.is_live(now)) {
+                return false;
+            }
+            if export.told.is_some_and(|told| told.generation != shape.generation) {
+                name_streams(export, far, (lesson, publication), ways);
+            }
+            let Some(version) = export.tells(shape, now) else { return false };
+            let ssrc = export.remote.as_ref().map_or(0, |remote| remote.ssrc);
+            let Some(relay) = ways.relays.get_mut(far) else { return false };
+            relay.write(lesson, publication, Word::Shape { ssrc, version, clock: ntp::now(), shape }, now)
+        }
     }
-    let Some(Some(bridge)) = bridges.get_mut(usize::from(export.to)) else { return false };
+}
+
+/// Passes the fresh packets to another thread of this node; false when some did not get through.
+fn cross(lesson: LessonId, track: &TrackIn, bridge: Option<&mut Bridge>, counters: &Counters) -> bool {
+    let Some(bridge) = bridge else { return false };
     let (mut crossed, mut missed) = (0, 0);
     for (layer, packet) in track.fresh() {
         let content = Content::Packet { layer: layer as u8, packet: packet.clone() };
@@ -134,4 +239,32 @@ fn export_fresh(
     add(&counters.packets_crossed, crossed);
     add(&counters.packets_not_crossed, missed);
     missed == 0
+}
+
+/// Sends the fresh packets that are asked for to another node; false while it is not heard.
+fn relay_fresh(
+    track: &TrackIn,
+    (export, far): (&mut Export, Far),
+    ways: &mut Ways,
+    batch: &mut Batch,
+    counters: &Counters,
+    now: Instant,
+) -> bool {
+    let Some((srtp, path)) = ways.relays.get_mut(far).and_then(|relay| relay.outgoing(now)) else {
+        return false;
+    };
+    let shape = track.shape();
+    for (layer, packet) in track.fresh() {
+        if !export.takes(layer, &shape) {
+            continue;
+        }
+        let Some(remote) = &mut export.remote else { return false };
+        let ssrc = remote.ssrc + layer as u32;
+        let number = remote.numbers.get_mut(layer).and_then(|numbers| numbers.forward(packet.sequence));
+        let Some(sequence) = number else { continue };
+        let size = relay::packet::write(packet, Place { ssrc, sequence }, srtp, path, batch);
+        add(&counters.relay_packets_out, 1);
+        add(&counters.relay_bytes_out, size as u64);
+    }
+    true
 }

@@ -20,7 +20,7 @@ impl Worker {
     pub fn fan_out(&mut self, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
         // Other threads first: they work while this one does.
-        touched.iter().for_each(|lesson| self.export(*lesson));
+        touched.iter().for_each(|lesson| self.export(*lesson, now));
         self.ring_bridges();
         for &lesson in &touched {
             let tracks = self.rooms.get(&lesson).map_or(0, |room| room.tracks.len());
@@ -96,9 +96,10 @@ impl Worker {
     /// Asks the publisher for a key frame where somebody waits for one.
     pub(super) fn ask_key_frame(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let origin = room.origin(track);
         let track = &mut room.tracks[track];
-        if let Some(home) = room.home {
-            return imports::ask_key_frame(lesson, home, track, &mut self.bridges, now);
+        if let Some(origin) = origin {
+            return imports::ask_key_frame(lesson, origin, track, &mut self.ways, now);
         }
         let Some(publisher) = track.publisher else { return };
         let Some(layer) = track.keyframes.poll(now) else { return };

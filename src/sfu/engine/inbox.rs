@@ -5,7 +5,7 @@ use std::{
     io,
     os::fd::RawFd,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use qism_signaling::{
 use super::{
     bridge::Bridge,
     net::{streams::StreamEvent, wake::Wake},
+    relay::Neighbor,
 };
 
 /// Orders waiting for one thread. A full inbox refuses what asks for a new leg (the client is told to come later);
@@ -41,6 +42,8 @@ pub enum Order {
         lesson: LessonId,
         home: u8,
     },
+    /// The nodes that live beside this one.
+    Meet(Arc<[Neighbor]>),
 }
 
 /// Filled by the hub, emptied by the thread.

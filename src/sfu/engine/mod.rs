@@ -21,11 +21,14 @@ pub mod net;
 mod ntp;
 mod orders;
 mod pacing;
+pub mod relay;
+mod relays;
 mod reports;
 mod room;
 mod rtcp;
 mod streams;
 mod timers;
+mod ways;
 mod worker;
 
 use std::{sync::Arc, time::Instant};

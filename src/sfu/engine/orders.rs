@@ -34,6 +34,7 @@ impl Worker {
             Order::Hub(order) => self.obey_hub(order, now),
             Order::Bridge { to, bridge } => self.lay_bridge(to, bridge),
             Order::Host { lesson, home } => self.room(lesson).home = Some(home),
+            Order::Meet(neighbors) => self.meet(neighbors, now),
         }
     }
 
@@ -53,6 +54,7 @@ impl Worker {
                 let _ = reply.send(self.restart_subscriber(leg));
             }
             MediaOrder::Permit { lesson, user, sources } => self.permit(lesson, user, sources),
+            MediaOrder::Origin { lesson, user, node } => self.set_origin(lesson, user, node, now),
             MediaOrder::Assign { leg, slot, publication, cap } => {
                 self.assign(leg, slot, publication, cap, now);
             }

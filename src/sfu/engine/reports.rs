@@ -106,13 +106,18 @@ fn listeners_loss(track: &TrackIn, legs: &mut Legs, now: Instant) -> u8 {
     if !track.is_audio() {
         return 0;
     }
+    worst_decile(told_losses(track, legs).into_iter(), now)
+}
+
+/// What all listeners last said, on this thread and on those that it serves.
+pub(super) fn told_losses(track: &TrackIn, legs: &mut Legs) -> Vec<ReportedLoss> {
     let mut told: Vec<ReportedLoss> = track.exports.iter().flat_map(Export::losses).collect();
     told.extend(reported_losses(track, legs));
-    worst_decile(told.into_iter(), now)
+    told
 }
 
 /// What the listeners on this thread last said.
-pub(super) fn reported_losses(track: &TrackIn, legs: &mut Legs) -> Vec<ReportedLoss> {
+fn reported_losses(track: &TrackIn, legs: &mut Legs) -> Vec<ReportedLoss> {
     let mut told = Vec::new();
     for &(leg, slot) in &track.subscribers {
         if let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) {

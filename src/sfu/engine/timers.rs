@@ -47,7 +47,7 @@ fn is_due(last: &mut Option<Instant>, interval: Duration, now: Instant) -> bool 
 impl Worker {
     /// How long the thread may wait for datagrams.
     pub fn patience(&self, now: Instant) -> Duration {
-        if self.legs.is_empty() {
+        if self.legs.is_empty() && self.ways.relays.is_empty() {
             return IDLE;
         }
         let (last, interval) = match self.paced.is_empty() {
@@ -69,13 +69,14 @@ impl Worker {
         self.ask_missing(now);
         self.send_echoes(now);
         self.send_joined(now);
+        self.drive_relays(now);
         if is_due(&mut self.timers.fed_back, arrivals::INTERVAL, now) {
             self.feed_back_arrivals(now);
         }
         if is_due(&mut self.timers.reported, REPORTS, now) {
             self.report_to_publishers(now);
             self.report_to_subscribers(now);
-            self.report_to_homes(now);
+            self.report_to_origins(now);
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
@@ -88,18 +89,27 @@ impl Worker {
         }
     }
 
+    /// Pictures of publishers, and all that comes from other nodes.
     fn ask_missing(&mut self, now: Instant) {
-        let mut asks = Vec::new();
+        let (mut asks, mut asks_of_nodes) = (Vec::new(), Vec::new());
         for room in self.rooms.values_mut() {
-            for track in room.tracks.iter_mut().filter(|track| !track.is_audio()) {
-                let Some(publisher) = track.publisher else { continue };
+            for track in &mut room.tracks {
+                let whom = (track.publisher.filter(|_| !track.is_audio()), track.remote());
+                if whom == (None, None) {
+                    continue;
+                }
                 for (index, layer) in track.layers.iter_mut().enumerate() {
                     let missing = layer.nack.poll_asks(now);
-                    if layer.nack.take_given_up() {
+                    if layer.nack.take_given_up() && layer.is_video() {
                         track.keyframes.want(index);
                     }
-                    if let Some(ssrc) = layer.ssrc.filter(|_| !missing.is_empty()) {
-                        asks.push((publisher, ssrc, missing));
+                    match (whom, layer.ssrc) {
+                        _ if missing.is_empty() => {}
+                        ((Some(publisher), _), Some(ssrc)) => asks.push((publisher, ssrc, missing)),
+                        ((None, Some((node, ssrc))), _) => {
+                            asks_of_nodes.push((room.lesson, node, ssrc + index as u32, missing));
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -109,6 +119,9 @@ impl Worker {
             if let Some(nack) = rtcp::nack(ssrc, &missing) {
                 self.send_rtcp(publisher, &nack, now);
             }
+        }
+        for (lesson, node, ssrc, missing) in asks_of_nodes {
+            self.ask_node((lesson, node), ssrc, &missing, now);
         }
     }
 
@@ -132,10 +145,11 @@ impl Worker {
                 self.choose_layers(lesson, track, now);
                 self.ask_key_frame(lesson, track, now);
             }
+            (0..tracks).for_each(|track| self.tell_demand(lesson, track, now));
             if is_guest {
-                (0..tracks).for_each(|track| self.tell_demand(lesson, track, now));
                 continue;
             }
+            self.review_exports(lesson, now);
             self.tell_speakers(lesson, now);
             self.tell_wanted(lesson);
             self.tell_codecs(lesson, now);

@@ -11,14 +11,15 @@ use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
-    bridge::Bridge,
     counters::{Counters, add},
     echoes::Echoes,
     identity::Identity,
     legs::{Legs, Role},
     net::{batch::Batch, socket::Socket, streams::Streams},
+    relay::Relays,
     room::{LegIndex, Room},
     timers::Timers,
+    ways::Ways,
 };
 use crate::sfu::sdp::Candidates;
 
@@ -43,8 +44,8 @@ pub struct Worker {
     pub(super) timers: Timers,
     pub(super) echoes: Echoes,
     pub(super) streams: Streams,
-    /// Ways to other threads, by their number.
-    pub(super) bridges: Vec<Option<Bridge>>,
+    /// To other threads, and to other nodes.
+    pub(super) ways: Ways,
     pub(super) counters: Arc<Counters>,
     events: Sender<MediaEvent>,
     waiting_events: VecDeque<MediaEvent>,
@@ -72,7 +73,7 @@ impl Worker {
             timers: Timers::default(),
             echoes: Echoes::default(),
             streams: Streams::default(),
-            bridges: Vec::new(),
+            ways: Ways { bridges: Vec::new(), relays: Relays::new(None, number, Vec::new()) },
             counters,
             events,
             waiting_events: VecDeque::new(),
@@ -134,6 +135,9 @@ impl Worker {
     pub fn close_all(&mut self, now: Instant) {
         for index in self.legs.indices() {
             self.close_leg(index, now);
+        }
+        for far in self.ways.relays.fars() {
+            self.close_relay(far, now);
         }
         self.flush();
     }

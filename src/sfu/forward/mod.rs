@@ -21,6 +21,7 @@ pub mod prober;
 pub mod protection;
 pub mod reception;
 pub mod red;
+pub mod renumber;
 pub mod repairs;
 pub mod rewriter;
 pub mod ring;

@@ -11,6 +11,8 @@ const FIRST_ASK: Duration = Duration::from_millis(6);
 const ASKS: u8 = 6;
 /// Missing packets remembered; a longer gap is a new start and wants a key frame.
 const REMEMBERED: u64 = 256;
+/// The same of a voice between nodes: half a second. What is older comes too late to be heard.
+const REMEMBERED_OF_VOICE: u64 = 25;
 
 /// Assumed until a retransmission was timed: ICE-lite measures no round trip.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -28,8 +30,10 @@ struct Missing {
 }
 
 /// Follows one incoming stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct NackTracker {
+    /// Longest gap that is asked for.
+    remembered: u64,
     /// From asking to receiving, smoothed.
     round_trip: Option<Duration>,
     highest: Option<u64>,
@@ -38,7 +42,22 @@ pub struct NackTracker {
     given_up: bool,
 }
 
+impl Default for NackTracker {
+    fn default() -> Self {
+        Self::remembering(REMEMBERED)
+    }
+}
+
 impl NackTracker {
+    /// For a voice, of which only the newest is worth asking for.
+    pub fn of_voice() -> Self {
+        Self::remembering(REMEMBERED_OF_VOICE)
+    }
+
+    fn remembering(remembered: u64) -> Self {
+        Self { remembered, round_trip: None, highest: None, missing: BTreeMap::new(), given_up: false }
+    }
+
     /// Notes an arrival.
     pub fn received(&mut self, sequence: u64, now: Instant) {
         if let Some(missing) = self.missing.remove(&sequence) {
@@ -52,7 +71,7 @@ impl NackTracker {
             return;
         }
         self.highest = Some(sequence);
-        if sequence - highest > REMEMBERED {
+        if sequence - highest > self.remembered {
             self.give_up();
             return;
         }

@@ -56,6 +56,7 @@ pub async fn serve() -> anyhow::Result<()> {
         share: SHARE,
         tcp: None,
         public_addresses: Vec::new(),
+        cluster: None,
     };
     let sfu = Sfu::start(config, events)?;
     for line in std::io::stdin().lines() {

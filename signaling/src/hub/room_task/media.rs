@@ -31,7 +31,22 @@ impl RoomTask {
         }
     }
 
+    /// Orders where a person's tracks come in, when that changed: the node that holds their line.
+    fn sync_origin(&mut self, user: UserId) {
+        let member = self.room.roster.member(user);
+        let node = member.map(|member| member.last.incarnation).filter(|node| *node != self.own());
+        if self.origins.get(&user).copied() == node {
+            return;
+        }
+        match node {
+            Some(node) => self.origins.insert(user, node),
+            None => self.origins.remove(&user),
+        };
+        self.hub.ports.media.order(MediaOrder::Origin { lesson: self.lesson, user, node });
+    }
+
     pub(super) fn sync_permit(&mut self, user: UserId) {
+        self.sync_origin(user);
         let mut sources = self.room.permits(user);
         sources.retain(|source| !self.holds.shut(user, *source));
         if self.permitted.get(&user) == Some(&sources) {

@@ -36,8 +36,8 @@ use tracing::info;
 
 use crate::{
     protocol::{
-        Attach, ClientFrame, CloseCode, Command, CommandId, LessonId, Logged, Person, Position, SessionId,
-        Source, UserId, limits,
+        Attach, ClientFrame, CloseCode, Command, CommandId, IncarnationId, LessonId, Logged, Person,
+        Position, SessionId, Source, UserId, limits,
     },
     room::{Room, audience::Audience, voice_seats::VoiceSeats},
 };
@@ -129,6 +129,8 @@ pub(crate) struct RoomTask {
     opened: Instant,
     /// What the SFU was last ordered to let pass.
     permitted: HashMap<UserId, Vec<Source>>,
+    /// Publishers on other nodes, as the SFU was last told.
+    origins: HashMap<UserId, IncarnationId>,
     /// What everybody who was here has used of their data, over all their connections to this lesson.
     data: HashMap<UserId, data::DataUse>,
     /// Bits per second of microphones, as last told.
@@ -241,6 +243,7 @@ impl RoomTask {
             voice_seats: VoiceSeats::default(),
             opened: Instant::now(),
             permitted: HashMap::new(),
+            origins: HashMap::new(),
             data: HashMap::new(),
             voice_rate: limits::VOICE_BITRATE,
             no_adult_since: None,

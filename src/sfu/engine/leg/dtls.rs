@@ -59,6 +59,11 @@ impl PeerFingerprint {
         description.transport.fingerprint.clone().map(Self)
     }
 
+    /// As a row of the database tells it.
+    pub fn told(fingerprint: String) -> Self {
+        Self(fingerprint)
+    }
+
     fn matches(&self, certificate: &[u8], identity: &Identity) -> bool {
         let digest = identity.crypto().hash(HashAlgorithm::Sha256, certificate);
         digest.is_ok_and(|digest| hex(&digest) == self.0)

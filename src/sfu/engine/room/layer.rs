@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::sfu::engine::relay::packet::Incoming;
 use crate::sfu::forward::{
     layers::LayerFacts,
     nack::NackTracker,
@@ -100,6 +101,10 @@ impl LayerIn {
         }
     }
 
+    pub fn is_video(&self) -> bool {
+        self.is_video
+    }
+
     /// Notes the SSRC; true when it replaced another (the browser restarted the stream) and all was forgotten.
     pub fn start(&mut self, ssrc: u32) -> bool {
         if self.ssrc == Some(ssrc) {
@@ -175,6 +180,20 @@ impl LayerIn {
         self.newest = Some(now);
         self.count(packet.payload.len(), now);
         self.insert(packet)
+    }
+
+    /// Takes a packet that came from another node, where its number and its capture were told along; its number here when it
+    /// is new.
+    pub fn receive_relayed(&mut self, incoming: Incoming, now: Instant) -> Option<u64> {
+        let Incoming { header, codec, captured, payload } = incoming;
+        let sequence = self.unwrapper.unwrap(header.sequence);
+        self.nack.received(sequence, now);
+        self.newest = Some(now);
+        self.count(payload.len(), now);
+        let content = Content::read(codec, &payload);
+        let Header { timestamp, marker, .. } = header;
+        let packet = Packet { sequence, timestamp, marker, captured, arrived: now, payload, content };
+        self.insert(packet).then_some(sequence)
     }
 
     /// Takes the size that another thread knows; true when it is news.

@@ -17,7 +17,7 @@ pub mod wanted;
 
 use std::{collections::HashMap, time::Instant};
 
-use qism_signaling::protocol::{LessonId, Publication, Source, UserId};
+use qism_signaling::protocol::{IncarnationId, LessonId, Publication, Source, UserId};
 
 use crate::sfu::forward::speakers::Speakers;
 use track::TrackIn;
@@ -27,6 +27,14 @@ pub type LegIndex = usize;
 /// Index of a track in its room; stable while the room lives.
 pub type TrackIndex = usize;
 
+/// Where a track comes from that no leg of this thread sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The lesson's home thread on this node.
+    Thread(u8),
+    Node(IncarnationId),
+}
+
 /// One lesson.
 pub struct Room {
     pub lesson: LessonId,
@@ -35,6 +43,8 @@ pub struct Room {
     pub tracks: Vec<TrackIn>,
     /// What each person may send; nobody else may send anything.
     permits: HashMap<UserId, Vec<Source>>,
+    /// Publishers who are on other nodes.
+    origins: HashMap<UserId, IncarnationId>,
     /// Receivers who do not decode H.264.
     pub without_h264: usize,
     pub speakers: Speakers<UserId>,
@@ -47,6 +57,7 @@ impl Room {
             home: None,
             tracks: Vec::new(),
             permits: HashMap::new(),
+            origins: HashMap::new(),
             without_h264: 0,
             speakers: Speakers::default(),
         }
@@ -55,8 +66,9 @@ impl Room {
     /// The track of a publication, made when it is first named by its publisher or by a subscriber.
     pub fn track(&mut self, publication: Publication) -> TrackIndex {
         self.find(publication).unwrap_or_else(|| {
-            let permitted = self.is_permitted(publication);
-            self.tracks.push(TrackIn::new(publication, permitted));
+            let mut track = TrackIn::new(publication, self.is_permitted(publication));
+            track.origin = self.origins.get(&publication.user).copied();
+            self.tracks.push(track);
             self.tracks.len() - 1
         })
     }
@@ -64,6 +76,29 @@ impl Room {
     /// The track of a publication, if it was ever named.
     pub fn find(&self, publication: Publication) -> Option<TrackIndex> {
         self.tracks.iter().position(|track| track.publication == publication)
+    }
+
+    /// Where the tracks of a person come in.
+    pub fn set_origin(&mut self, user: UserId, node: Option<IncarnationId>, now: Instant) {
+        match node {
+            Some(node) => self.origins.insert(user, node),
+            None => self.origins.remove(&user),
+        };
+        let own = self.tracks.iter_mut().filter(|track| track.publication.user == user);
+        own.for_each(|track| track.move_to(node, now));
+    }
+
+    /// Where a track comes from, unless a leg of this thread sends it.
+    pub fn origin(&self, track: TrackIndex) -> Option<Origin> {
+        let track = self.tracks.get(track).filter(|track| track.publisher.is_none())?;
+        self.home.map(Origin::Thread).or(track.origin.map(Origin::Node))
+    }
+
+    /// Receivers who do not decode H.264, on this thread and on those that it serves.
+    pub fn all_without_h264(&self) -> u32 {
+        let exports = self.tracks.iter().flat_map(|track| &track.exports);
+        let elsewhere = exports.map(|export| export.demand.without_h264).max().unwrap_or(0);
+        self.without_h264 as u32 + elsewhere
     }
 
     fn is_permitted(&self, publication: Publication) -> bool {

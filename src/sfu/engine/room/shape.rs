@@ -1,9 +1,11 @@
-//! What a thread other than the publisher's must know of a publication besides its packets.
+//! What a thread other than the publisher's, of this node or another, must know of a publication besides its packets.
+
+use serde::{Deserialize, Serialize};
 
 use crate::sfu::sdp::answer::LAYERS;
 
 /// The streams of a publication at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Packets of another generation have nothing to do with those of this.
     pub generation: u32,

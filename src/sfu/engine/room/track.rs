@@ -3,22 +3,24 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use qism_signaling::protocol::{Publication, Slot, Source};
+use qism_signaling::protocol::{IncarnationId, Publication, Slot, Source};
 
 use super::{
     LegIndex,
     codecs::Agreement,
-    export::{Export, Import},
+    export::{Export, Import, Streams},
     joined::{JOINED, Joined},
     layer::LayerIn,
     shape::Shape,
     uplink::Stream,
 };
 use crate::sfu::{
+    engine::relay::packet::Incoming,
     forward::{
         forwarder::Forwarder,
         keyframes::KeyframeGate,
         layers::LayerFacts,
+        nack::NackTracker,
         packet::{Codec, Packet},
         red::{Block, EARLIER},
         ring::PacketRing,
@@ -30,6 +32,8 @@ use crate::sfu::{
 const CAMERA_INTERVAL: Duration = Duration::from_millis(500);
 /// Key frames of a screen are big.
 const SCREEN_INTERVAL: Duration = Duration::from_secs(1);
+/// A node that the publisher left is asked on for so long, in case what it still gets is all there is.
+const LEAVING: Duration = Duration::from_secs(6);
 
 /// A published track.
 pub struct TrackIn {
@@ -59,8 +63,12 @@ pub struct TrackIn {
     generation: u32,
     /// Other threads with subscribers of this track.
     pub exports: Vec<Export>,
-    /// Where the packets come over a bridge.
+    /// Where the packets come over a bridge or a relay.
     pub import: Option<Import>,
+    /// The node that the publisher is on; `None`: this one.
+    pub origin: Option<IncarnationId>,
+    /// The one before, until the new one sends, but not longer than this.
+    leaving: Option<(IncarnationId, Instant)>,
 }
 
 impl TrackIn {
@@ -86,6 +94,8 @@ impl TrackIn {
             generation: 0,
             exports: Vec::new(),
             import: None,
+            origin: None,
+            leaving: None,
         }
     }
 
@@ -131,6 +141,7 @@ impl TrackIn {
         let layers = upstream.rids.len();
         let is_video = !self.is_audio();
         self.publisher = Some(publisher);
+        (self.import, self.leaving) = (None, None);
         self.generation += 1;
         self.is_restarted = true;
         self.clock_offset = None;
@@ -218,13 +229,67 @@ impl TrackIn {
         }
     }
 
-    /// Takes the shape of a track that comes over a bridge.
-    pub fn take_shape(&mut self, shape: Shape) {
+    /// Nobody receives it, here or elsewhere.
+    pub fn is_unwanted(&self) -> bool {
+        self.subscribers.is_empty() && self.exports.is_empty()
+    }
+
+    /// Where the publisher is from now on. What comes from where it was is taken until the new node sends.
+    pub fn move_to(&mut self, origin: Option<IncarnationId>, now: Instant) {
+        if self.origin == origin {
+            return;
+        }
+        if let Some(import) = &mut self.import {
+            self.leaving = self.origin.map(|node| (node, now + LEAVING));
+            import.told = None;
+        }
+        self.origin = origin;
+    }
+
+    /// The nodes that are asked for it.
+    pub fn origins(&mut self, now: Instant) -> impl Iterator<Item = IncarnationId> + use<> {
+        self.leaving = self.leaving.filter(|(_, until)| now < *until);
+        self.origin.into_iter().chain(self.leaving.map(|(node, _)| node))
+    }
+
+    /// The node that its packets come from, and the SSRC of its layer 0 there.
+    pub fn remote(&self) -> Option<(IncarnationId, u32)> {
+        self.import?.streams.remote.map(|(node, _, ssrc)| (node, ssrc))
+    }
+
+    /// Whether what a node says of this track counts.
+    pub fn may_come_from(&self, node: IncarnationId) -> bool {
+        self.origin == Some(node) || self.leaving.is_some_and(|(leaving, _)| leaving == node)
+    }
+
+    /// Takes the shape of a track that comes from another node; false when what we have is better: the publisher has not
+    /// begun to send there.
+    pub fn take_shape_of_node(&mut self, shape: Shape, streams: Streams) -> bool {
+        let is_new = streams.remote.map(|(node, ..)| node) == self.origin;
+        if self.publisher.is_some() || (is_new && self.leaving.is_some()) {
+            if shape.layers == 0 || !is_new {
+                return false;
+            }
+            self.leaving = None;
+            if self.publisher.is_some() {
+                self.unpublish();
+            }
+        }
+        self.take_shape(shape, streams);
+        true
+    }
+
+    /// Takes the shape of a track that comes over a bridge or a relay.
+    pub fn take_shape(&mut self, shape: Shape, streams: Streams) {
         let is_video = !self.is_audio();
         let known = self.import.get_or_insert_default();
-        if known.generation != shape.generation || self.layers.len() != usize::from(shape.layers) {
-            known.generation = shape.generation;
+        if known.streams != streams || self.layers.len() != usize::from(shape.layers) {
+            known.streams = streams;
             self.layers = (0..shape.layers).map(|_| LayerIn::new(is_video)).collect();
+            if !is_video {
+                self.layers.iter_mut().for_each(|layer| layer.nack = NackTracker::of_voice());
+            }
+            self.generation += 1;
             self.is_restarted = true;
             self.keyframes.clear();
             self.fresh.clear();
@@ -246,6 +311,17 @@ impl TrackIn {
             return;
         }
         let after = incoming.facts(is_lone, now);
+        self.is_changed |= (before.size, before.alive) != (after.size, after.alive);
+        self.kept(layer, sequence);
+    }
+
+    /// Takes a packet that came from another node.
+    pub fn receive_relayed(&mut self, layer: usize, incoming: Incoming, now: Instant) {
+        let is_lone = self.layers.len() == 1;
+        let Some(to) = self.layers.get_mut(layer) else { return };
+        let before = to.facts(is_lone, now);
+        let Some(sequence) = to.receive_relayed(incoming, now) else { return };
+        let after = to.facts(is_lone, now);
         self.is_changed |= (before.size, before.alive) != (after.size, after.alive);
         self.kept(layer, sequence);
     }

@@ -11,7 +11,7 @@ use crate::sfu::{
 /// What changed since it was last told, by publication, smallest layer first.
 pub fn changes(room: &mut Room, legs: &mut Legs) -> Vec<(Publication, Vec<bool>)> {
     let mut changes = Vec::new();
-    for track in room.tracks.iter_mut().filter(|track| track.layers.len() > 1) {
+    for track in room.tracks.iter_mut().filter(|track| track.publisher.is_some() && track.layers.len() > 1) {
         let Some(wanted) = wanted(track, legs) else { continue };
         if track.told_wanted.as_ref() != Some(&wanted) {
             track.told_wanted = Some(wanted.clone());
