@@ -20,6 +20,8 @@ pub enum Content {
     Events { events: Vec<Logged> },
     /// Who is heard on that node, loudest first; renewed while it is not empty.
     Speaking { users: Vec<UserId> },
+    /// Somebody there begins to speak: past its use in a moment.
+    VoiceBegins { user: UserId },
     /// A right was taken back by this command: shut the gate (of one source, or all) now; the log confirms it, or the
     /// order is no longer renewed.
     Shut { command: CommandId, user: UserId, source: Option<Source> },

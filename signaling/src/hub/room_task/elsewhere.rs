@@ -66,6 +66,7 @@ impl RoomTask {
                 self.fold_early();
             }
             Content::Speaking { users } => self.heard_elsewhere(envelope.from, users),
+            Content::VoiceBegins { user } => self.seat_voice(user),
             Content::Shut { command, user, source } => self.hold_for_another(command, user, source),
         }
     }

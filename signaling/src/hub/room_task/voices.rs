@@ -23,10 +23,22 @@ pub(super) struct Voices {
 }
 
 impl Voices {
-    /// Ours first, then the others' in a fixed order.
-    fn all(&self) -> Vec<UserId> {
-        let elsewhere = self.elsewhere.values().flat_map(|(users, _)| users);
-        self.here.iter().chain(elsewhere).copied().collect()
+    /// The loudest of every node, then the second of every node: the same list on all of them, so that all give the seats
+    /// to the same voices.
+    fn all(&self, own: IncarnationId) -> Vec<UserId> {
+        let mut nodes: Vec<(IncarnationId, &[UserId])> =
+            self.elsewhere.iter().map(|(node, (users, _))| (*node, users.as_slice())).collect();
+        nodes.push((own, &self.here));
+        nodes.sort_unstable_by_key(|(node, _)| *node);
+        let longest = nodes.iter().map(|(_, users)| users.len()).max().unwrap_or(0);
+        let mut all = Vec::new();
+        for user in (0..longest).flat_map(|rank| nodes.iter().filter_map(move |(_, users)| users.get(rank))) {
+            // Whoever has just moved may be heard on two nodes.
+            if !all.contains(user) {
+                all.push(*user);
+            }
+        }
+        all
     }
 }
 
@@ -65,7 +77,7 @@ impl RoomTask {
     }
 
     fn voices_changed(&mut self) {
-        let users = self.voices.all();
+        let users = self.voices.all(self.own());
         if users == self.speakers {
             return;
         }
@@ -80,6 +92,11 @@ impl RoomTask {
 
     /// The first syllable of somebody: heard at once, long before it is told who speaks.
     pub(super) fn voice_begins(&mut self, user: UserId) {
+        self.hub.ports.bus.publish(self.lesson, Content::VoiceBegins { user });
+        self.seat_voice(user);
+    }
+
+    pub(super) fn seat_voice(&mut self, user: UserId) {
         self.keep_seats_of_open_microphones();
         if user != self.roll.info.teacher && self.voice_seats.begins(user, self.opened.elapsed()) {
             self.reseat_all();
