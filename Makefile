@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-join bench-network bench-voice bench-saver clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-join bench-network bench-voice bench-saver clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -94,6 +94,11 @@ bench-media: ## what a forwarded packet costs, beside Janus and the bare kernel,
 	tools/setup.sh cc namespaces janus
 	cargo build --release --locked --workspace
 	benches/run --only media
+
+bench-school: ## whole schools on one node: 10,250 people in 250 lessons, about ten minutes: target/bench/school.html (SCENARIO=benches/scenarios/school.toml)
+	tools/setup.sh cc
+	cargo build --release --locked --workspace
+	benches/run --only school --scenario $(or $(SCENARIO),benches/scenarios/school.toml)
 
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss and at a round trip of 800 ms: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces

@@ -84,7 +84,9 @@ pub async fn serve(options: Serve) -> anyhow::Result<()> {
 pub async fn demo(options: Demo) -> anyhow::Result<()> {
     let config = demo_config(&options)?;
     let telemetry = telemetry::start(&config.log, &config.traces, &config.cluster.node)?;
-    let running = Running::compose(config, Some(options.students_per_class)).await?;
+    let Demo { classes, students_per_class, .. } = options;
+    let size = school::demo::Size { classes, students_per_class };
+    let running = Running::compose(config, Some(size)).await?;
     print_demo(&running);
     until_signal().await?;
     running.stop().await;
@@ -165,10 +167,10 @@ impl Running {
 
     /// The same with the demonstration school in it.
     pub async fn start_demo(config: Config) -> anyhow::Result<Self> {
-        Self::compose(config, Some(school::demo::STUDENTS_PER_CLASS)).await
+        Self::compose(config, Some(school::demo::Size::SCHOOL)).await
     }
 
-    async fn compose(config: Config, demo: Option<usize>) -> anyhow::Result<Self> {
+    async fn compose(config: Config, demo: Option<school::demo::Size>) -> anyhow::Result<Self> {
         let door = Door::open(&config.server)?;
         let store = open_store(&config.storage).await?;
         let node = Node::join(&config, &store).await?;
@@ -181,7 +183,7 @@ impl Running {
         let ports = (store.journal(), carrier, clock);
         let (hub, sfu) = start_lessons(incarnation, media, ports, &school, bus_events)?;
         beats.open_media(media_doors(&sfu));
-        let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo.is_some()));
+        let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo));
         let readiness = readiness(board.clone(), bus.clone());
         let state = state(&config, school, hub.clone(), steering, readiness);
         let draining = state.draining.clone();
@@ -431,13 +433,17 @@ fn status(draining: Arc<Draining>, connections: Arc<Connections>, limit: usize) 
     }
 }
 
-async fn open_school(store: &Store, node: &Node, demo: Option<usize>) -> anyhow::Result<Arc<School>> {
+async fn open_school(
+    store: &Store,
+    node: &Node,
+    demo: Option<school::demo::Size>,
+) -> anyhow::Result<Arc<School>> {
     let mut school = School::new(store.clone(), node.clock.clone())?;
     if let Some(key) = node.ticket_key {
         school = school.with_ticket_key(key);
     }
-    if let Some(students_per_class) = demo {
-        school.prepare_demo(students_per_class).await?;
+    if let Some(size) = demo {
+        school.prepare_demo(size).await?;
     }
     Ok(Arc::new(school))
 }
@@ -458,10 +464,10 @@ fn start_lessons(
 }
 
 /// What a server does for its school by itself, until it is aborted.
-async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: bool) {
+async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: Option<school::demo::Size>) {
     let prolonging = async {
-        if demo {
-            school.prolong_demo().await;
+        if let Some(size) = demo {
+            school.prolong_demo(size).await;
         }
     };
     tokio::join!(school.watch_withdrawals(&hub), prolonging);

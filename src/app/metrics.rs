@@ -31,7 +31,7 @@ impl Sources {
         samples.extend(self.media());
         samples.extend(self.relays());
         samples.extend(self.bus());
-        samples.extend(self.store.append_samples());
+        samples.extend(self.store.log_samples());
         samples.extend(process::samples());
         page(&samples)
     }

@@ -66,8 +66,11 @@ pub struct Demo {
     #[arg(long)]
     pub https: bool,
     /// A larger school, to load the server (only when the data folder is new).
-    #[arg(long, value_name = "N", default_value_t = crate::school::demo::STUDENTS_PER_CLASS, hide = true)]
+    #[arg(long, value_name = "N", default_value_t = crate::school::demo::Size::SCHOOL.students_per_class, hide = true)]
     pub students_per_class: usize,
+    /// More classes, each with a lesson now.
+    #[arg(long, value_name = "N", default_value_t = crate::school::demo::Size::SCHOOL.classes, hide = true)]
+    pub classes: usize,
     /// Serve the browser app from this folder instead of the one inside the program.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,

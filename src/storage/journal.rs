@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
     StorageError,
-    meter::AppendMeter,
+    meter::LogMeter,
     open::Pools,
     row,
     writer::{self, Writer},
@@ -21,16 +21,16 @@ use super::{
 pub struct SqlJournal {
     pools: Pools,
     writer: Writer,
-    meter: AppendMeter,
+    meter: LogMeter,
 }
 
 impl SqlJournal {
     pub fn start(pools: Pools) -> Self {
         let writer = Writer::start(pools.clone());
-        Self { pools, writer, meter: AppendMeter::default() }
+        Self { pools, writer, meter: LogMeter::default() }
     }
 
-    pub fn meter(&self) -> &AppendMeter {
+    pub fn meter(&self) -> &LogMeter {
         &self.meter
     }
 
@@ -88,6 +88,7 @@ impl Journal for SqlJournal {
     }
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
+        self.meter.note_read();
         let sql = format!(
             "SELECT {} FROM event WHERE lesson = $1 AND number > $2 ORDER BY number LIMIT $3",
             row::COLUMNS
@@ -112,6 +113,7 @@ impl Journal for SqlJournal {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Logged>, Unavailable> {
+        self.meter.note_read();
         let sql = format!(
             "SELECT {} FROM event WHERE kind = 'said' AND lesson = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
             row::COLUMNS

@@ -1,4 +1,4 @@
-//! What appending costs and how it ends, for the operator.
+//! What the log costs, for the operator.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -11,14 +11,15 @@ use crate::telemetry::metrics::{Durations, Sample};
 
 /// Counts since the start.
 #[derive(Debug, Default)]
-pub struct AppendMeter {
+pub struct LogMeter {
     committed: Durations,
     events: AtomicU64,
     conflicts: AtomicU64,
     failures: AtomicU64,
+    reads: AtomicU64,
 }
 
-impl AppendMeter {
+impl LogMeter {
     pub fn note(&self, events: usize, began: Instant, outcome: &Result<(), AppendError>) {
         let add = |counter: &AtomicU64, n: usize| counter.fetch_add(n as u64, Ordering::Relaxed);
         match outcome {
@@ -29,6 +30,11 @@ impl AppendMeter {
             Err(AppendError::Unavailable(_)) => drop(add(&self.failures, 1)),
             Err(_) => drop(add(&self.conflicts, 1)),
         }
+    }
+
+    /// Events of one lesson are read.
+    pub fn note_read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn samples(&self) -> Vec<Sample> {
@@ -49,6 +55,11 @@ impl AppendMeter {
                 "qism_append_failures_total",
                 "Batches that the database did not take.",
                 read(&self.failures),
+            ),
+            Sample::counter(
+                "qism_log_reads_total",
+                "Reads of a lesson's events: it opened, fell behind, or somebody came back from far.",
+                read(&self.reads),
             ),
         ]
     }

@@ -154,8 +154,8 @@ impl Store {
         self.journal.clone()
     }
 
-    /// What appending to the log costs.
-    pub fn append_samples(&self) -> Vec<Sample> {
+    /// What the log costs.
+    pub fn log_samples(&self) -> Vec<Sample> {
         self.journal.meter().samples()
     }
 

@@ -7,6 +7,7 @@ mod media;
 mod namespace;
 mod person;
 mod process;
+mod school;
 mod sendmsg;
 mod server;
 
@@ -30,6 +31,9 @@ struct Cli {
     /// Sockets in the chat's room.
     #[arg(long, default_value_t = 1_000)]
     sockets: usize,
+    /// What the school does, for `--only school`.
+    #[arg(long, default_value = "benches/scenarios/school.toml")]
+    scenario: PathBuf,
     /// A tenth of the people, to see that the media bench works; nothing is written.
     #[arg(long)]
     quick: bool,
@@ -50,11 +54,13 @@ enum Scenario {
     Chat,
     /// One publisher, up to a thousand subscribers, beside Janus.
     Media,
+    /// A whole school by a scenario file; only when it is named.
+    School,
 }
 
 impl Cli {
     fn runs(&self, scenario: Scenario) -> bool {
-        self.only.is_empty() || self.only.contains(&scenario)
+        (self.only.is_empty() && scenario != Scenario::School) || self.only.contains(&scenario)
     }
 }
 
@@ -85,6 +91,9 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
             alone,
         };
         media::run(&cli.server, effort, &mut figures).await?;
+    }
+    if cli.runs(Scenario::School) {
+        school::run(&cli.server, &cli.scenario, &cli.out, &mut figures).await?;
     }
     if !cli.quick {
         figures.write(&cli.out)?;

@@ -1,15 +1,17 @@
 //! Somebody who signs in, takes a ticket and enters a lesson: real HTTP, a real WebSocket.
 
+use std::sync::LazyLock;
+
 use anyhow::Context as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use qism_signaling::protocol::{
-    self, ClientFrame, Command, CommandId, LessonId, ServerFrame, SessionId, frame::Welcome,
+    self, ClientFrame, Command, CommandId, LessonId, Position, ServerFrame, SessionId, frame::Welcome,
 };
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue, protocol::WebSocketConfig},
 };
 use uuid::Uuid;
 
@@ -20,11 +22,20 @@ const SIGNING_IN: usize = 8;
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// Everybody's; no idle HTTP connections beside the sockets that are measured.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    // Invariant: without TLS there is nothing that could be missing.
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client")
+});
+
+/// A socket of ours reads little at once, and ten thousand of them fit.
+const BUFFER: usize = 4 * 1_024;
+
 /// Signed in.
 #[derive(Clone)]
 pub struct Person {
-    http: reqwest::Client,
     url: String,
+    cookie: HeaderValue,
 }
 
 #[derive(Deserialize)]
@@ -45,13 +56,12 @@ struct Ticket {
 
 impl Person {
     pub async fn sign_in(url: &str, login: &str) -> anyhow::Result<Self> {
-        // No idle HTTP connections beside the sockets that are measured.
-        let http = reqwest::Client::builder().cookie_store(true).pool_max_idle_per_host(0).build()?;
-        let person = Self { http, url: url.to_owned() };
         let body = serde_json::json!({ "login": login, "password": PASSWORD });
-        let answer = person.post("/api/session").json(&body).send().await?;
-        answer.error_for_status().with_context(|| format!("{login} cannot sign in"))?;
-        Ok(person)
+        let answer = HTTP.post(format!("{url}/api/session")).header("origin", url).json(&body).send().await?;
+        let answer = answer.error_for_status().with_context(|| format!("{login} cannot sign in"))?;
+        let cookie = answer.headers().get("set-cookie").context("no cookie")?.to_str()?;
+        let pair = cookie.split(';').next().unwrap_or_default();
+        Ok(Self { url: url.to_owned(), cookie: HeaderValue::from_str(pair)? })
     }
 
     /// Several, in their order.
@@ -62,25 +72,37 @@ impl Person {
     }
 
     fn post(&self, path: &str) -> reqwest::RequestBuilder {
-        self.http.post(format!("{}{path}", self.url)).header("origin", &self.url)
+        let url = format!("{}{path}", self.url);
+        HTTP.post(url).header("origin", &self.url).header("cookie", &self.cookie)
     }
 
     /// The first lesson of today.
     pub async fn lesson(&self) -> anyhow::Result<LessonId> {
-        let answer = self.http.get(format!("{}/api/lessons", self.url)).send().await?.error_for_status()?;
-        let today: Today = answer.json().await?;
+        let asking = HTTP.get(format!("{}/api/lessons", self.url)).header("cookie", &self.cookie);
+        let today: Today = asking.send().await?.error_for_status()?.json().await?;
         Ok(today.lessons.first().context("no lesson today")?.lesson)
     }
 
     /// A socket that was welcomed.
     pub async fn enter(&self, lesson: LessonId) -> anyhow::Result<(Socket, Box<Welcome>)> {
-        let wish = serde_json::json!({ "session": SessionId(Uuid::new_v4()) });
+        self.enter_from(lesson, SessionId(Uuid::new_v4()), None).await
+    }
+
+    /// The same, to go on where a session stopped reading.
+    pub async fn enter_from(
+        &self,
+        lesson: LessonId,
+        session: SessionId,
+        position: Option<Position>,
+    ) -> anyhow::Result<(Socket, Box<Welcome>)> {
+        let wish = serde_json::json!({ "session": session });
         let answer = self.post(&format!("/api/lessons/{lesson}/ticket")).json(&wish).send().await?;
         let Ticket { ticket, socket } = answer.error_for_status()?.json().await?;
         let mut request = format!("{}{socket}", self.url.replacen("http", "ws", 1)).into_client_request()?;
         request.headers_mut().insert("origin", HeaderValue::from_str(&self.url)?);
-        let (mut socket, _) = connect_async(request).await?;
-        let hello = ClientFrame::Hello { version: protocol::VERSION, ticket, position: None };
+        let small = WebSocketConfig::default().read_buffer_size(BUFFER).write_buffer_size(0);
+        let (mut socket, _) = connect_async_with_config(request, Some(small), true).await?;
+        let hello = ClientFrame::Hello { version: protocol::VERSION, ticket, position };
         socket.send(message(&hello)).await?;
         let welcome = wait(&mut socket, |frame| match frame {
             ServerFrame::Welcome(welcome) => Some(welcome),

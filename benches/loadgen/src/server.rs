@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -17,22 +18,49 @@ pub const PASSWORD: &str = "qism-demo";
 /// After so long without sign-ins the threads that check passwords have ended and given their memory back.
 pub const SETTLED: Duration = Duration::from_secs(12);
 
+/// Here a whole school has one address.
+const LIMITS: &str = "[limits]\nconnections = 20000\nconnections_per_address = 20000\n";
+
 /// Stopped, and its folder removed, when dropped.
 pub struct Server {
     child: Child,
     folder: PathBuf,
     /// `http://127.0.0.1:port`
     pub url: String,
+    /// Where it tells its metrics.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Server {
     pub fn start(program: &Path, students_per_class: usize) -> anyhow::Result<Self> {
+        Self::start_with(program, None, &[("--students-per-class", students_per_class)])
+    }
+
+    /// So many lessons now, everybody from one address, with metrics.
+    pub fn start_school(program: &Path, lessons: usize, students: usize) -> anyhow::Result<Self> {
+        let metrics = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let size = [("--classes", lessons), ("--students-per-class", students)];
+        Self::start_with(program, Some(metrics), &size)
+    }
+
+    fn start_with(
+        program: &Path,
+        metrics: Option<SocketAddr>,
+        size: &[(&str, usize)],
+    ) -> anyhow::Result<Self> {
         let folder =
             std::env::temp_dir().join(format!("qism-bench-{}-{}", std::process::id(), rand::random::<u32>()));
+        std::fs::create_dir_all(&folder)?;
+        let config = folder.join("qism.toml");
+        let listen = metrics.map_or(String::new(), |address| address.to_string());
+        let text = format!("{LIMITS}[metrics]\nlisten = \"{listen}\"\n[log]\nfilter = \"warn\"\n");
+        std::fs::write(&config, text)?;
         let mut child = Command::new(program)
             .args(["demo", "--listen", "127.0.0.1:0", "--data"])
             .arg(&folder)
-            .args(["--students-per-class", &students_per_class.to_string()])
+            .arg("--config")
+            .arg(&config)
+            .args(size.iter().flat_map(|(option, value)| [(*option).to_owned(), value.to_string()]))
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
@@ -40,7 +68,7 @@ impl Server {
         let output = BufReader::new(child.stdout.take().expect("piped"));
         for line in output.lines() {
             if let Some(url) = line?.strip_prefix("ready ") {
-                return Ok(Self { child, folder, url: url.trim().to_owned() });
+                return Ok(Self { child, folder, url: url.trim().to_owned(), metrics });
             }
         }
         let status = child.wait()?;

@@ -18,9 +18,31 @@ pub const PASSWORD: &str = "qism-demo";
 const CODE: &str = "01234A";
 
 const CLASSES: [&str; 3] = ["1APIC-1", "2APIC-1", "3APIC-2"];
-/// What a demonstration has unless more are asked for (to load it).
-pub const STUDENTS_PER_CLASS: usize = 30;
-const TEACHERS: usize = 4;
+
+/// How many people a demonstration has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Each has a lesson now, by a teacher of its own.
+    pub classes: usize,
+    pub students_per_class: usize,
+}
+
+impl Size {
+    /// Unless more are asked for (to load it).
+    pub const SCHOOL: Self = Self { classes: CLASSES.len(), students_per_class: 30 };
+
+    /// One of them has no lesson now and starts one by hand.
+    fn teachers(self) -> usize {
+        self.classes + 1
+    }
+
+    /// Names of the classes.
+    fn classes(self) -> impl Iterator<Item = String> {
+        let more = (CLASSES.len()..).map(|index| format!("{}APIC-{}", index % 3 + 1, index / 3 + 2));
+        CLASSES.map(str::to_owned).into_iter().chain(more).take(self.classes)
+    }
+}
+
 const ADMINISTRATOR: &str = "administrator";
 
 /// Logins to print, with what each of them is.
@@ -47,9 +69,9 @@ pub const SIGN_INS: [SignIn; 8] = [
 
 impl School {
     /// Makes the demonstration school if it is not there, and lessons that are now if there are none.
-    pub async fn prepare_demo(&self, students_per_class: usize) -> Result<(), Broken> {
+    pub async fn prepare_demo(&self, size: Size) -> Result<(), Broken> {
         match self.store.school_by_code(CODE).await? {
-            None => self.store.add_school(&demo_school(students_per_class)?).await?,
+            None => self.store.add_school(&demo_school(size)?).await?,
             // Demonstrations made by earlier versions have none.
             Some(school) if self.store.account_by_login(ADMINISTRATOR).await?.is_none() => {
                 let person = administrator(hash_now(PASSWORD)?);
@@ -58,7 +80,7 @@ impl School {
             }
             Some(_) => {}
         }
-        self.begin_demo_lessons().await
+        self.begin_demo_lessons(size).await
     }
 }
 
@@ -96,7 +118,7 @@ fn administrator(password: String) -> NewPerson {
     }
 }
 
-fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
+fn demo_school(size: Size) -> Result<NewSchool, Broken> {
     // One hash for all: a hundred of them would take seconds, and the password is printed anyway.
     let password = hash_now(PASSWORD)?;
     let person = |login: String, name: Name, role: SchoolRole| NewPerson {
@@ -114,12 +136,11 @@ fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
         person("supervisor".into(), supervisor, SchoolRole::Supervisor),
     ];
     people.extend(
-        teachers()
-            .into_iter()
+        teachers(size)
             .enumerate()
             .map(|(index, name)| person(teacher_login(index), name, SchoolRole::Teacher)),
     );
-    let students = CLASSES.len() * students_per_class;
+    let students = size.classes * size.students_per_class;
     people.extend(
         (0..students).map(|index| person(student_login(index), names::student(index), SchoolRole::Student)),
     );
@@ -133,29 +154,30 @@ fn demo_school(students_per_class: usize) -> Result<NewSchool, Broken> {
         ),
         subjects: subjects(),
         people,
-        groups: groups(students_per_class),
-        teachings: teachings(),
+        groups: groups(size),
+        teachings: teachings(size),
     })
 }
 
-fn teachers() -> [Name; TEACHERS] {
-    [
+/// More than four bear names of students.
+fn teachers(size: Size) -> impl Iterator<Item = Name> {
+    let known = [
         names::both(("نادية", "Nadia"), ("بناني", "Bennani")),
         names::both(("يوسف", "Youssef"), ("أمغار", "Amghar")),
         names::both(("حنان", "Hanane"), ("الزروالي", "Zerouali")),
         names::both(("محمد", "Mohammed"), ("لعروسي", "Laaroussi")),
-    ]
+    ];
+    known.into_iter().chain((0..).map(names::student)).take(size.teachers())
 }
 
-fn groups(students_per_class: usize) -> Vec<NewGroup> {
-    let group = |(index, class): (usize, &&str)| NewGroup {
-        id: group_id(class),
-        name: (*class).to_owned(),
-        students: (0..students_per_class)
-            .map(|n| person_id(&student_login(index * students_per_class + n)))
-            .collect(),
+fn groups(size: Size) -> Vec<NewGroup> {
+    let of_class = size.students_per_class;
+    let group = |(index, name): (usize, String)| NewGroup {
+        id: group_id(&name),
+        students: (0..of_class).map(|n| person_id(&student_login(index * of_class + n))).collect(),
+        name,
     };
-    CLASSES.iter().enumerate().map(group).collect()
+    size.classes().enumerate().map(group).collect()
 }
 
 fn subjects() -> Vec<NewSubject> {
@@ -170,14 +192,23 @@ fn subjects() -> Vec<NewSubject> {
     .collect()
 }
 
-/// Every teacher teaches one subject to every class.
-fn teachings() -> Vec<Teaching> {
+/// Four teachers teach one subject each to the first classes; each further one, theirs to their own class.
+fn teachings(size: Size) -> Vec<Teaching> {
     let subjects = subjects();
-    let of = |index: usize| {
-        let (teacher, subject) = (person_id(&teacher_login(index)), subjects[index].id);
-        CLASSES.map(|class| Teaching { teacher, group: group_id(class), subject })
+    let teaching = |index: usize, class: &str| Teaching {
+        teacher: person_id(&teacher_login(index)),
+        group: group_id(class),
+        subject: subjects[index % subjects.len()].id,
     };
-    (0..TEACHERS).flat_map(of).collect()
+    let first = (0..size.teachers().min(4)).flat_map(|index| CLASSES.map(|class| teaching(index, class)));
+    let further = size.classes().enumerate().skip(CLASSES.len());
+    let own = further.map(|(index, class)| teaching(teacher_of(index), &class));
+    first.chain(own).collect()
+}
+
+/// The teacher of a class's lesson of now: the fourth has none.
+fn teacher_of(class: usize) -> usize {
+    if class < CLASSES.len() { class } else { class + 1 }
 }
 
 fn text(ar: &str, fr: &str, en: &str) -> Localized {

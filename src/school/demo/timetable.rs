@@ -5,7 +5,7 @@ use std::time::Duration;
 use qism_signaling::protocol::{LessonId, UserId};
 use uuid::Uuid;
 
-use super::{CLASSES, CODE, group_id, id, person_id, subjects, teacher_login};
+use super::{CODE, Size, group_id, id, person_id, subjects, teacher_login, teacher_of};
 use crate::{
     school::{Broken, School},
     storage::{NewLesson, Span},
@@ -30,36 +30,36 @@ struct Course {
 }
 
 /// Each class has one; the fourth teacher has none and starts lessons by hand.
-fn courses() -> impl Iterator<Item = Course> {
+fn courses(size: Size) -> impl Iterator<Item = Course> {
     let subjects = subjects();
-    CLASSES.iter().zip(subjects).enumerate().map(|(index, (class, subject))| Course {
-        teacher: person_id(&teacher_login(index)),
-        group: group_id(class),
-        subject: subject.id,
+    size.classes().enumerate().map(move |(index, class)| Course {
+        teacher: person_id(&teacher_login(teacher_of(index))),
+        group: group_id(&class),
+        subject: subjects[teacher_of(index) % subjects.len()].id,
     })
 }
 
 impl School {
     /// At a start: also when the lesson of now was ended.
-    pub(super) async fn begin_demo_lessons(&self) -> Result<(), Broken> {
-        for course in courses() {
+    pub(super) async fn begin_demo_lessons(&self, size: Size) -> Result<(), Broken> {
+        for course in courses(size) {
             self.begin(course).await?;
         }
         Ok(())
     }
 
     /// For ever: plans the next lessons before the last one is over.
-    pub async fn prolong_demo(&self) {
+    pub async fn prolong_demo(&self, size: Size) {
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Err(error) = self.plan_ahead().await {
+            if let Err(error) = self.plan_ahead(size).await {
                 tracing::warn!(%error, "the demonstration's timetable was not prolonged");
             }
         }
     }
 
-    async fn plan_ahead(&self) -> Result<(), Broken> {
-        for course in courses() {
+    async fn plan_ahead(&self, size: Size) -> Result<(), Broken> {
+        for course in courses(size) {
             self.follow(course).await?;
         }
         Ok(())
@@ -124,12 +124,12 @@ mod tests {
         let clock = Arc::new(HandClock(AtomicU64::new(1_800_000_000_000)));
         let store = Store::open("sqlite::memory:").await.expect("opened");
         let school = School::new(store.clone(), clock.clone()).expect("ready");
-        school.prepare_demo(30).await.expect("prepared");
-        school.prepare_demo(30).await.expect("twice is the same");
+        school.prepare_demo(Size::SCHOOL).await.expect("prepared");
+        school.prepare_demo(Size::SCHOOL).await.expect("twice is the same");
         for _ in 0..(48 * 6) {
             let now = clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
-            school.plan_ahead().await.expect("planned");
-            for course in courses() {
+            school.plan_ahead(Size::SCHOOL).await.expect("planned");
+            for course in courses(Size::SCHOOL) {
                 let near = Span { from: now, to: now + BREAK + 1 };
                 let lessons = store.lessons_of_teacher(course.teacher, near).await.expect("read");
                 assert!((1..=2).contains(&lessons.len()), "{} lessons at {now}", lessons.len());

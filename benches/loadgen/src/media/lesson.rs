@@ -81,18 +81,9 @@ impl Lesson {
         let began = Instant::now();
         let joining = async {
             let (mut socket, _) = self.class[index].enter(self.lesson).await?;
-            let camera = WantedVideo { user: self.teacher, width: 1_280, height: 720 };
-            let receive = ClientFrame::Receive { mode: ReceiveMode::Everything, cameras: vec![camera] };
-            socket.send(message(&receive)).await?;
-            socket.send(message(&ClientFrame::OpenSubscriber { cameras: 2 })).await?;
-            let offer = wait(&mut socket, |frame| match frame {
-                ServerFrame::SubscriberOffer { sdp } => Some(sdp),
-                _ => None,
-            });
-            let answer = self.audience.join(index, &offer.await?)?;
-            socket.send(message(&ClientFrame::SubscriberAnswer { sdp: answer })).await?;
+            subscribe(&mut socket, &self.audience, index, self.teacher).await?;
             keep(socket);
-            self.audience.is_up(index).await
+            anyhow::Ok(())
         };
         tokio::time::timeout(PATIENCE, joining).await.context("in vain")??;
         Ok(began.elapsed())
@@ -102,6 +93,26 @@ impl Lesson {
         let process = self.server.process();
         Side { name: "qism", process, publisher: &self.publisher, audience: &self.audience }
     }
+}
+
+/// Receives everything of a teacher's, in a place of the audience; waits until the leg is up.
+pub async fn subscribe(
+    socket: &mut Socket,
+    audience: &Audience,
+    index: usize,
+    teacher: UserId,
+) -> anyhow::Result<()> {
+    let camera = WantedVideo { user: teacher, width: 1_280, height: 720 };
+    let receive = ClientFrame::Receive { mode: ReceiveMode::Everything, cameras: vec![camera] };
+    socket.send(message(&receive)).await?;
+    socket.send(message(&ClientFrame::OpenSubscriber { cameras: 2 })).await?;
+    let offer = wait(socket, |frame| match frame {
+        ServerFrame::SubscriberOffer { sdp } => Some(sdp),
+        _ => None,
+    });
+    let answer = audience.join(index, &offer.await?)?;
+    socket.send(message(&ClientFrame::SubscriberAnswer { sdp: answer })).await?;
+    audience.is_up(index).await
 }
 
 /// Reads and pings in the background, so that the server sees somebody.

@@ -26,8 +26,12 @@ use crate::{
 };
 use janus::Janus;
 use lesson::Lesson;
-use publisher::Pattern;
 use rates::{Compared, Plan, compare};
+pub use {
+    audience::Audience,
+    lesson::subscribe,
+    publisher::{Pattern, Publisher},
+};
 
 /// Sizes of the class; the figures carry them in their keys.
 const SMALL: usize = 50;
