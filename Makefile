@@ -71,7 +71,7 @@ e2e-binary:
 	cargo test --workspace --locked --no-run
 
 test-e2e: web e2e-binary $(E2E)/node_modules/.package-lock.json ## whole lessons in real browsers
-	tools/setup.sh browsers namespaces turn
+	tools/setup.sh browsers namespaces turn postgres redis haproxy
 	cd $(E2E) && npm test
 
 interop: e2e-binary ## aiortc, GStreamer and FFmpeg in real lessons (installs them)

@@ -3,13 +3,14 @@
 mod accounts;
 mod copies;
 mod metrics;
+mod stopping;
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -24,7 +25,7 @@ use qism_signaling::{
 use tokio::{
     net::TcpStream,
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
 };
 use uuid::Uuid;
@@ -62,10 +63,6 @@ pub use copies::{backup, restore};
 
 /// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
 const MEDIA_EVENTS: usize = 4_096;
-/// Other nodes see within two beats that this one leaves; only then are its people sent to them.
-const LEAVE: Duration = Duration::from_millis(2_200);
-/// Rooms get this long to tell everybody at shutdown.
-const DRAIN_LESSONS: Duration = Duration::from_secs(5);
 
 /// `qism serve`: until a signal.
 pub async fn serve(options: Serve) -> anyhow::Result<()> {
@@ -152,8 +149,13 @@ pub struct Running {
     watching: Option<JoinHandle<()>>,
     keeping: JoinHandle<()>,
     beating: JoinHandle<()>,
+    /// Has the beat tell at once what changed.
+    nudge: Arc<Notify>,
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
     bus: Option<Arc<RedisBus>>,
+    /// Present when there are other nodes.
+    steering: Option<Arc<Steering>>,
+    incarnation: IncarnationId,
     hub: Arc<Hub>,
     sfu: Arc<Sfu>,
     store: Store,
@@ -176,7 +178,7 @@ impl Running {
         let node = Node::join(&config, &store).await?;
         let school = open_school(&store, &node, demo).await?;
         let Node { incarnation, clock, bus, bus_events, mut beats, steering, relay_key, .. } = node;
-        let board = beats.board();
+        let (board, nudge) = (beats.board(), beats.nudge());
         let carrier: Arc<dyn Bus> = bus.clone().map_or_else(|| Arc::new(MemoryBus) as _, |bus| bus as _);
         let membership = relay_key.map(|key| Membership { incarnation, key });
         let media = sfu_config(&config.media, door.listener.address(), membership);
@@ -185,7 +187,7 @@ impl Running {
         beats.open_media(media_doors(&sfu));
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo));
         let readiness = readiness(board.clone(), bus.clone());
-        let state = state(&config, school, hub.clone(), steering, readiness);
+        let state = state(&config, school, hub.clone(), steering.clone(), readiness);
         let draining = state.draining.clone();
         let (stop, stopped) = watch::channel(false);
         let service = door.service(&config, state, sfu.clone(), stopped)?;
@@ -216,8 +218,11 @@ impl Running {
             watching,
             keeping,
             beating,
+            nudge,
             metrics,
             bus,
+            steering,
+            incarnation,
             hub,
             sfu,
             store,
@@ -262,37 +267,6 @@ impl Running {
 
     pub fn bus_is_up(&self) -> bool {
         self.bus().is_some_and(Bus::is_up)
-    }
-
-    /// Takes nobody new, tells everybody to come back elsewhere, lets what is under way end.
-    pub async fn stop(self) {
-        tracing::info!("stopping");
-        self.draining.start();
-        if self.bus.is_some() {
-            tokio::time::sleep(LEAVE).await;
-        }
-        if tokio::time::timeout(DRAIN_LESSONS, self.hub.shutdown()).await.is_err() {
-            tracing::warn!("lessons did not end in time");
-        }
-        self.keeping.abort();
-        self.beating.abort();
-        if let Some((_, serving)) = &self.metrics {
-            serving.abort();
-        }
-        self.stop.send_replace(true);
-        if self.serving.await.is_err() {
-            tracing::error!("the listener panicked");
-        }
-        if let Some(watching) = self.watching {
-            watching.abort();
-        }
-        let sfu = self.sfu;
-        // Joins threads.
-        if tokio::task::spawn_blocking(move || sfu.stop()).await.is_err() {
-            tracing::error!("the media plane panicked");
-        }
-        self.store.close().await;
-        tracing::info!("stopped");
     }
 }
 

@@ -14,6 +14,7 @@ use qism_signaling::{
     },
     protocol::{IncarnationId, LessonId},
 };
+use tokio::sync::Notify;
 
 use super::DatabaseClock;
 use crate::storage::{MediaDoors, NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
@@ -98,6 +99,7 @@ pub struct Beats {
     buried: HashSet<IncarnationId>,
     failing: bool,
     count: u64,
+    nudge: Arc<Notify>,
 }
 
 impl Beats {
@@ -121,6 +123,7 @@ impl Beats {
             buried: HashSet::new(),
             failing: false,
             count: 0,
+            nudge: Arc::default(),
         };
         beats.tell(&[]).await?;
         Ok(beats)
@@ -135,6 +138,11 @@ impl Beats {
         self.own.media = media;
     }
 
+    /// Has it beat at once: something changed that others should know.
+    pub fn nudge(&self) -> Arc<Notify> {
+        self.nudge.clone()
+    }
+
     /// Until it is aborted. `met` is told the others that live, with each beat.
     pub async fn run(
         mut self,
@@ -145,8 +153,12 @@ impl Beats {
     ) {
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let nudge = self.nudge();
         loop {
-            tick.tick().await;
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = nudge.notified() => {}
+            }
             let Status { draining, load } = status();
             (self.own.draining, self.own.load) = (draining, load);
             let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;

@@ -14,7 +14,21 @@ use super::{
     Board,
     placement::{self, Candidate},
 };
-use crate::storage::{OpenRoom, Store};
+use crate::storage::{NodeRow, OpenRoom, Place, Store};
+
+impl From<NodeRow> for Place {
+    fn from(node: NodeRow) -> Self {
+        let NodeRow { incarnation, name, draining, load, .. } = node;
+        Self { incarnation, name, draining, load, seats: None }
+    }
+}
+
+impl From<Place> for Candidate {
+    fn from(place: Place) -> Self {
+        let Place { name, draining, load, seats, .. } = place;
+        Self { name, draining, load, people: seats }
+    }
+}
 
 /// What the school's pages ask about other nodes.
 pub struct Steering {
@@ -31,21 +45,25 @@ impl Steering {
 
     /// The path of the WebSocket for a lesson.
     pub async fn socket(&self, lesson: LessonId) -> String {
-        let open = self.open(&[lesson]).await;
-        let people = |name: &str| {
-            let rooms = open.iter().filter(|room| room.name == name);
-            rooms.map(|room| room.now.seats).max()
-        };
-        let nodes = self.board.alive().into_iter().filter(|node| !node.name.is_empty());
-        let nodes: Vec<Candidate> = nodes
-            .map(|node| Candidate {
-                people: people(&node.name),
-                draining: node.draining,
-                load: node.load,
-                name: node.name,
-            })
-            .collect();
+        let nodes = self.places(lesson).await.into_iter().filter(|node| !node.name.is_empty());
+        let nodes: Vec<Candidate> = nodes.map(Candidate::from).collect();
         placement::place(lesson, &nodes).map_or("/ws".into(), |node| format!("/ws/{}", node.name))
+    }
+
+    /// Whether another node takes people.
+    pub fn is_anybody_else(&self) -> bool {
+        self.board.alive().iter().any(|node| node.incarnation != self.own && !node.draining)
+    }
+
+    /// The nodes as they say at this moment; without the database as the last beat saw them, wherever the lesson is open.
+    async fn places(&self, lesson: LessonId) -> Vec<Place> {
+        match self.store.places(lesson, self.clock.now_ms()).await {
+            Ok(places) => places,
+            Err(error) => {
+                tracing::warn!(%error, "which nodes there are cannot be read");
+                self.board.alive().into_iter().map(Place::from).collect()
+            }
+        }
     }
 
     /// How lessons stand that are open on other nodes.

@@ -32,7 +32,7 @@ use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
 pub use fleet::{LessonTotals, ServerLoad};
-pub use nodes::{MediaDoors, NodeNow, NodeRow, OpenRoom};
+pub use nodes::{MediaDoors, NodeNow, NodeRow, OpenRoom, Place};
 pub use people::AddedPerson;
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,

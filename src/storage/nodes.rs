@@ -59,6 +59,18 @@ pub struct OpenRoom {
     pub now: LessonNow,
 }
 
+/// A server that lives, as a place for one lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub incarnation: IncarnationId,
+    pub name: String,
+    pub draining: bool,
+    /// Per mille of the connections that it may have.
+    pub load: u16,
+    /// Connections of the lesson that it holds; `None`: the lesson is not open there.
+    pub seats: Option<u32>,
+}
+
 fn stale_ms() -> u64 {
     fleet::STALE.as_millis() as u64
 }
@@ -152,6 +164,29 @@ impl Store {
         query.fetch_all(&self.school.read).await?.iter().map(open_room).collect()
     }
 
+    /// The servers that live, as they say at this moment: one that goes takes nobody from its very word on.
+    pub async fn places(&self, lesson: LessonId, now: u64) -> Result<Vec<Place>, StorageError> {
+        let found = sqlx::query(
+            "SELECT n.incarnation, n.name, n.draining, n.load, COALESCE(r.seats, -1) FROM node n \
+             LEFT JOIN node_room r ON r.incarnation = n.incarnation AND r.lesson = $1 WHERE n.beat > $2",
+        )
+        .bind(lesson.to_string())
+        .bind(now.saturating_sub(stale_ms()) as i64)
+        .fetch_all(&self.school.read)
+        .await?;
+        found.iter().map(place).collect()
+    }
+
+    /// A server that has ended in order is gone at once: nobody looks for its people.
+    pub async fn forget_node(&self, incarnation: IncarnationId) -> Result<(), StorageError> {
+        let mut transaction = self.school.write.begin().await?;
+        for sql in ["DELETE FROM node_room WHERE incarnation = $1", "DELETE FROM node WHERE incarnation = $1"]
+        {
+            sqlx::query(sql).bind(incarnation.to_string()).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
     /// Clears away what the dead left.
     pub async fn forget_dead_nodes(&self, now: u64) -> Result<(), StorageError> {
         let before = now.saturating_sub(KEPT.as_millis() as u64) as i64;
@@ -208,6 +243,16 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, StorageError> {
         one.parse().map_err(|_| StorageError::Corrupt { what: "media address", value: one.to_owned() })
     };
     text.split_whitespace().map(address).collect()
+}
+
+fn place(found: &AnyRow) -> Result<Place, StorageError> {
+    Ok(Place {
+        incarnation: IncarnationId(row::id(&found.try_get::<String, _>(0)?)?),
+        name: found.try_get(1)?,
+        draining: found.try_get::<i64, _>(2)? != 0,
+        load: u16::try_from(found.try_get::<i64, _>(3)?).unwrap_or(u16::MAX),
+        seats: u32::try_from(found.try_get::<i64, _>(4)?).ok(),
+    })
 }
 
 fn open_room(found: &AnyRow) -> Result<OpenRoom, StorageError> {

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import { stayAwake } from '../media/awake.ts';
 import type { DeviceError } from '../media/capture.ts';
+import { handover } from '../media/handover.ts';
 import { PublisherLeg } from '../media/publisher.ts';
 import { SubscriberLeg } from '../media/subscriber.ts';
 import type {
@@ -36,7 +37,10 @@ export class LessonMedia {
   relays: RTCIceServer[] = [];
   readonly #ports: MediaPorts;
   readonly #publisher: PublisherLeg;
-  readonly #subscriber: SubscriberLeg;
+  /** What is seen and heard. */
+  #subscriber: SubscriberLeg;
+  /** The leg at the server to which the lesson moves, until all comes over it. */
+  #successor: SubscriberLeg | undefined;
   #cameras: readonly WantedVideo[] = [];
   #letSleep: (() => void) | undefined;
 
@@ -89,13 +93,38 @@ export class LessonMedia {
   /** Every welcome: the server is told anew what to send here. */
   welcomed(): void {
     this.#publisher.welcomed();
-    this.#subscriber.welcomed();
+    this.#newest.welcomed();
     this.tellReceive();
+  }
+
+  /** The welcome of another server: legs there, while the present ones carry on. */
+  moved(): void {
+    this.#successor?.close();
+    const successor = this.#subscriber.successor();
+    this.#successor = successor;
+    void this.#publisher.move().catch(() => undefined);
+    this.tellReceive();
+    void handover(this.#subscriber, successor).then(() => this.#handOver(successor));
+  }
+
+  #handOver(successor: SubscriberLeg): void {
+    if (successor !== this.#successor) return;
+    const former = this.#subscriber;
+    this.#subscriber = successor;
+    this.#successor = undefined;
+    successor.sound();
+    former.close();
+    this.received.value += 1;
+  }
+
+  /** The leg that the server speaks of. */
+  get #newest(): SubscriberLeg {
+    return this.#successor ?? this.#subscriber;
   }
 
   /** A later welcome, when lost legs have been told: legs that the cut took are made again. */
   revive(): void {
-    this.#subscriber.revive();
+    this.#newest.revive();
     void this.#publisher.revive().catch(() => undefined);
   }
 
@@ -117,16 +146,16 @@ export class LessonMedia {
         this.#publisher.answered(frame.sdp);
         break;
       case 'subscriber_offer':
-        this.#subscriber.offered(frame.sdp);
+        this.#newest.offered(frame.sdp);
         break;
       case 'slot_assigned':
-        this.#subscriber.assigned(frame.slot, frame.publication);
+        this.#newest.assigned(frame.slot, frame.publication);
         break;
       case 'layers_wanted':
         void this.#publisher.layersWanted(frame.layers);
         break;
       case 'pictures_stopped':
-        this.#subscriber.picturesToldStopped(frame.stopped);
+        this.#newest.picturesToldStopped(frame.stopped);
         break;
       case 'voice_rate':
         void this.#publisher.voiceRate(frame.bitrate).catch(() => undefined);
@@ -135,8 +164,8 @@ export class LessonMedia {
         void this.#publisher.codecsDecoded(frame.codecs);
         break;
       case 'leg_lost':
-        if (frame.leg === 'subscriber') this.#subscriber.open();
-        else void this.#publisher.reopen().catch(() => undefined);
+        if (frame.leg === 'subscriber') this.#newest.lost();
+        else void this.#publisher.lost().catch(() => undefined);
         break;
       case 'error':
         if (frame.error === 'bad_media') this.#publisher.refused();
@@ -163,7 +192,9 @@ export class LessonMedia {
 
   /** Tells the server what to send here. */
   tellReceive(): void {
-    this.#subscriber.receivePictures(this.receiveMode.value !== 'voice');
+    const pictures = this.receiveMode.value !== 'voice';
+    this.#subscriber.receivePictures(pictures);
+    this.#successor?.receivePictures(pictures);
     this.#ports.send({ type: 'receive', mode: this.receiveMode.value, cameras: [...this.#cameras] });
   }
 
@@ -185,12 +216,15 @@ export class LessonMedia {
 
   useSpeaker(id: string): void {
     this.#subscriber.useSpeaker(id);
+    this.#successor?.useSpeaker(id);
   }
 
   close(): void {
     this.#letSleep?.();
     document.removeEventListener('visibilitychange', this.#seen);
     this.#publisher.close();
+    this.#successor?.close();
+    this.#successor = undefined;
     this.#subscriber.close();
   }
 }

@@ -59,6 +59,8 @@ export class LessonSession {
   readonly #keeper: ReturnType<typeof setInterval>;
   /** What the page before this one sent has been looked at. */
   #settled = false;
+  /** The next welcome is another server's, to which the lesson moves. */
+  #moved = false;
 
   constructor(lesson: string, session: string, wanted: Wanted) {
     this.#lesson = lesson;
@@ -67,6 +69,9 @@ export class LessonSession {
       position: () => this.state.value?.position,
       onFrame: (frame) => batch(() => this.#frame(frame)),
       onState: (state) => this.#connectionChanged(state),
+      onMoved: () => {
+        this.#moved = true;
+      },
     });
     const send = this.#socket.send.bind(this.#socket);
     this.#pending = new PendingCommands(`${lesson}.${session}`, sessionStorage, ({ id, command }) =>
@@ -146,7 +151,9 @@ export class LessonSession {
     if (welcome.snapshot) this.state.value = fromSnapshot(welcome.snapshot);
     if (first) this.#begin();
     else if (welcome.snapshot) this.chat.reload();
-    this.media.welcomed();
+    if (this.#moved) this.media.moved();
+    else this.media.welcomed();
+    this.#moved = false;
     this.data.welcomed();
     this.#pending.resend();
     setTimeout(() => this.#settle(first), SETTLE_MS);
@@ -181,7 +188,8 @@ export class LessonSession {
   }
 
   #event(logged: Logged): void {
-    if (!this.state.value) return;
+    // During a move two servers tell the same.
+    if (!this.state.value || logged.number <= this.state.value.position.number) return;
     const published = this.#me()?.published.map(({ source }) => source) ?? [];
     this.state.value = apply(this.state.value, logged);
     this.chat.apply(logged);

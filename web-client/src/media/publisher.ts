@@ -1,6 +1,7 @@
 import type { ClientFrame, OfferedTrack, Source, VideoCodec } from '../protocol/generated.ts';
 import { cameraCodec } from './codec.ts';
 import { configuration, renewRelays } from './configuration.ts';
+import { HANDOVER_MS } from './handover.ts';
 import { fit, ladder, type Terms } from './ladder.ts';
 
 /** What the sending leg tells its owner. */
@@ -44,6 +45,11 @@ export class PublisherLeg {
   /** Bits per second of the microphone, as last told. */
   #voiceRate = VOICE_RATE;
   #closed = false;
+  /** The leg at a server that goes down: listeners there still hear and see by it. */
+  #former: RTCPeerConnection | undefined;
+  #formerEnds: ReturnType<typeof setTimeout> | undefined;
+  /** The server has answered the present leg's offer. */
+  #agreed = false;
   /** The leg was made since the last welcome: its offer goes over the present socket. */
   #fresh = false;
 
@@ -141,6 +147,7 @@ export class PublisherLeg {
     });
     this.#events.send({ type: 'publisher_offer', sdp: connection.localDescription?.sdp ?? '', tracks });
     await connection.setRemoteDescription({ type: 'answer', sdp: await answered });
+    if (connection === this.#connection) this.#agreed = true;
   }
 
   #awaitAnswer(): Promise<string> {
@@ -173,6 +180,28 @@ export class PublisherLeg {
     if (!this.#opening && this.#tracks.size === 0) return;
     this.#end();
     if (this.#tracks.size > 0) await this.#opened();
+  }
+
+  /** The server has no leg of this session. One that was just offered is on its way. */
+  async lost(): Promise<void> {
+    const isOnItsWay = this.#fresh && this.#connection && !this.#agreed;
+    if (!isOnItsWay) await this.reopen();
+  }
+
+  /** The same tracks to another server too; those who still listen at the present one are not cut off. */
+  async move(): Promise<void> {
+    if (!this.#opening && this.#tracks.size === 0) return;
+    this.#endFormer();
+    this.#former = this.#connection;
+    this.#formerEnds = setTimeout(() => this.#endFormer(), HANDOVER_MS);
+    this.#forget();
+    if (this.#tracks.size > 0) await this.#opened();
+  }
+
+  #endFormer(): void {
+    clearTimeout(this.#formerEnds);
+    this.#former?.close();
+    this.#former = undefined;
   }
 
   /** A new socket: an offer on its way over the old one is lost. */
@@ -244,6 +273,11 @@ export class PublisherLeg {
 
   #end(): void {
     this.#connection?.close();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#agreed = false;
     this.#connection = undefined;
     this.#senders = new Map();
     this.#opening = undefined;
@@ -259,6 +293,7 @@ export class PublisherLeg {
       track.stop();
     }
     this.#tracks.clear();
+    this.#endFormer();
     this.#end();
   }
 }

@@ -45,6 +45,8 @@ export class SubscriberLeg {
   #picturesStopped = false;
   #pictures = true;
   #lastOffer = '';
+  /** Another leg is heard for the time being. */
+  #silent = false;
 
   constructor(events: SubscriberEvents, cameras: number) {
     this.#events = events;
@@ -62,6 +64,44 @@ export class SubscriberLeg {
     this.#fresh = true;
     this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
     this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
+  }
+
+  /** A leg at another server, silent at first, that is to take this one's place. */
+  successor(): SubscriberLeg {
+    const leg = new SubscriberLeg(this.#events, this.#cameras);
+    leg.#silent = true;
+    leg.#speaker = this.#speaker;
+    leg.#pictures = this.#pictures;
+    leg.open();
+    return leg;
+  }
+
+  /** From now on this leg is heard. */
+  sound(): void {
+    this.#silent = false;
+    for (const player of this.#players.values()) player.muted = false;
+    this.playOn();
+  }
+
+  /** The server has no leg of this session. One that was just asked for is on its way. */
+  lost(): void {
+    if (!this.#fresh || this.#connection) this.open();
+  }
+
+  get slots(): ReadonlyMap<Slot, Publication> {
+    return this.#slots;
+  }
+
+  /** Packets of sound and decoded pictures so far, by slot. */
+  async received(): Promise<ReadonlyMap<Slot, number>> {
+    const counts = new Map<Slot, number>();
+    const reports = await this.#connection?.getStats();
+    for (const report of reports?.values() ?? []) {
+      if (report.type !== 'inbound-rtp') continue;
+      const { mid, kind, packetsReceived, framesDecoded } = report as Record<string, unknown>;
+      counts.set(Number(mid), Number((kind === 'audio' ? packetsReceived : framesDecoded) ?? 0));
+    }
+    return counts;
   }
 
   /** A new socket: what was asked for over the old one is lost. */
@@ -140,6 +180,7 @@ export class SubscriberLeg {
     const player = this.#players.get(slot) ?? document.createElement('audio');
     player.srcObject = stream;
     player.autoplay = true;
+    player.muted = this.#silent;
     this.#players.set(slot, player);
     document.body.append(player);
     this.#route(player);

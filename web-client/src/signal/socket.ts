@@ -17,6 +17,8 @@ export interface SocketOptions {
   position(): Position | undefined;
   onFrame(frame: ServerFrame): void;
   onState(state: SocketState): void;
+  /** The welcome that follows is another server's, to which the lesson moves: the state was and stays open. */
+  onMoved(): void;
   open?(url: string): WebSocket;
 }
 
@@ -28,17 +30,22 @@ const PROBE_MS = 3_000;
 
 /**
  * The connection of one lesson: fetches a ticket, says hello with the position, and comes back by itself, as the close
- * code says, until it is stopped for a reason.
+ * code says, until it is stopped for a reason. A server that goes down says so before: then a second connection is made to
+ * another one, while the first still carries the lesson.
  */
 export class LessonSocket {
   readonly #options: SocketOptions;
-  #socket: WebSocket | undefined;
+  /** Welcomed: it carries the lesson. */
+  #current: WebSocket | undefined;
+  /** On its way to the welcome; beside the current one during a move. */
+  #coming: WebSocket | undefined;
   #attempt = 0;
+  /** The lesson is attached, as far as anybody was told. */
+  #open = false;
   #cutSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
   #heard = 0;
-  #welcomed = false;
   #stopped = false;
   /** A ticket is being fetched: nobody else may start. */
   #asking = false;
@@ -61,14 +68,15 @@ export class LessonSocket {
     removeEventListener('online', this.#networkBack);
     document.removeEventListener('visibilitychange', this.#lookUp);
     clearTimeout(this.#timer);
-    this.#drop();
+    this.#dropComing();
+    this.#dropCurrent();
     this.#options.onState({ kind: 'stopped', reason });
   }
 
   /** Sends a frame if the lesson is attached; otherwise it is lost (commands are kept by `PendingCommands`). */
   send(frame: ClientFrame): boolean {
-    if (!this.#welcomed || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#write(this.#socket, frame);
+    if (this.#current?.readyState !== WebSocket.OPEN) return false;
+    this.#write(this.#current, frame);
     return true;
   }
 
@@ -77,18 +85,20 @@ export class LessonSocket {
     socket.send(text);
   }
 
+  /** One more connection: the first one, one after a cut, or one beside the current in a move. */
   async #connect(): Promise<void> {
-    if (this.#asking) return;
+    if (this.#asking || this.#coming) return;
     this.#asking = true;
     const answer = await this.#options.ticket();
     this.#asking = false;
     if (this.#stopped) return;
+    clearTimeout(this.#timer);
     if (!answer.ok) {
       this.#next(afterTicketRefused(answer.status, answer.error, this.#attempt));
       return;
     }
     const socket = (this.#options.open ?? ((url) => new WebSocket(url)))(answer.url);
-    this.#socket = socket;
+    this.#coming = socket;
     this.#timer = setTimeout(() => this.#lost(socket, 1006), OPEN_MS);
     socket.onopen = () => {
       const position = this.#options.position();
@@ -99,40 +109,53 @@ export class LessonSocket {
   }
 
   #receive(socket: WebSocket, text: string): void {
-    if (socket !== this.#socket) return;
-    this.#heard = Date.now();
+    if (socket !== this.#current && socket !== this.#coming) return;
     const frame = JSON.parse(text) as ServerFrame;
-    if (frame.type === 'welcome') this.#attached();
-    this.#options.onFrame(frame);
+    if (frame.type === 'welcome' && socket === this.#coming) this.#attached(socket);
+    if (socket === this.#current) this.#heard = Date.now();
+    if (frame.type === 'move') void this.#connect();
+    else this.#options.onFrame(frame);
   }
 
-  #attached(): void {
+  #attached(socket: WebSocket): void {
     clearTimeout(this.#timer);
-    this.#welcomed = true;
+    this.#dropCurrent();
+    this.#coming = undefined;
+    this.#current = socket;
     this.#attempt = 0;
     this.#cutSince = undefined;
     this.#pulse = setInterval(this.#beat, PING_MS);
-    this.#options.onState({ kind: 'open' });
+    if (this.#open) this.#options.onMoved();
+    else this.#options.onState({ kind: 'open' });
+    this.#open = true;
   }
 
   readonly #beat = () => {
-    if (Date.now() - this.#heard > DEAD_MS && this.#socket) this.#lost(this.#socket, 1006);
+    if (Date.now() - this.#heard > DEAD_MS && this.#current) this.#lost(this.#current, 1006);
     else this.send({ type: 'ping', nonce: Date.now() % 2 ** 31 });
   };
 
   #lost(socket: WebSocket, code: number): void {
-    if (socket !== this.#socket || this.#stopped) return;
-    this.#drop();
+    if (this.#stopped) return;
+    if (socket === this.#coming) this.#dropComing();
+    else if (socket === this.#current) {
+      this.#dropCurrent();
+      // The other server has taken the lesson over, and will say so: this one may close with any code, also `replaced`.
+      if (this.#coming) return;
+    } else return;
     this.#next(afterClose(code, this.#attempt));
   }
 
-  #drop(): void {
+  #dropComing(): void {
     clearTimeout(this.#timer);
+    close(this.#coming);
+    this.#coming = undefined;
+  }
+
+  #dropCurrent(): void {
     clearInterval(this.#pulse);
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#welcomed = false;
-    if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
+    close(this.#current);
+    this.#current = undefined;
   }
 
   #next(step: NextStep): void {
@@ -141,14 +164,21 @@ export class LessonSocket {
       return;
     }
     this.#attempt += 1;
-    this.#cutSince ??= Date.now();
-    this.#options.onState({ kind: 'cut', since: this.#cutSince });
+    if (!this.#current) {
+      this.#open = false;
+      this.#cutSince ??= Date.now();
+      this.#options.onState({ kind: 'cut', since: this.#cutSince });
+    }
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#connect(), step.afterMs);
   }
 
   /** The browser was without a network: whatever was open over the old one is dead, though nobody said so. */
   readonly #networkBack = () => {
-    if (this.#socket) this.#lost(this.#socket, 1006);
+    const { current, coming } = { current: this.#current, coming: this.#coming };
+    if (current && coming) this.#dropComing();
+    const socket = current ?? coming;
+    if (socket) this.#lost(socket, 1006);
     else this.#lookUp();
   };
 
@@ -158,10 +188,11 @@ export class LessonSocket {
    */
   readonly #lookUp = () => {
     if (document.hidden || this.#stopped) return;
-    if (this.#socket) {
-      this.#probe(this.#socket);
+    if (this.#current) {
+      this.#probe(this.#current);
       return;
     }
+    if (this.#coming) return;
     clearTimeout(this.#timer);
     void this.#connect();
   };
@@ -173,4 +204,8 @@ export class LessonSocket {
       if (this.#heard < asked) this.#lost(socket, 1006);
     }, PROBE_MS);
   }
+}
+
+function close(socket: WebSocket | undefined): void {
+  if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
 }

@@ -88,6 +88,11 @@ export class FakeServer {
     };
   }
 
+  /** The server goes down: everybody is told to move. */
+  moveOut(): void {
+    for (const socket of this.sockets) socket.deliver({ type: 'move', within_ms: 7_000 });
+  }
+
   /** The line breaks: what was on its way to the browser never arrives. */
   cut(code = 1006): void {
     for (const socket of this.sockets.splice(0)) socket.end(code);

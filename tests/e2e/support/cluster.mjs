@@ -1,0 +1,92 @@
+// Three servers of one demonstration school behind HAProxy, as `make cluster` starts them, on free loopback ports.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { BINARY } from './school.mjs';
+
+const REPOSITORY = new URL('../../../', import.meta.url).pathname;
+/** What `tools/cluster` adds to its port. */
+const OFFSETS = [0, 1, 2, 3, 11, 12, 13, 20, 21];
+const NODES = [1, 2, 3];
+
+function isFree(port) {
+  return new Promise((done) => {
+    const probe = createServer().once('error', () => done(false)).listen(port, '127.0.0.1', () => probe.close(() => done(true)));
+  });
+}
+
+async function freeBase() {
+  for (let tries = 0; tries < 100; tries++) {
+    const base = 20_000 + Math.floor(Math.random() * 12_000);
+    if ((await Promise.all(OFFSETS.map((offset) => isFree(base + offset)))).every(Boolean)) return base;
+  }
+  throw new Error('no free ports for a cluster');
+}
+
+/** Starts it; resolves once it serves. `url` is the one name of all; a node is stopped and started by its number. */
+export async function openCluster() {
+  const port = await freeBase();
+  const output = [];
+  const cluster = spawn(join(REPOSITORY, 'tools/cluster'), [String(port)], { env: { ...process.env, QISM_BINARY: BINARY } });
+  const ended = new Promise((done) => cluster.once('exit', done));
+  await new Promise((ready, failed) => {
+    const look = (text) => {
+      output.push(String(text));
+      if (/^ready /m.test(output.join(''))) ready();
+    };
+    cluster.stdout.on('data', look);
+    cluster.stderr.on('data', look);
+    ended.then((code) => failed(new Error(`the cluster ended with ${code}:\n${output.join('')}`)));
+  });
+  const text = output.join('');
+  const folder = text.match(/logs in (\S+),/)[1];
+  const processOf = (node) => Number(text.match(new RegExp(`^node${node} .* process (\\d+)`, 'm'))[1]);
+  const pids = new Map(NODES.map((node) => [node, processOf(node)]));
+  const again = new Map();
+
+  /** Whether a process is there that is not merely waiting to be noticed. */
+  const runs = (pid) => {
+    try { process.kill(pid, 0); return true; } catch { return false; }
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    /** Asks a node to end in order; how long that took, in milliseconds. */
+    stop: async (node) => {
+      const pid = pids.get(node);
+      const begun = Date.now();
+      process.kill(pid, 'SIGTERM');
+      while (runs(pid)) {
+        if (Date.now() - begun > 60_000) throw new Error(`node${node} does not end`);
+        await new Promise((done) => setTimeout(done, 50));
+      }
+      return Date.now() - begun;
+    },
+    /** Starts a node again, and waits until the proxy sends people there. */
+    start: async (node) => {
+      const child = spawn(BINARY, ['demo', '--config', join(folder, `node${node}.toml`)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      await new Promise((ready, failed) => {
+        child.stdout.on('data', (line) => /^ready /m.test(String(line)) && ready());
+        child.once('exit', (code) => failed(new Error(`node${node} ended with ${code}`)));
+      });
+      pids.set(node, child.pid);
+      again.set(node, child);
+      await new Promise((done) => setTimeout(done, 2_500));
+    },
+    close: async () => {
+      for (const child of again.values()) if (child.exitCode === null) child.kill('SIGKILL');
+      cluster.kill('SIGTERM');
+      await ended;
+      for (const stream of [cluster.stdout, cluster.stderr]) stream.destroy();
+    },
+  };
+}
+
+/** The node that holds somebody's line now, by the path of their latest WebSocket. Call before the page opens one. */
+export function followNode(page) {
+  let node;
+  page.on('websocket', (socket) => {
+    const named = socket.url().match(/\/ws\/node(\d)/);
+    if (named) node = Number(named[1]);
+  });
+  return () => node;
+}
