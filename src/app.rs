@@ -184,7 +184,7 @@ impl Running {
         let media = sfu_config(&config.media, door.listener.address(), membership);
         let ports = (store.journal(), carrier, clock);
         let (hub, sfu) = start_lessons(incarnation, media, ports, &school, bus_events)?;
-        beats.open_media(media_doors(&sfu));
+        beats.open_media(media_doors(&sfu, config.cluster.media_address));
         let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo));
         let readiness = readiness(board.clone(), bus.clone());
         let state = state(&config, school, hub.clone(), steering.clone(), readiness);
@@ -461,8 +461,10 @@ fn sfu_config(media: &Media, http: SocketAddr, cluster: Option<Membership>) -> S
 }
 
 /// What the other servers must know to have media of ours and to send us theirs.
-fn media_doors(sfu: &Sfu) -> MediaDoors {
-    MediaDoors { addresses: sfu.doors().to_vec(), fingerprint: sfu.fingerprint().to_owned() }
+fn media_doors(sfu: &Sfu, address: Option<IpAddr>) -> MediaDoors {
+    let at = |door: &SocketAddr| SocketAddr::new(address.unwrap_or(door.ip()), door.port());
+    let addresses = sfu.doors().iter().map(at).collect();
+    MediaDoors { addresses, fingerprint: sfu.fingerprint().to_owned() }
 }
 
 /// Tells the media plane who lives. A server of an older version takes no media.

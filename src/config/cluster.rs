@@ -1,5 +1,7 @@
 //! `[cluster]`: other servers beside this one, for the same schools.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{Storage, overlay::Contradiction};
@@ -23,6 +25,9 @@ pub struct Cluster {
     pub key: Option<Redacted<String>>,
     #[serde(deserialize_with = "name")]
     pub node: String,
+    /// `None`: what browsers are told.
+    #[serde(deserialize_with = "media_address")]
+    pub media_address: Option<IpAddr>,
 }
 
 impl Cluster {
@@ -38,6 +43,9 @@ impl Cluster {
                 ),
                 () if self.key.is_some() => {
                     told("key", "set cluster.redis too, or leave the key out: one server needs none")
+                }
+                () if self.media_address.is_some() => {
+                    told("media_address", "set cluster.redis too, or leave it out: one server needs none")
                 }
                 () if !self.node.is_empty() => {
                     told("node", "set cluster.redis too, or leave the name out: one server needs none")
@@ -104,4 +112,10 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     } else {
         Err(D::Error::custom(format!("at most {NAME_CHARS} of a-z, 0-9 and -, e.g. \"node1\"")))
     }
+}
+
+fn media_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    let wrong = || D::Error::custom(format!("`{text}` is no IP address: write one, e.g. \"10.0.0.11\""));
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| wrong()) }
 }

@@ -140,6 +140,7 @@ mod tests {
             ("[metrics]\nlisten = \"here\"\n", "127.0.0.1:9700"),
             ("[cluster]\nkey = \"short\"\n", "32 characters"),
             ("[cluster]\nnode = \"Node 1\"\n", "a-z"),
+            ("[cluster]\nmedia_address = \"host\"\n", "10.0.0.11"),
             ("[cluster]\nsentinels = [\"host\"]\n", "26379"),
             ("[log]\nformat = \"xml\"\n", "pretty"),
             ("[server]\nlisten\n", "="),

@@ -11,9 +11,10 @@ use qism_signaling::protocol::{Source, media::OfferedTrack};
 
 use super::{
     engine::{
-        fuzzing::{From, Lesson},
+        fuzzing::{From, Kept, Lesson},
         identity::Identity,
         leg::{client_hello::ClientHello, stun::Request},
+        relay::letter::{self, LetterBox},
     },
     forward::{
         extensions::{Kind, Map},
@@ -182,4 +183,26 @@ pub fn rtcp(bytes: &[u8]) {
         lesson.control(From::Subscriber, packet);
         lesson.control(From::Publisher, packet);
     }
+}
+
+/// What a node of the cluster may send when it is not what it should be: letters, packets, time between. It can name tracks,
+/// one a letter, and nothing else that is kept.
+pub fn relay(bytes: &[u8]) {
+    let mut lesson = Lesson::begin(&IDENTITY);
+    lesson.open_relay();
+    let before = lesson.kept();
+    let mut letters = 0;
+    for packet in messages(bytes) {
+        let read = letter::read(packet);
+        letters += read.len();
+        let mut again = LetterBox::default();
+        let mut packets: Vec<Vec<u8>> = read.iter().filter_map(|letter| again.add(letter)).collect();
+        packets.extend(again.take());
+        assert_eq!(packets.iter().flat_map(|packet| letter::read(packet)).collect::<Vec<_>>(), read);
+        lesson.relayed(packet);
+        lesson.wait(Duration::from_millis(20));
+    }
+    let kept = lesson.kept();
+    assert!(kept.tracks <= before.tracks + letters);
+    assert_eq!(Kept { tracks: before.tracks, ..kept }, before);
 }

@@ -40,6 +40,7 @@ fuzzed!(
     h264,
     rtcp,
     media,
+    relay,
     framing,
     first_bytes,
     strangers,

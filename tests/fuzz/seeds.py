@@ -216,3 +216,84 @@ keep("sdp", {
     + b":".join([b"0A"] * 32)
     + b"\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\na=bundle-only\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\na=ssrc-group:FID 1 2\r\na=ssrc:1 cname:x\r\na=ssrc:2 cname:x\r\n",
 })
+
+
+def varint(number):
+    """As postcard writes numbers: seven bits a byte, the lowest first."""
+    low = bytes([number & 0x7F | (0x80 if number > 0x7F else 0)])
+    return low + (varint(number >> 7) if number > 0x7F else b"")
+
+
+def maybe(written):
+    return b"\0" if written is None else b"\1" + written
+
+
+def letter(user, source, word):
+    """Of lesson 1; `source` 0 is the microphone, 1 the camera."""
+    return b"\x10" + (1).to_bytes(16, "big") + b"\x10" + user.to_bytes(16, "big") + varint(source) + word
+
+
+def shape(ssrc, version, generation, sizes, offset=None, layers=None):
+    written = [maybe(size and varint(size[0]) + varint(size[1])) for size in (*sizes, None, None, None)[:3]]
+    zigzag = None if offset is None else varint((offset << 1 ^ offset >> 63) & 2**64 - 1)
+    head = varint(0) + varint(ssrc) + varint(version) + varint(0xEC000000 << 32) + varint(generation)
+    return head + bytes([len(sizes) if layers is None else layers]) + b"".join(written) + maybe(zigzag)
+
+
+def demand(layers, without_h264, seen):
+    return varint(1) + maybe(None if layers is None else bytes([layers])) + varint(without_h264) + varint(seen)
+
+
+LEAVE = varint(2)
+
+
+def key_frame(layer):
+    return varint(3) + bytes([layer])
+
+
+def losses(*shares):
+    return varint(4) + varint(len(shares)) + bytes(shares)
+
+
+def app(*letters):
+    body = b"".join(letters)
+    body = bytes(4) + b"QISM" + struct.pack(">H", len(body)) + body
+    words = (4 + len(body) + 3) // 4
+    return (b"\x81\xcc" + struct.pack(">H", words - 1) + body).ljust(words * 4, b"\0")
+
+
+def relayed(payload_type, number, ssrc, payload, captured=None):
+    head = struct.pack(">BBHII", 0x80 if captured is None else 0x90, payload_type, number, number * 960, ssrc)
+    return head + (b"" if captured is None else struct.pack(">HHI", 0x5143, 1, captured)) + payload
+
+
+CAMERA = [relayed(96, number, 8, vp8(number, number == 1)) for number in (1, 2, 3, 1003, 1004)] + [relayed(96, 1, 9, vp8(1, True))]
+keep("relay", {
+    "comes": messages(
+        app(letter(5, 0, shape(4, 1, 1, [None])), letter(5, 1, shape(8, 1, 1, [(320, 180), (640, 360)], -5))),
+        *(relayed(111, number, 4, b"\xfc" * 20, number * 960) for number in (1, 2, 5, 4, 60, 3)),
+        *CAMERA,
+    ),
+    "asked": messages(
+        app(letter(2, 0, demand(None, 0, 0)), letter(2, 1, demand(3, 1, 0))),
+        app(letter(2, 1, key_frame(1)), letter(2, 0, losses(0, 10, 200))),
+        b"\x81\xcd\0\3\0\0\0\1\0\0\0\4\0\1\xff\xff",
+        app(letter(2, 0, demand(None, 0, 1))),
+        app(letter(2, 1, LEAVE)),
+    ),
+    "changes": messages(
+        app(letter(5, 1, shape(8, 1, 1, [(320, 180)]))),
+        CAMERA[0],
+        app(letter(5, 1, shape(12, 2, 2, [None, None, None], 1 << 40))),
+        relayed(96, 1, 14, vp8(9, True)),
+        app(letter(5, 1, shape(16, 3, 3, []))),
+        app(letter(5, 1, shape(16, 2, 2, [None]))),
+    ),
+    "strange": messages(
+        app(letter(99, 3, demand(255, 2**32 - 1, 7))),
+        app(b"\x10" * 40),
+        app(letter(5, 0, shape(2**32 - 1, 2**32 - 1, 0, [(0, 0)] * 3, -(2**63), 255))),
+        b"\x82\xcc\0\1",
+        b"\x81\xcc",
+    ),
+})

@@ -15,6 +15,7 @@ pub const TARGETS: &[Target] = &[
     ("h264", fuzzing::h264),
     ("rtcp", fuzzing::rtcp),
     ("media", fuzzing::media),
+    ("relay", fuzzing::relay),
     ("framing", fuzzing::framing),
     ("first_bytes", first_bytes),
     ("strangers", fuzzing::strangers),

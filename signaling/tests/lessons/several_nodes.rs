@@ -10,8 +10,8 @@ use qism_signaling::{
         ports::MediaEvent,
     },
     protocol::{
-        Chain, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Logged, Recipients, ServerFrame,
-        Source,
+        Chain, ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Logged, Recipients,
+        ServerFrame, Source,
     },
 };
 use tokio::time::Instant;
@@ -383,4 +383,32 @@ async fn the_media_plane_is_told_on_which_node_a_publisher_is_and_when_that_chan
     settle().await;
     assert!(origins(&classes[0])[0].contains("node: None"));
     assert!(origins(&classes[1])[0].contains(&format!("{:?}", Some(incarnation(1)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_syllable_on_another_node_has_its_seat_here() {
+    let (classes, _wire) = Class::on_nodes(2, 6);
+    beat(&classes, &[]);
+    let mut teacher = classes[0].enter(classes[0].teacher).await;
+    let listener = classes[0].enter(classes[0].students[5]).await;
+    let mut speakers = Vec::new();
+    for student in &classes[0].students[..5] {
+        let mut speaker = classes[1].enter(*student).await;
+        settle().await;
+        teacher.ask(Command::GiveFloor { user: *student }).await.expect("given");
+        settle().await;
+        speaker.ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+        speakers.push(speaker);
+    }
+    settle().await;
+    listener.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    settle().await;
+    classes[0].media.take();
+    let user = classes[1].students[4];
+    let begins = MediaEvent::VoiceBegins { lesson: classes[1].lesson, user };
+    classes[1].media_events.send(begins).await.expect("the hub listens");
+    settle().await;
+    let orders = classes[0].media.take();
+    let seated = |order: &String| order.starts_with("Assign") && order.contains(&format!("{user:?}"));
+    assert!(orders.iter().any(seated), "{orders:?}");
 }

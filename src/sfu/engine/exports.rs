@@ -8,13 +8,17 @@ use qism_signaling::protocol::{LessonId, Publication};
 use super::{
     bridge::{Bridge, Content, Crossing},
     counters::{Counters, add},
-    leg::srtp::Place,
+    leg::{
+        Path,
+        srtp::{Place, Srtp},
+    },
     net::batch::Batch,
     ntp,
     relay::{self, Far, letter::Word},
     room::{
         TrackIndex,
         export::{Demand, Export, Remote, Streams, Way},
+        shape::Shape,
         track::TrackIn,
     },
     ways::Ways,
@@ -116,23 +120,21 @@ impl Worker {
         for track in room.tracks.iter_mut().filter(|track| !track.exports.is_empty()) {
             let mut exports = std::mem::take(&mut track.exports);
             for export in &mut exports {
-                if !is_told(lesson, track, export, &mut self.ways, now) {
-                    track.want_key_frames();
-                    continue;
-                }
-                let is_whole = match export.to {
-                    Way::Thread(to) => cross(lesson, track, self.ways.bridge(to), &self.counters),
-                    Way::Relay(far) => relay_fresh(
-                        track,
-                        (export, far),
-                        &mut self.ways,
-                        &mut self.batch,
-                        &self.counters,
-                        now,
-                    ),
-                };
-                if !is_whole {
-                    track.want_key_frames();
+                let is_told = is_told(lesson, track, export, &mut self.ways, now);
+                match export.to {
+                    Way::Thread(to) => {
+                        let bridge = self.ways.bridge(to).filter(|_| is_told);
+                        if !cross(lesson, track, bridge, &self.counters) {
+                            track.want_key_frames();
+                        }
+                    }
+                    // Another node asks for what it misses by itself.
+                    Way::Relay(far) => {
+                        let relay = self.ways.relays.get_mut(far).filter(|_| is_told);
+                        if let Some((srtp, path)) = relay.and_then(|relay| relay.outgoing(now)) {
+                            relay_fresh(track, export, (srtp, path, &mut self.batch), &self.counters);
+                        }
+                    }
                 }
             }
             track.exports = exports;
@@ -170,9 +172,8 @@ pub(super) fn export_to(track: &mut TrackIn, to: Way) -> &mut Export {
     &mut track.exports[place]
 }
 
-/// Makes the way to another node, under the present keys. Only what comes in here is passed on: never in a circle.
+/// Makes the way to another node, under the present keys.
 fn open_remote(track: &mut TrackIn, lesson: LessonId, far: Far, ways: &mut Ways, now: Instant) -> Option<()> {
-    track.publisher?;
     let association = ways.relays.get_mut(far)?.association();
     let publication = track.publication;
     let export = export_to(track, Way::Relay(far));
@@ -198,9 +199,20 @@ fn name_streams(
     Some(())
 }
 
+/// What another thread is told of a track. Another node is told only of what comes in here, so that nothing goes in a circle.
+fn shape_for(track: &TrackIn, to: Way) -> Shape {
+    let shape = track.shape();
+    match to {
+        Way::Relay(_) if track.publisher.is_none() => {
+            Shape { generation: shape.generation, ..Shape::default() }
+        }
+        Way::Thread(_) | Way::Relay(_) => shape,
+    }
+}
+
 /// True when the other thread knows the present shape, or will in a moment.
 fn is_told(lesson: LessonId, track: &TrackIn, export: &mut Export, ways: &mut Ways, now: Instant) -> bool {
-    let (shape, publication) = (track.shape(), track.publication);
+    let (shape, publication) = (shape_for(track, export.to), track.publication);
     match export.to {
         Way::Thread(_) if export.told == Some(shape) => true,
         Way::Thread(to) => {
@@ -241,24 +253,19 @@ fn cross(lesson: LessonId, track: &TrackIn, bridge: Option<&mut Bridge>, counter
     missed == 0
 }
 
-/// Sends the fresh packets that are asked for to another node; false while it is not heard.
+/// Sends the fresh packets that are asked for to another node.
 fn relay_fresh(
     track: &TrackIn,
-    (export, far): (&mut Export, Far),
-    ways: &mut Ways,
-    batch: &mut Batch,
+    export: &mut Export,
+    (srtp, path, batch): (&mut Srtp, Path, &mut Batch),
     counters: &Counters,
-    now: Instant,
-) -> bool {
-    let Some((srtp, path)) = ways.relays.get_mut(far).and_then(|relay| relay.outgoing(now)) else {
-        return false;
-    };
-    let shape = track.shape();
+) {
+    let shape = shape_for(track, export.to);
     for (layer, packet) in track.fresh() {
         if !export.takes(layer, &shape) {
             continue;
         }
-        let Some(remote) = &mut export.remote else { return false };
+        let Some(remote) = &mut export.remote else { return };
         let ssrc = remote.ssrc + layer as u32;
         let number = remote.numbers.get_mut(layer).and_then(|numbers| numbers.forward(packet.sequence));
         let Some(sequence) = number else { continue };
@@ -266,5 +273,4 @@ fn relay_fresh(
         add(&counters.relay_packets_out, 1);
         add(&counters.relay_bytes_out, size as u64);
     }
-    true
 }

@@ -6,7 +6,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration, time::Instant};
 use bytes::Bytes;
 use qism_signaling::{
     hub::ports::{LayerCap, Leg, MediaEvent, MediaOrder},
-    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
+    protocol::{
+        IncarnationId, LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack,
+    },
 };
 use rtc::{
     srtp::{config::SessionKeys, protection_profile::ProtectionProfile},
@@ -30,6 +32,7 @@ use super::{
         socket::Datagram,
         streams::{StreamEvent, StreamOut},
     },
+    relay::{Far, Membership, Neighbor, Relays},
     room::LegIndex,
     worker::Worker,
 };
@@ -56,6 +59,7 @@ pub struct Kept {
     pub rooms: usize,
     pub streams: usize,
     pub tracks: usize,
+    pub relays: usize,
 }
 
 /// A worker with a lesson of three, all in virtual time.
@@ -74,6 +78,7 @@ impl Lesson {
         let candidates = Candidates { udp: vec![([192, 0, 2, 1], 7_882).into()], tcp: Vec::new() };
         let worker = Worker::new(identity.clone(), 0, Vec::new(), candidates, sender, counters);
         let mut lesson = Self { worker, now: Instant::now(), events, legs: Default::default() };
+        lesson.join_cluster();
         let (room, user) = (LessonId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         let leg = |user: u128, kind| Leg {
             lesson: room,
@@ -94,6 +99,49 @@ impl Lesson {
         }
         lesson.connect();
         lesson
+    }
+
+    /// This node is one of two.
+    fn join_cluster(&mut self) {
+        let membership = Some(Membership { incarnation: IncarnationId(Uuid::from_u128(8)), key: [7; 32] });
+        self.worker.ways.relays = Relays::new(membership, 0, vec![([192, 0, 2, 1], 7_882).into()]);
+        let (doors, fingerprint) = (vec![([192, 0, 2, 9], 7_882).into()], ["0A"; 32].join(":"));
+        let neighbor = Neighbor { incarnation: NEIGHBOR.node, doors, fingerprint };
+        self.worker.obey(Order::Meet([neighbor].into()), self.now);
+    }
+
+    /// A relay to the other node stands, and a microphone and a camera there are received here.
+    pub fn open_relay(&mut self) {
+        let (lesson, user) = (LessonId(Uuid::from_u128(1)), UserId(Uuid::from_u128(5)));
+        self.obey(MediaOrder::Origin { lesson, user, node: Some(NEIGHBOR.node) });
+        self.obey(MediaOrder::Permit { lesson, user, sources: vec![Source::Microphone, Source::Camera] });
+        let (session, kind) = (SessionId(Uuid::from_u128(3)), LegKind::Subscriber);
+        let leg = Leg { lesson, user: UserId(Uuid::from_u128(3)), session, kind };
+        for (slot, source) in [(Slot(2), Source::Microphone), (Slot(7), Source::Camera)] {
+            let publication = Some(Publication { user, source });
+            self.obey(MediaOrder::Assign { leg, slot, publication, cap: LayerCap::FULL });
+        }
+        let identity = self.worker.identity.clone();
+        let relay = self.worker.ways.relays.get_mut(NEIGHBOR).expect("asked for");
+        relay.take_keys(&keys(), &identity).expect("keys");
+        relay.hear(self.now);
+        self.sent();
+    }
+
+    /// What the other node sends, as it is after decryption.
+    pub fn relayed(&mut self, packet: &[u8]) {
+        let packet = Bytes::copy_from_slice(packet);
+        match packet.get(1) {
+            Some(192..=223) => self.worker.take_relay_control(NEIGHBOR, packet, self.now),
+            _ => {
+                self.worker.take_relayed(NEIGHBOR, &packet, self.now);
+                self.worker.fan_out(self.now);
+            }
+        }
+        if let Some(relay) = self.worker.ways.relays.get_mut(NEIGHBOR) {
+            relay.hear(self.now);
+        }
+        self.sent();
     }
 
     fn obey(&mut self, order: MediaOrder) {
@@ -186,6 +234,7 @@ impl Lesson {
             rooms: self.worker.rooms.len(),
             streams: self.worker.streams.len(),
             tracks: self.worker.rooms.values().map(|room| room.tracks.len()).sum(),
+            relays: self.worker.ways.relays.fars().len(),
         }
     }
 
@@ -202,6 +251,9 @@ impl Lesson {
         check(&wrong, self.worker.identity.clone())
     }
 }
+
+/// A media thread of the other node.
+const NEIGHBOR: Far = Far { node: IncarnationId(Uuid::from_u128(9)), thread: 0 };
 
 fn address(from: From) -> SocketAddr {
     ([198, 51, 100, from as u8], 4_000).into()

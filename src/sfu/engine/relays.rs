@@ -12,7 +12,7 @@ use super::{
     leg::{Path, srtp::Place},
     ntp,
     relay::{
-        Far, Membership, Neighbor, Relays, find,
+        Far, Membership, Neighbor, Relays, SSRCS, find,
         letter::{self, Letter, Word},
         packet::{self, Incoming},
     },
@@ -23,6 +23,7 @@ use super::{
     rtcp,
     worker::Worker,
 };
+use crate::sfu::sdp::answer::LAYERS;
 
 /// Packets one datagram may ask for.
 const ASKED: usize = 256;
@@ -145,9 +146,16 @@ impl Worker {
     /// Takes a media packet of a relay.
     pub(super) fn receive_relayed(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let relay = self.ways.relays.at(&path)?;
-        let incoming = Incoming::read(&relay.open_rtp(bytes, now)?)?;
+        let (far, packet) = (relay.far, relay.open_rtp(bytes, now)?);
         add(&self.counters.relay_packets_in, 1);
         add(&self.counters.relay_bytes_in, bytes.len() as u64);
+        self.take_relayed(far, &packet, now)
+    }
+
+    /// Takes an opened media packet.
+    pub(super) fn take_relayed(&mut self, far: Far, packet: &Bytes, now: Instant) -> Option<()> {
+        let relay = self.ways.relays.get_mut(far)?;
+        let incoming = Incoming::read(packet)?;
         // Its shape was lost and comes again in a moment.
         let Some((lesson, publication, layer)) = find(&relay.inward, incoming.header.ssrc) else {
             return Some(());
@@ -227,6 +235,9 @@ impl Worker {
         shape: Shape,
         now: Instant,
     ) -> Option<()> {
+        if usize::from(shape.layers) > LAYERS || !ssrc.is_multiple_of(SSRCS) {
+            return None;
+        }
         let room = self.rooms.get_mut(&lesson).filter(|room| room.home.is_none())?;
         let index = room.find(publication)?;
         let track = &mut room.tracks[index];

@@ -108,3 +108,26 @@ impl RoomTask {
         self.voice_seats.keep(|user| stage.track(user, Source::Microphone).is_some_and(|track| !track.muted));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn every_node_puts_the_same_voices_first() {
+        let (user, node) = (|n| UserId(Uuid::from_u128(n)), |n| IncarnationId(Uuid::from_u128(n)));
+        let lists = [vec![user(1), user(2), user(3)], vec![], vec![user(4), user(2)]];
+        let seen_from = |own: usize| {
+            let mut voices = Voices { here: lists[own].clone(), ..Voices::default() };
+            for other in (0..lists.len()).filter(|other| *other != own) {
+                let heard = (lists[other].clone(), Instant::now());
+                voices.elsewhere.insert(node(other as u128), heard);
+            }
+            voices.all(node(own as u128))
+        };
+        assert_eq!(seen_from(0), [1, 4, 2, 3].map(user));
+        assert!((1..lists.len()).all(|own| seen_from(own) == seen_from(0)));
+    }
+}

@@ -19,7 +19,7 @@ use crate::sfu::{
         identity::Identity,
         leg::{
             Path,
-            dtls::{Dtls, DtlsError, PeerFingerprint},
+            dtls::{Dtls, DtlsError, Keys, PeerFingerprint},
             srtp::Srtp,
         },
     },
@@ -193,14 +193,25 @@ impl Relay {
         let Some(dtls) = &mut self.dtls else { return Ok(false) };
         match dtls.read(datagram, now) {
             Ok(Some(keys)) => {
-                self.srtp = Some(Srtp::new(&keys, identity)?);
-                self.failures = 0;
+                self.take_keys(&keys, identity)?;
                 Ok(true)
             }
             Ok(None) => Ok(false),
             Err(error) if self.srtp.is_none() || error.is_goodbye() => Err(error),
             Err(_) => Ok(false),
         }
+    }
+
+    /// The handshake ended well.
+    pub fn take_keys(&mut self, keys: &Keys, identity: &Identity) -> Result<(), DtlsError> {
+        self.srtp = Some(Srtp::new(keys, identity)?);
+        self.failures = 0;
+        Ok(())
+    }
+
+    /// Something authentic came.
+    pub fn hear(&mut self, now: Instant) {
+        self.heard = Some(now);
     }
 
     /// Begins the handshake where we are the client, repeats lost flights; an error when it takes too long.
@@ -227,14 +238,14 @@ impl Relay {
     /// Opens a media packet.
     pub fn open_rtp(&mut self, datagram: &[u8], now: Instant) -> Option<Bytes> {
         let opened = self.srtp.as_mut()?.open_rtp(datagram)?;
-        self.heard = Some(now);
+        self.hear(now);
         Some(opened.freeze())
     }
 
     /// Opens a control packet.
     pub fn open_rtcp(&mut self, datagram: &[u8], now: Instant) -> Option<Bytes> {
         let opened = self.srtp.as_mut()?.open_rtcp(datagram)?;
-        self.heard = Some(now);
+        self.hear(now);
         Some(opened.freeze())
     }
 

@@ -25,7 +25,7 @@ use qism_signaling::protocol::{IncarnationId, LessonId};
 
 pub use knock::Far;
 use knock::Knock;
-pub use link::{Relay, find};
+pub use link::{Relay, SSRCS, find};
 pub use neighbors::{Membership, Neighbor, home};
 
 use super::{identity::Identity, leg::Path};
@@ -82,7 +82,7 @@ impl Relays {
 
     /// A new SSRC for layer 0 of a publication, and its next few.
     pub fn next_ssrc(&mut self) -> u32 {
-        self.ssrcs += link::SSRCS;
+        self.ssrcs += SSRCS;
         self.ssrcs
     }
 

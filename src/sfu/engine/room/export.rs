@@ -126,11 +126,11 @@ impl Export {
 
     /// Whether a layer of a track of this shape is asked for.
     pub fn takes(&self, layer: usize, shape: &Shape) -> bool {
-        let Some(mask) = self.demand.layers else { return true };
         let count = usize::from(shape.layers).min(LAYERS);
         if layer >= count {
             return false;
         }
+        let Some(mask) = self.demand.layers else { return true };
         let place = |of: usize| (shape.sizes[of], of);
         let smaller = (0..count).filter(|&other| place(other) < place(layer)).count();
         mask >> smaller & 1 == 1

@@ -76,6 +76,8 @@ struct World {
     next: Instant,
     /// When each packet of the voice was sent, and how long it took to be on the other node.
     voice: HashMap<u64, (Instant, Option<Duration>)>,
+    /// The node that the teacher sends to.
+    at: usize,
     /// What the link carried so far, in datagrams to each node.
     carried: [usize; 2],
 }
@@ -107,6 +109,7 @@ impl World {
             sent: 0,
             next: now,
             voice: HashMap::new(),
+            at: 0,
             carried: [0; 2],
         };
         for node in 0..2 {
@@ -140,7 +143,7 @@ impl World {
                 mid: place.to_string(),
                 source,
                 formats: vec![Format { codec, payload_type: 96, retransmission: None }],
-                rids: vec![],
+                rids: if source.is_audio() { vec![] } else { vec!["l".into(), "h".into()] },
                 ssrcs: vec![],
                 repairs: vec![],
             };
@@ -166,9 +169,16 @@ impl World {
         let leg = Leg { lesson: lesson(), user, session, kind: LegKind::Subscriber };
         let role = Role::Subscriber(Box::new(Downlink::new(SubscriberTerms::new(2), || 1)));
         self.nodes[node].legs.insert(LegState { name: leg, transport, role, is_up: true, carried: 0 });
+        self.show(node, LayerCap::FULL);
+    }
+
+    /// The student's window has this size.
+    fn show(&mut self, node: usize, cap: LayerCap) {
+        let (user, session) = (UserId(Uuid::from_u128(3)), SessionId(Uuid::from_u128(3)));
+        let leg = Leg { lesson: lesson(), user, session, kind: LegKind::Subscriber };
         for (slot, source) in [Slot::TEACHER_AUDIO, Slot::FIRST_CAMERA].into_iter().zip(SOURCES) {
             let publication = Some(Publication { user: teacher(), source });
-            self.obey(node, MediaOrder::Assign { leg, slot, publication, cap: LayerCap::FULL });
+            self.obey(node, MediaOrder::Assign { leg, slot, publication, cap });
         }
     }
 
@@ -214,32 +224,35 @@ impl World {
         }
     }
 
-    /// The teacher sends a packet of each; every tenth picture is a key frame.
+    /// The teacher sends a packet of each layer; every tenth picture is a key frame.
     fn speak(&mut self) {
         let (sequence, now) = (self.sent as u16, self.now);
-        for source in SOURCES {
-            let room = self.nodes[0].room(lesson());
+        for (source, layer) in [(Source::Microphone, 0), (Source::Camera, 0), (Source::Camera, 1)] {
+            let room = self.nodes[self.at].room(lesson());
             let track = room.track(Publication { user: teacher(), source });
             let is_key = self.sent.is_multiple_of(10);
             let (codec, payload) = match source {
                 Source::Microphone => (Codec::Opus, vec![0xfc; 60]),
-                _ => (Codec::Vp8, picture(is_key, sequence)),
+                _ => (Codec::Vp8, picture(is_key, sequence, layer as u8)),
             };
             let header = Header {
                 marker: true,
                 payload_type: 96,
                 sequence,
                 timestamp: self.sent as u32 * 960,
-                ssrc: 5,
+                ssrc: 5 + layer as u32,
                 extensions: Values::default(),
                 payload_start: 0,
                 payload_end: payload.len(),
             };
-            let stream = Stream { upstream: 0, layer: 0, is_repair: false };
+            let stream = Stream { upstream: 0, layer, is_repair: false };
+            if !room.tracks[track].is_permitted() || room.tracks[track].publisher.is_none() {
+                continue;
+            }
             room.tracks[track].receive(stream, codec, &header, Bytes::from(payload), now);
         }
-        self.nodes[0].touch(lesson());
-        self.nodes[0].fan_out(now);
+        self.nodes[self.at].touch(lesson());
+        self.nodes[self.at].fan_out(now);
         self.voice.insert(self.sent, (now, None));
         self.sent += 1;
     }
@@ -258,7 +271,7 @@ impl World {
         if self.now >= self.next {
             self.next += PACKET;
             self.speak();
-            self.transmit(0);
+            self.transmit(self.at);
         }
         self.now += STEP;
     }
@@ -296,14 +309,16 @@ impl World {
     }
 }
 
-fn picture(is_key: bool, number: u16) -> Vec<u8> {
+/// 320 × 180 in the lower layer, 640 × 360 in the upper one.
+fn picture(is_key: bool, number: u16, layer: u8) -> Vec<u8> {
     let mut payload = vec![0x90, 0x80];
     payload.extend((number | 0x8000).to_be_bytes());
     match is_key {
+        true if layer == 0 => payload.extend([0x10, 0, 0, 0x9d, 1, 0x2a, 0x40, 0x01, 0xb4, 0x00]),
         true => payload.extend([0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 0x02, 0x68, 0x01]),
         false => payload.extend([0x11, 0, 0]),
     }
-    payload.resize(500, 7);
+    payload.resize(200 + 300 * usize::from(layer), 7);
     payload
 }
 
@@ -434,4 +449,79 @@ fn a_knock_that_is_sent_once_more_by_a_stranger_moves_nothing() {
     world.nodes[1].receive(0, stranger, now);
     assert!(world.nodes[1].batch.take().iter().all(|(path, _)| path.peer != door(9)), "no answer goes there");
     world.until(20, Duration::from_secs(1)).expect("it carries on");
+}
+
+#[test]
+fn only_the_layers_that_are_received_cross_and_others_follow_at_once() {
+    let mut world = World::new(9);
+    world.run(Duration::from_secs(3));
+    let per_second = |world: &mut World| {
+        let before = world.nodes[0].counters.totals().relay_packets_out;
+        world.run(Duration::from_secs(2));
+        (world.nodes[0].counters.totals().relay_packets_out - before) / 2
+    };
+    assert_eq!(
+        per_second(&mut world),
+        150,
+        "the voice, the layer that is shown, and the one to fall back to"
+    );
+    world.show(1, LayerCap::LOW);
+    world.run(Duration::from_millis(500));
+    assert_eq!(per_second(&mut world), 100);
+    world.show(1, LayerCap::FULL);
+    world.run(Duration::from_millis(500));
+    assert_eq!(per_second(&mut world), 150);
+    world.until(20, Duration::from_secs(1)).expect("and the picture flows");
+}
+
+#[test]
+fn a_teacher_who_publishes_again_after_a_pause_is_heard_at_once() {
+    for pause in [1, 20] {
+        let mut world = World::new(10);
+        world.run(Duration::from_secs(2));
+        world.nodes[0].room(lesson()).unpublish(usize::MAX);
+        world.next += Duration::from_secs(pause);
+        world.run(Duration::from_secs(pause));
+        world.publish(0);
+        let took = world.until(5, Duration::from_secs(5)).expect("heard again");
+        println!("published again after {pause} s: heard and seen {took:?} later");
+        assert!(took <= Duration::from_millis(400), "{took:?}");
+    }
+}
+
+#[test]
+fn what_is_shut_and_opened_again_crosses_again() {
+    for node in [0, 1] {
+        let mut world = World::new(11);
+        world.run(Duration::from_secs(2));
+        let permit = |sources: &[Source]| MediaOrder::Permit {
+            lesson: lesson(),
+            user: teacher(),
+            sources: sources.to_vec(),
+        };
+        world.obey(node, permit(&[]));
+        // What is on its way still comes where the gate is open.
+        world.run(TRAVEL * 2);
+        let before = world.both();
+        world.run(Duration::from_secs(1));
+        assert_eq!(world.both(), before, "nothing while it is shut on either node");
+        world.obey(node, permit(&SOURCES));
+        world.until(5, Duration::from_secs(1)).expect("again");
+    }
+}
+
+#[test]
+fn a_teacher_who_moves_to_the_students_node_is_taken_from_there() {
+    let mut world = World::new(12);
+    world.run(Duration::from_secs(2));
+    let (lesson, user) = (lesson(), teacher());
+    world.obey(1, MediaOrder::Origin { lesson, user, node: None });
+    world.obey(0, MediaOrder::Origin { lesson, user, node: Some(incarnation(1)) });
+    world.until(20, Duration::from_secs(1)).expect("what still comes from the old node is taken");
+    world.publish(1);
+    world.at = 1;
+    world.until(5, Duration::from_secs(1)).expect("and then what comes here");
+    world.run(Duration::from_secs(8));
+    let exports = world.nodes[0].room(lesson).tracks.iter().map(|track| track.exports.len()).sum::<usize>();
+    assert_eq!(exports, 0, "nothing is asked of the old node");
 }

@@ -32,7 +32,7 @@ fn lesson() -> Lesson {
 fn the_lesson_of_these_tests_stands() {
     let mut lesson = lesson();
     let kept = lesson.kept();
-    assert_eq!((kept.legs, kept.addresses, kept.rooms, kept.streams), (3, 3, 1, 0));
+    assert_eq!((kept.legs, kept.addresses, kept.rooms, kept.streams, kept.relays), (3, 3, 1, 0, 0));
     let again = check(&lesson.legs[0].1, lesson.worker.identity.clone());
     assert!(lesson.datagram(From::Stranger, &again) > 0, "whoever knows the password is answered");
     assert_eq!(lesson.kept().addresses, 4);
