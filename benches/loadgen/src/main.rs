@@ -37,6 +37,15 @@ struct Cli {
     /// A tenth of the people, to see that the media bench works; nothing is written.
     #[arg(long)]
     quick: bool,
+    /// Another build of the server: only the media of both is measured, in turns, and nothing is written.
+    #[arg(long, conflicts_with = "only")]
+    beside: Option<PathBuf>,
+    /// Subscribers at most, with `--beside`.
+    #[arg(long, default_value_t = 500, requires = "beside")]
+    most: usize,
+    /// Servers on the first core, the load on the second: comparable on a machine that does other things, too.
+    #[arg(long)]
+    pin: bool,
     /// Interleaved rounds of each media measurement.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -60,7 +69,9 @@ enum Scenario {
 
 impl Cli {
     fn runs(&self, scenario: Scenario) -> bool {
-        (self.only.is_empty() && scenario != Scenario::School) || self.only.contains(&scenario)
+        let is_named = self.only.contains(&scenario);
+        let all = self.beside.is_none() && self.only.is_empty();
+        is_named || (all && scenario != Scenario::School)
     }
 }
 
@@ -72,8 +83,11 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(media::plane::serve());
     }
     // Before there are threads: each has a network of its own.
-    let private = if cli.runs(Scenario::Media) { namespace::enter() } else { Ok(()) };
+    let private = if cli.runs(Scenario::Media) || cli.beside.is_some() { namespace::enter() } else { Ok(()) };
     let alone = private.inspect_err(|error| println!("janus: skipped: {error:#}")).is_err();
+    if cli.pin {
+        process::pin(process::LOAD_CORE)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(run(cli, alone))
 }
@@ -83,19 +97,22 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     if cli.runs(Scenario::Chat) {
         chat::run(&cli.server, cli.sockets, cli.seconds, &mut figures).await?;
     }
+    let effort = media::Effort {
+        seconds: cli.seconds.min(5),
+        rounds: cli.rounds.max(1),
+        share: if cli.quick { 10 } else { 1 },
+        alone,
+    };
+    if let Some(other) = &cli.beside {
+        media::run_beside(&cli.server, other, cli.most, effort, &mut figures).await?;
+    }
     if cli.runs(Scenario::Media) {
-        let effort = media::Effort {
-            seconds: cli.seconds.min(5),
-            rounds: cli.rounds.max(1),
-            share: if cli.quick { 10 } else { 1 },
-            alone,
-        };
         media::run(&cli.server, effort, &mut figures).await?;
     }
     if cli.runs(Scenario::School) {
         school::run(&cli.server, &cli.scenario, &cli.out, &mut figures).await?;
     }
-    if !cli.quick {
+    if !cli.quick && cli.beside.is_none() {
         figures.write(&cli.out)?;
     }
     println!("\n{figures}");

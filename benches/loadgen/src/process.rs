@@ -68,6 +68,12 @@ pub fn seconds_between(before: &CpuByThread, after: &CpuByThread) -> f64 {
     spent(before, after).map(|(_, time)| time).sum::<u64>() as f64 / 1e9
 }
 
+/// The threads of a media plane of ours among others.
+pub fn media_threads(threads: &CpuByThread) -> CpuByThread {
+    let named = threads.iter().filter(|((name, _), _)| name.starts_with("qism-sfu"));
+    named.map(|(thread, time)| (thread.clone(), *time)).collect()
+}
+
 /// Which threads it went to.
 pub fn tell_threads(before: &CpuByThread, after: &CpuByThread) {
     let mut by_name = BTreeMap::<&str, u64>::new();
@@ -76,6 +82,30 @@ pub fn tell_threads(before: &CpuByThread, after: &CpuByThread) {
     }
     for (name, time) in by_name.into_iter().filter(|(_, time)| *time > 1_000_000) {
         println!("    {name:<20}{:>10.1} ms", time as f64 / 1e6);
+    }
+}
+
+/// The core of servers and of the floor, and that of the load, where they are kept apart.
+pub const SERVER_CORE: usize = 0;
+pub const LOAD_CORE: usize = 1;
+
+/// Keeps this thread, and those that it starts from now on, on one core.
+pub fn pin(core: usize) -> io::Result<()> {
+    // SAFETY: all zeros is an empty set; the calls work on a local one.
+    let done = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// True where the load is kept on a core of its own.
+pub fn is_pinned() -> bool {
+    // SAFETY: all zeros is an empty set; the calls work on a local one.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) == 0 && libc::CPU_COUNT(&set) == 1
     }
 }
 

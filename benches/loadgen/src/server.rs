@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::process::Process;
+use crate::process::{self, Process};
 
 /// Everybody's password in the demonstration.
 pub const PASSWORD: &str = "qism-demo";
@@ -55,7 +56,12 @@ impl Server {
         let listen = metrics.map_or(String::new(), |address| address.to_string());
         let text = format!("{LIMITS}[metrics]\nlisten = \"{listen}\"\n[log]\nfilter = \"warn\"\n");
         std::fs::write(&config, text)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        if process::is_pinned() {
+            // SAFETY: between fork and exec only a system call on a local value is made.
+            unsafe { command.pre_exec(|| process::pin(process::SERVER_CORE)) };
+        }
+        let mut child = command
             .args(["demo", "--listen", "127.0.0.1:0", "--data"])
             .arg(&folder)
             .arg("--config")

@@ -17,7 +17,7 @@ use super::{
     publisher::Pattern,
     wire::{Batch, Wire, address_of},
 };
-use crate::sendmsg::Messages;
+use crate::{process, sendmsg::Messages};
 
 /// Packets of the largest burst, and bytes of its packets with the server's header.
 const BURST: usize = 8;
@@ -35,12 +35,19 @@ pub fn cpu_us_per_packet(subscribers: usize, pattern: Pattern, during: Duration)
     let stopped = Arc::new(AtomicBool::new(false));
     let wire = Wire::bind()?;
     let mut sender = Sender::new(wire.port()?)?;
+    let is_pinned = process::is_pinned();
     let until = stopped.clone();
     let reading = std::thread::spawn(move || {
         let mut batch = Batch::default();
         while !until.load(Ordering::Relaxed) && wire.receive(&mut batch, |_, _| {}).is_ok() {}
     });
+    if is_pinned {
+        process::pin(process::SERVER_CORE)?;
+    }
     let result = sender.pace(subscribers, pattern, during);
+    if is_pinned {
+        process::pin(process::LOAD_CORE)?;
+    }
     stopped.store(true, Ordering::Relaxed);
     let _ = reading.join();
     result

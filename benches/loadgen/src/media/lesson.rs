@@ -90,8 +90,12 @@ impl Lesson {
     }
 
     pub fn side(&self) -> Side<'_> {
+        self.side_named("qism")
+    }
+
+    pub fn side_named(&self, name: &'static str) -> Side<'_> {
         let process = self.server.process();
-        Side { name: "qism", process, publisher: &self.publisher, audience: &self.audience }
+        Side { name, process, publisher: &self.publisher, audience: &self.audience }
     }
 }
 

@@ -2,6 +2,7 @@
 //! join in one second, a hundred lessons at once.
 
 mod audience;
+mod beside;
 mod feedback;
 mod floor;
 mod janus;
@@ -21,7 +22,7 @@ use std::{
 
 use crate::{
     figures::{Figures, quantile},
-    process::{CpuByThread, seconds_between},
+    process::{media_threads, seconds_between},
     server::SETTLED,
 };
 use janus::Janus;
@@ -39,6 +40,17 @@ const MIDDLE: usize = 200;
 const LARGE: usize = 500;
 /// Not measured by the packet: that all of them come in.
 const CROWD: usize = 1_000;
+
+/// Two builds of the server in turns, up to so many subscribers.
+pub async fn run_beside(
+    program: &Path,
+    other: &Path,
+    most: usize,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    beside::run(program, other, most, effort, figures).await
+}
 
 /// How long and how often.
 #[derive(Clone, Copy, Debug)]
@@ -126,11 +138,8 @@ async fn join_cost(lesson: &mut Lesson, students: usize, figures: &mut Figures) 
     let joins = lesson.grow(students).await;
     let after = lesson.server.process().cpu();
     let count = joins.times_ms.len().max(1) as f64;
-    let media = |threads: &CpuByThread| -> CpuByThread {
-        let named = threads.iter().filter(|((name, _), _)| name.starts_with("qism-sfu"));
-        named.map(|(thread, time)| (thread.clone(), *time)).collect()
-    };
-    figures.put("media.join_cpu_ms", seconds_between(&media(&before), &media(&after)) * 1_000.0 / count);
+    let media = seconds_between(&media_threads(&before), &media_threads(&after));
+    figures.put("media.join_cpu_ms", media * 1_000.0 / count);
     figures.put("media.join_cpu_ms_server", seconds_between(&before, &after) * 1_000.0 / count);
     let mut times = joins.times_ms;
     times.sort_by(f64::total_cmp);

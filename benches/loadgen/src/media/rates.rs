@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     figures::{median, quantile},
-    process::{Process, seconds_between},
+    process::{Process, media_threads, seconds_between},
 };
 
 /// Until a pattern flows everywhere.
@@ -33,6 +33,8 @@ pub struct Side<'a> {
 pub struct Round {
     /// CPU of the server's process, by delivered packet.
     pub us_per_packet: f64,
+    /// What of it went to its media threads.
+    pub media_us: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub lost: f64,
@@ -49,8 +51,10 @@ impl Side<'_> {
         let (after, heard) = (self.process.cpu(), self.audience.heard());
         let elapsed = began.elapsed();
         self.publisher.send(Pattern::Nothing);
+        let by_packet = |seconds: f64| seconds * 1e6 / heard.packets as f64;
         let round = Round {
-            us_per_packet: seconds_between(&cpu, &after) * 1e6 / heard.packets as f64,
+            us_per_packet: by_packet(seconds_between(&cpu, &after)),
+            media_us: by_packet(seconds_between(&media_threads(&cpu), &media_threads(&after))),
             p50_ms: quantile(&heard.delays_ms, 0.5),
             p99_ms: quantile(&heard.delays_ms, 0.99),
             lost: heard.lost as f64 / (heard.lost + heard.packets) as f64,
@@ -59,10 +63,12 @@ impl Side<'_> {
         let whole = pattern.packets_per_second() * self.audience.up() as f64;
         let is_void = heard.packets == 0 || round.lost > MOST_LOST || rate < whole * LEAST_WHOLE;
         println!(
-            "    {:<6}{:>8.2} µs a packet, {rate:>8.0} of {whole:.0} a second, p50 {:.2} ms, {:.3} % lost{}",
+            "    {:<6}{:>8.2} µs a packet ({:.2} media), {rate:>8.0} of {whole:.0} a second, p50 {:.2} ms, p99 {:.2} ms, {:.3} % lost{}",
             self.name,
             round.us_per_packet,
+            round.media_us,
             round.p50_ms,
+            round.p99_ms,
             round.lost * 100.0,
             if is_void { ": void" } else { "" }
         );
