@@ -26,6 +26,7 @@ pub mod repairs;
 pub mod rewriter;
 pub mod ring;
 pub mod rtp;
+pub mod sent;
 pub mod sequence;
 pub mod speakers;
 pub mod vp8;

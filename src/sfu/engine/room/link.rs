@@ -9,7 +9,7 @@ use super::delays::Delays;
 use crate::sfu::forward::{
     estimator::{Estimator, Told},
     meter::Meter,
-    sequence::nearest,
+    sent::SentPackets,
 };
 
 /// Assumed before the first feedback: a picture at once is worth a moment of congestion.
@@ -18,8 +18,6 @@ const LEAST: f64 = 10_000.0;
 /// Assumed when pictures come back after a stop.
 const AGAIN: f64 = 30_000.0;
 const MOST: f64 = 8_000_000.0;
-/// Packets remembered: a second of the largest picture and the screen.
-const REMEMBERED: usize = 512;
 /// After a fall nothing rises for so long.
 const CALM: Duration = Duration::from_secs(3);
 /// So much longer than the quickest feedback what was sent may be untold of, before pictures are held back.
@@ -43,16 +41,6 @@ const PROBE_LOST: Duration = Duration::from_millis(1_500);
 /// Fewer packets prove nothing.
 const PROBE_PACKETS: usize = 5;
 
-/// One sent packet that was not reported yet.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    number: u64,
-    size: u16,
-    departure: Instant,
-    /// Bytes sent on the leg up to it.
-    total: u64,
-}
-
 /// What one feedback told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -71,17 +59,12 @@ struct Probe {
 
 /// The sending side of one leg's transport-wide feedback.
 pub struct Link {
-    /// Number of the next packet.
-    next: u64,
-    sent: Vec<Option<Sent>>,
+    sent: SentPackets,
     estimator: Box<dyn Estimator>,
     /// Some peers never send feedback; they are not limited.
     is_measured: bool,
-    /// Bytes sent, and those of them that feedback passed by.
-    total: u64,
+    /// Bytes sent that feedback passed by.
     passed: u64,
-    newest_sent: Option<Instant>,
-    first_sent: Option<Instant>,
     /// The quickest that a packet was told of.
     lag: Option<Duration>,
     probe: Option<Probe>,
@@ -93,14 +76,10 @@ pub struct Link {
 impl Default for Link {
     fn default() -> Self {
         Self {
-            next: 0,
-            sent: vec![None; REMEMBERED],
+            sent: SentPackets::default(),
             estimator: Box::new(Delays::new(FIRST, LEAST, MOST)),
             is_measured: false,
-            total: 0,
             passed: 0,
-            newest_sent: None,
-            first_sent: None,
             lag: None,
             probe: None,
             flow: Meter::default(),
@@ -112,18 +91,13 @@ impl Default for Link {
 impl Link {
     /// The number the next packet carries.
     pub fn next_number(&self) -> u16 {
-        self.next as u16
+        self.sent.next() as u16
     }
 
     /// The packet with [`Self::next_number`] was sent.
     pub fn sent(&mut self, size: usize, departure: Instant) {
-        let place = self.next as usize % REMEMBERED;
-        self.total += size as u64;
         self.flow.count(size, departure);
-        self.newest_sent = Some(departure);
-        self.first_sent.get_or_insert(departure);
-        self.sent[place] = Some(Sent { number: self.next, size: size as u16, departure, total: self.total });
-        self.next += 1;
+        self.sent.push(size, departure);
     }
 
     /// Forgets what was measured: pictures begin anew after a stop.
@@ -143,7 +117,7 @@ impl Link {
         let told: Vec<Told> = statuses[..=last]
             .iter()
             .filter_map(|packet| {
-                let sent = self.take(packet.sequence_number)?;
+                let sent = self.sent.take(packet.sequence_number)?;
                 self.passed = self.passed.max(sent.total);
                 Some(Told {
                     number: sent.number,
@@ -172,11 +146,6 @@ impl Link {
         Losses { lost, told: told.len() as u32 }
     }
 
-    fn take(&mut self, wrapped: u16) -> Option<Sent> {
-        let number = nearest(self.next, wrapped);
-        self.sent[number as usize % REMEMBERED].take_if(|sent| sent.number == number)
-    }
-
     /// Bits per second that the link bears; `None` where nothing is known.
     pub fn estimate(&self) -> Option<u32> {
         self.is_measured.then(|| self.estimator.bitrate())
@@ -185,7 +154,7 @@ impl Link {
     /// At which rate pictures leave; at first no faster than assumed, until it is clear that no feedback comes. What waits
     /// leaves a little faster than what flows on the average, but not into a full queue.
     pub fn pace(&self, now: Instant) -> Option<u32> {
-        match self.first_sent.is_none_or(|first| now < first + FIRST_FEEDBACK) {
+        match self.sent.first().is_none_or(|first| now < first + FIRST_FEEDBACK) {
             true if !self.is_measured => Some(FIRST as u32),
             _ if self.is_full(now) => self.estimate(),
             _ => self.estimate().map(|estimate| estimate / 100 * HASTE),
@@ -200,14 +169,14 @@ impl Link {
     /// More is on its way than the link takes in the time that feedback needs: it got narrow or silent just now.
     pub fn is_held(&mut self, now: Instant) -> bool {
         let forget = if self.is_measured { FORGET } else { FIRST_FEEDBACK };
-        let rests = self.newest_sent.is_none_or(|newest| now > newest + forget);
+        let rests = self.sent.newest().is_none_or(|newest| now > newest + forget);
         if rests || self.pace(now).is_none() {
             return false;
         }
         let span = self.lag.unwrap_or(FIRST_LAG) + UNTOLD;
         let bytes = |bitrate: u32| u64::from(bitrate) * span.as_millis() as u64 / 8_000;
         let flowing = (bytes(self.flow.bitrate(now)) * 11 / 10).max(UNTOLD_BYTES);
-        self.total - self.passed > bytes(self.estimator.bitrate()).min(flowing).max(3_000)
+        self.sent.total() - self.passed > bytes(self.estimator.bitrate()).min(flowing).max(3_000)
     }
 
     /// Packets are lost because a queue on the way runs over: less is sent then, and nothing twice.
@@ -223,12 +192,12 @@ impl Link {
 
     /// What follows until [`Self::end_probe`] is a probe.
     pub fn begin_probe(&mut self) {
-        self.probe = Some(Probe { first: self.next, last: None, arrived: Vec::new() });
+        self.probe = Some(Probe { first: self.sent.next(), last: None, arrived: Vec::new() });
     }
 
     pub fn end_probe(&mut self, now: Instant) {
         if let Some(probe) = &mut self.probe {
-            probe.last.get_or_insert((self.next.saturating_sub(1), now));
+            probe.last.get_or_insert((self.sent.next().saturating_sub(1), now));
         }
     }
 
