@@ -114,10 +114,11 @@ impl Worker {
         }
     }
 
-    /// Passes a room's fresh packets to its other threads.
+    /// Passes a room's fresh packets to its other threads; what waits here for others does not cross yet.
     pub(super) fn export(&mut self, lesson: LessonId, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson).filter(|room| room.home.is_none()) else { return };
-        for track in room.tracks.iter_mut().filter(|track| !track.exports.is_empty()) {
+        let exported = |track: &&mut TrackIn| !track.exports.is_empty() && track.waits_until(now).is_none();
+        for track in room.tracks.iter_mut().filter(exported) {
             let mut exports = std::mem::take(&mut track.exports);
             for export in &mut exports {
                 let is_told = is_told(lesson, track, export, &mut self.ways, now);

@@ -16,27 +16,32 @@ use super::{
 };
 
 impl Worker {
-    /// Sends the fresh packets of all rooms.
+    /// Sends the fresh packets of all rooms, but for those of pictures whose rest is expected any moment.
     pub fn fan_out(&mut self, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
         // Other threads first: they work while this one does.
         touched.iter().for_each(|lesson| self.export(*lesson, now));
         self.ring_bridges();
-        for &lesson in &touched {
+        self.gathering = None;
+        touched.retain(|&lesson| {
             let tracks = self.rooms.get(&lesson).map_or(0, |room| room.tracks.len());
-            for track in 0..tracks {
-                self.fan_out_track(lesson, track, now);
-            }
-        }
-        // Nothing was received meanwhile: the list is kept for its memory.
-        touched.clear();
+            let waiting = (0..tracks).filter_map(|track| self.fan_out_track(lesson, track, now)).min();
+            self.gathering = self.gathering.into_iter().chain(waiting).min();
+            waiting.is_some()
+        });
+        // Nothing was received meanwhile.
         self.touched = touched;
     }
 
-    fn fan_out_track(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
-        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+    /// Until when the track's packets wait for others, if they do.
+    fn fan_out_track(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) -> Option<Instant> {
+        let room = self.rooms.get_mut(&lesson)?;
         if !room.tracks[track].has_fresh() {
-            return;
+            return None;
+        }
+        let waiting = room.tracks[track].waits_until(now);
+        if waiting.is_some() {
+            return waiting;
         }
         if std::mem::take(&mut room.tracks[track].is_restarted) {
             restart_slots(room, track, &mut self.legs);
@@ -49,6 +54,7 @@ impl Worker {
         if let Some(room) = self.rooms.get_mut(&lesson) {
             room.tracks[track].clear_fresh();
         }
+        None
     }
 
     fn send_fresh(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {

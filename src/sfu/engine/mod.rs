@@ -41,6 +41,9 @@ use net::{
 pub use streams::thread_of_check;
 pub use worker::Worker;
 
+/// Batches of reports read in one go, of 64 each; what is more waits for the next one, in a queue that the kernel bounds.
+const REPORTS: usize = 16;
+
 /// Runs a thread's loop until its inbox is stopped.
 pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
     let sockets = worker.sockets().len();
@@ -54,6 +57,11 @@ pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
         (0..sockets).filter(|&socket| waiter.is_ready(socket)).for_each(|socket| {
             drain_socket(&mut worker, socket, &mut receiver);
         });
+        let now = Instant::now();
+        worker.fan_out(now);
+        if worker.is_reading_due(now) {
+            (0..sockets).for_each(|socket| read_reports(&mut worker, socket, &mut receiver));
+        }
         worker.tick(Instant::now());
         worker.flush();
     }
@@ -75,13 +83,28 @@ fn look_into(worker: &mut Worker, inbox: &Inbox) {
 
 /// Reads one batch and fans it out; the rest waits for the next turn, so that no socket starves another.
 fn drain_socket(worker: &mut Worker, socket: usize, receiver: &mut Receiver) {
-    receiver.receive(&worker.sockets()[socket]);
+    receiver.receive(worker.sockets()[socket].fd());
     let now = Instant::now();
     for datagram in receiver.datagrams() {
         worker.receive(socket as u8, datagram, now);
     }
     worker.fan_out(now);
     worker.flush();
+}
+
+/// Reads the reports that came to a socket since the last time: some of each receiver, so that nobody needs all of them.
+fn read_reports(worker: &mut Worker, socket: usize, receiver: &mut Receiver) {
+    let Some(fd) = worker.sockets()[socket].reports_fd() else { return };
+    for _ in 0..REPORTS {
+        let is_more = receiver.receive(fd);
+        let now = Instant::now();
+        for datagram in receiver.datagrams() {
+            worker.receive(socket as u8, datagram, now);
+        }
+        if !is_more {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ const REPORTS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Timers {
     ticked: Option<Instant>,
+    /// Reports were read.
+    read: Option<Instant>,
     paced: Option<Instant>,
     reviewed: Option<Instant>,
     fed_back: Option<Instant>,
@@ -54,7 +56,13 @@ impl Worker {
             true => (self.timers.ticked, TICK),
             false => (self.timers.paced, pacing::INTERVAL),
         };
-        last.map_or(now, |last| last + interval).saturating_duration_since(now)
+        let due = last.map_or(now, |last| last + interval);
+        self.gathering.map_or(due, |gathering| due.min(gathering)).saturating_duration_since(now)
+    }
+
+    /// True when it is time to read the reports that wait; not again before [`TICK`].
+    pub fn is_reading_due(&mut self, now: Instant) -> bool {
+        !self.legs.is_empty() && is_due(&mut self.timers.read, TICK, now)
     }
 
     /// Does what is due.

@@ -38,6 +38,8 @@ pub struct Worker {
     pub(super) rooms: HashMap<LessonId, Room>,
     /// Rooms with fresh packets.
     pub(super) touched: Vec<LessonId>,
+    /// When some of those go on at the latest: they wait for the rest of a picture.
+    pub(super) gathering: Option<Instant>,
     pub(super) batch: Batch,
     /// Legs with pictures that wait, or with a probe; each once.
     pub(super) paced: Vec<LegIndex>,
@@ -68,6 +70,7 @@ impl Worker {
             legs: Legs::default(),
             rooms: HashMap::new(),
             touched: Vec::new(),
+            gathering: None,
             batch: Batch::default(),
             paced: Vec::new(),
             timers: Timers::default(),

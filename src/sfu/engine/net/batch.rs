@@ -273,7 +273,7 @@ mod tests {
         assert_eq!((flushed.packets, flushed.refused), (20, 0));
         std::thread::sleep(std::time::Duration::from_millis(20));
         let mut receiver = super::super::socket::Receiver::default();
-        receiver.receive(&to);
+        receiver.receive(to.fd());
         let received: Vec<Vec<u8>> = receiver.datagrams().map(|datagram| datagram.bytes.to_vec()).collect();
         assert_eq!(received.len(), 20);
         assert!(received.iter().zip(0..).all(|(bytes, index)| bytes[0] == index));
@@ -287,7 +287,7 @@ mod tests {
         client.send_to(b"ask", ("127.0.0.9", server.address().port())).expect("sent");
         std::thread::sleep(std::time::Duration::from_millis(20));
         let mut receiver = super::super::socket::Receiver::default();
-        receiver.receive(&server);
+        receiver.receive(server.fd());
         let asked = receiver.datagrams().next().expect("a datagram");
         assert_eq!(asked.local, "127.0.0.9".parse().ok());
         let mut batch = Batch::default();

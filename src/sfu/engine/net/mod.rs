@@ -5,6 +5,7 @@ mod address;
 pub mod batch;
 mod control;
 mod messages;
+mod reports;
 pub mod socket;
 pub mod streams;
 pub mod wake;

@@ -1,4 +1,4 @@
-//! One UDP socket of an engine thread, and the buffers that it is read into.
+//! One UDP port of an engine thread, and the buffers that it is read into.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::{address, control, control::Control};
+use super::{address, control, control::Control, reports};
 
 /// Datagrams per system call.
 const BATCH: usize = 64;
@@ -21,6 +21,8 @@ const KERNEL_BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Socket {
     inner: socket2::Socket,
+    /// Takes what can wait; `None` where the kernel cannot tell it apart.
+    reports: Option<socket2::Socket>,
     address: SocketAddr,
 }
 
@@ -32,15 +34,13 @@ impl Socket {
             inner.set_only_v6(true)?;
         }
         inner.set_nonblocking(true)?;
-        // Best effort: without the privilege the system's own maximum applies.
-        let _ = inner.set_recv_buffer_size(KERNEL_BUFFER);
-        let _ = inner.set_send_buffer_size(KERNEL_BUFFER);
-        if address.ip().is_unspecified() {
-            ask_for_destinations(&inner, address)?;
-        }
+        prepare(&inner, address)?;
         inner.bind(&SockAddr::from(address))?;
         let address = inner.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { inner, address })
+        let reports = reports::bind(&inner, address);
+        let reports = reports.and_then(|reports| prepare(&reports, address).map(|()| reports));
+        let reports = reports.inspect_err(|error| tracing::warn!(%error, "reports wake media threads"));
+        Ok(Self { inner, reports: reports.ok(), address })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -49,6 +49,22 @@ impl Socket {
 
     pub fn fd(&self) -> RawFd {
         self.inner.as_raw_fd()
+    }
+
+    /// Where reports wait.
+    pub fn reports_fd(&self) -> Option<RawFd> {
+        self.reports.as_ref().map(AsRawFd::as_raw_fd)
+    }
+}
+
+/// Sets buffers and, on an unspecified address, asks where each datagram was sent to.
+fn prepare(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+    // Best effort: without the privilege the system's own maximum applies.
+    let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
+    let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+    match address.ip().is_unspecified() {
+        true => ask_for_destinations(socket, address),
+        false => Ok(()),
     }
 }
 
@@ -85,7 +101,7 @@ pub struct Receiver {
     buffers: Vec<[u8; LONGEST]>,
     addresses: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
-    /// Kept for their memory only.
+    /// Point at the others, none of which ever grows.
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
     /// Of the last call: length, peer, local address.
@@ -94,7 +110,7 @@ pub struct Receiver {
 
 impl Default for Receiver {
     fn default() -> Self {
-        Self {
+        let mut receiver = Self {
             buffers: vec![[0; LONGEST]; BATCH],
             // SAFETY: all zeros is a valid sockaddr_storage.
             addresses: vec![unsafe { std::mem::zeroed() }; BATCH],
@@ -102,18 +118,19 @@ impl Default for Receiver {
             vectors: Vec::with_capacity(BATCH),
             headers: Vec::with_capacity(BATCH),
             received: Vec::with_capacity(BATCH),
-        }
+        };
+        receiver.point_headers();
+        receiver
     }
 }
 
 impl Receiver {
     /// Reads what is there, at most a batch; true when there may be more.
-    pub fn receive(&mut self, socket: &Socket) -> bool {
-        self.set_headers();
+    pub fn receive(&mut self, fd: RawFd) -> bool {
         // SAFETY: every header points to buffers that outlive the call.
         let count = unsafe {
             libc::recvmmsg(
-                socket.fd(),
+                fd,
                 self.headers.as_mut_ptr(),
                 BATCH as u32,
                 libc::MSG_DONTWAIT,
@@ -122,17 +139,20 @@ impl Receiver {
         };
         let count = usize::try_from(count).unwrap_or(0);
         self.received.clear();
-        for (header, address) in self.headers[..count].iter().zip(&self.addresses) {
+        for place in 0..count {
+            let header = &mut self.headers[place];
             let local = control::destination(&header.msg_hdr);
-            self.received.push((header.msg_len as usize, address::from_raw(address), local));
+            let peer = address::from_raw(&self.addresses[place]);
+            self.received.push((header.msg_len as usize, peer, local));
+            // The kernel wrote over the lengths.
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
+            self.controls[place].attach_empty(&mut header.msg_hdr);
         }
         count == BATCH
     }
 
-    /// Points every header at its buffers: the kernel writes over lengths.
-    fn set_headers(&mut self) {
-        self.vectors.clear();
-        self.headers.clear();
+    /// Points every header at its buffers, which stay where they are.
+    fn point_headers(&mut self) {
         let vector = |buffer: &mut [u8; LONGEST]| libc::iovec {
             iov_base: buffer.as_mut_ptr().cast(),
             iov_len: LONGEST,

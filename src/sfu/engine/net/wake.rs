@@ -52,10 +52,11 @@ impl Waiter {
 
     /// Waits until one of them is readable, at most `timeout`.
     pub fn wait(&mut self, timeout: Duration) {
-        let millis = i32::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+        let timeout =
+            libc::timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos().into() };
         let count = self.polled.len() as libc::nfds_t;
-        // SAFETY: the list outlives the call. An error (a signal) is a wait that ended early.
-        unsafe { libc::poll(self.polled.as_mut_ptr(), count, millis) };
+        // SAFETY: list and time outlive the call. An error (a signal) is a wait that ended early.
+        unsafe { libc::ppoll(self.polled.as_mut_ptr(), count, &raw const timeout, std::ptr::null()) };
     }
 
     /// True when the descriptor at this place may be read since the last wait.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::sfu::engine::relay::packet::Incoming;
 use crate::sfu::forward::{
+    gather::Gather,
     layers::LayerFacts,
     nack::NackTracker,
     packet::{Codec, Content, Packet},
@@ -74,6 +75,7 @@ pub struct LayerIn {
     window: (Option<Instant>, usize),
     bitrate: u32,
     frames: Frames,
+    gather: Gather,
     reception: Reception,
     /// Some frames carry a temporal layer above the base.
     pub has_temporal_layers: bool,
@@ -95,6 +97,7 @@ impl LayerIn {
             window: (None, 0),
             bitrate: 0,
             frames: Frames::default(),
+            gather: Gather::default(),
             reception: Reception::default(),
             has_temporal_layers: false,
             since: None,
@@ -124,6 +127,7 @@ impl LayerIn {
         let since = *self.since.get_or_insert(now);
         self.reception.received(sequence, header.timestamp, self.clock_rate(), since, now);
         self.newest = Some(now);
+        self.gather.received(header.timestamp, header.marker, now);
         self.count(payload.len(), now);
         self.keep(sequence, header, codec, payload, now)
     }
@@ -238,6 +242,11 @@ impl LayerIn {
             self.bitrate = (before + (rate - before) * weight) as u32;
             self.window = (Some(now), 0);
         }
+    }
+
+    /// The rest of a picture is expected any moment.
+    pub fn is_gathering(&self, now: Instant) -> bool {
+        self.is_video && self.gather.is_waiting(now)
     }
 
     /// What it would be if the publisher sent it: a layer that was stopped can be asked for again.

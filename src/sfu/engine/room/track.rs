@@ -18,6 +18,7 @@ use crate::sfu::{
     engine::relay::packet::Incoming,
     forward::{
         forwarder::Forwarder,
+        gather,
         keyframes::KeyframeGate,
         layers::LayerFacts,
         nack::NackTracker,
@@ -362,6 +363,15 @@ impl TrackIn {
             let offset = own.timestamp.wrapping_sub(frame.timestamp);
             Some(Block { offset, frame: &frame.payload }).filter(Block::fits)
         })
+    }
+
+    /// Until when the fresh packets wait for the rest of their picture, if they do. Joined voices wait for nothing.
+    pub fn waits_until(&self, now: Instant) -> Option<Instant> {
+        if !self.layers.iter().any(|layer| layer.is_gathering(now)) {
+            return None;
+        }
+        let (_, oldest) = self.fresh().next()?;
+        Some(oldest.arrived + gather::LONGEST).filter(|until| now < *until)
     }
 
     pub fn has_fresh(&self) -> bool {

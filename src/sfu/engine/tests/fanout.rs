@@ -8,6 +8,9 @@ use qism_signaling::{
 use rtc::srtp::{config::SessionKeys, protection_profile::ProtectionProfile};
 use uuid::Uuid;
 
+#[path = "second.rs"]
+mod second;
+
 use super::*;
 use crate::{
     allocations,
@@ -23,7 +26,7 @@ use crate::{
                 srtp::{Place, Srtp},
             },
             legs::credentials,
-            net::socket::Socket,
+            net::socket::{Datagram, Socket},
             room::{downlink::Downlink, uplink::Stream},
         },
         forward::{extensions::Values, packet::Codec, rtp::Header},
@@ -117,6 +120,10 @@ impl Class {
     fn receive(&mut self, picture: u16) {
         self.now += Duration::from_millis(40);
         self.receive_packet(0, picture, Bytes::from_static(&[0xfc; 80]));
+        self.receive_picture(picture);
+    }
+
+    fn receive_picture(&mut self, picture: u16) {
         for part in 0..PICTURE {
             let mut payload = vec![if part == 0 { 0x90 } else { 0x80 }, 0x80, 0x80, picture as u8];
             match (part, picture) {
@@ -131,7 +138,7 @@ impl Class {
 
     fn receive_packet(&mut self, place: usize, sequence: u16, payload: Bytes) {
         let header = Header {
-            marker: false,
+            marker: place == 1 && sequence % PICTURE == PICTURE - 1,
             payload_type: 96,
             sequence: 100 + sequence,
             timestamp: u32::from(sequence),
