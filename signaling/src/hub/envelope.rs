@@ -18,6 +18,8 @@ pub struct Envelope {
 pub enum Content {
     /// Committed events, in order.
     Events { events: Vec<Logged> },
+    /// Somebody went to another node after their connections here carried so many bytes: their account goes on there.
+    Account { user: UserId, bytes: u64 },
     /// Who is heard on that node, loudest first; renewed while it is not empty.
     Speaking { users: Vec<UserId> },
     /// Somebody there begins to speak: past its use in a moment.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use qism_signaling::{
-    hub::fleet::Fleet,
+    hub::{fleet::Fleet, ports::MediaEvent},
     protocol::{ClientFrame, CloseCode, Command, Event, LeftReason, ServerFrame, Source, UserId},
 };
 use tokio::time::Instant;
@@ -187,4 +187,27 @@ async fn a_line_on_its_way_during_the_move_is_in_the_log_once() {
     moved.ask_as(id, say()).await.expect("said");
     let said = classes[0].log().into_iter().filter(|event| matches!(event, Event::Said { .. })).count();
     assert_eq!(said, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_used_of_their_data_goes_with_them() {
+    let (classes, teacher, mut students) = lesson_on_the_first(2).await;
+    let (user, lesson) = (students[1].entry.user, classes[0].lesson);
+    let carried = MediaEvent::Carried { lesson, bytes: vec![(user, 5_000_000)] };
+    classes[0].media_events.send(carried).await.expect("the hub listens");
+    let _gone = depart(&classes[0]);
+    let _teacher = follow(teacher, &classes[1]).await;
+    let (_old, mut moved) = follow(students.remove(1), &classes[1]).await;
+    // Legs at the old node carry on for a while.
+    wait(1).await;
+    let later = MediaEvent::Carried { lesson, bytes: vec![(user, 1_000_000)] };
+    classes[0].media_events.send(later).await.expect("the hub listens");
+    wait(6).await;
+    let used = |frame: ServerFrame| match frame {
+        ServerFrame::DataUsed { bytes, .. } => Some(bytes),
+        _ => None,
+    };
+    let told: Vec<u64> = moved.now().await.into_iter().filter_map(used).collect();
+    let last = told.last().copied().unwrap_or_default();
+    assert!((6_000_000..6_100_000).contains(&last), "{told:?}");
 }

@@ -21,6 +21,7 @@ impl RoomTask {
         self.watch_adults(now);
         self.watch_the_hour();
         self.tell_counts();
+        self.send_accounts_after();
         self.tell_data_used(now);
         self.tell_voice_rate();
     }

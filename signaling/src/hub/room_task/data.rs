@@ -1,5 +1,5 @@
 //! What the lesson costs each of its people in data, and the budgets they set. Kept by person while the room is open: a
-//! reload, a new leg or another device goes on with the same account. A restart of the server begins anew.
+//! reload, a new leg or another device goes on with the same account, and on another node too. A restart of the server begins anew.
 
 use std::time::Duration;
 
@@ -7,11 +7,13 @@ use tokio::time::Instant;
 
 use crate::{
     hub::{
+        envelope::Content,
         ports::{DataLeft, DataPlan, MediaOrder},
         render,
         seats::{Seat, SeatId},
     },
     protocol::{ErrorCode, LegKind, ReceiveMode, ServerFrame, UserId, limits, media::Pictures},
+    room::roster::Presence,
 };
 
 use super::RoomTask;
@@ -49,6 +51,26 @@ impl DataUse {
 impl RoomTask {
     pub(super) fn carried(&mut self, user: UserId, bytes: u64) {
         self.data.entry(user).or_default().used += bytes;
+    }
+
+    /// What was used here by people whose line another node holds now is told there: once, and what their legs here still carry after it.
+    pub(super) fn send_accounts_after(&mut self) {
+        let own = self.own();
+        for (user, data) in self.data.iter_mut().filter(|(_, data)| data.used > 0) {
+            let member = self.room.roster.member(*user).filter(|member| member.presence == Presence::Here);
+            if member.is_some_and(|member| member.last.incarnation != own) {
+                let bytes = std::mem::take(&mut data.used);
+                data.told = None;
+                self.hub.ports.bus.publish(self.lesson, Content::Account { user: *user, bytes });
+            }
+        }
+    }
+
+    /// Another node tells what somebody used there who is here now.
+    pub(super) fn account_arrived(&mut self, user: UserId, bytes: u64) {
+        if self.seats.of(user).is_some() {
+            self.legs_carried(vec![(user, bytes)]);
+        }
     }
 
     /// The SFU has counted; budgets shrink by it.

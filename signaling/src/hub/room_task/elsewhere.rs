@@ -67,6 +67,7 @@ impl RoomTask {
             }
             Content::Speaking { users } => self.heard_elsewhere(envelope.from, users),
             Content::VoiceBegins { user } => self.seat_voice(user),
+            Content::Account { user, bytes } => self.account_arrived(user, bytes),
             Content::Shut { command, user, source } => self.hold_for_another(command, user, source),
         }
     }
@@ -111,6 +112,7 @@ impl RoomTask {
     fn seated_elsewhere(&mut self, user: UserId, session: SessionId) {
         if let Some(seat) = self.seats.id_of(user).and_then(|id| self.seats.remove(id)) {
             seat.outbox.close(CloseCode::Replaced);
+            self.carried(user, seat.outbox.take_carried());
             let due = Instant::now() + self.hub.config.cut_grace;
             let (attach, reception) = (seat.attach, seat.reception);
             self.cuts.push(Cut { due, user, session: seat.session, attach, reception });
