@@ -35,6 +35,7 @@ use crate::{
     auth::Turn,
     cluster::{
         Beats, Board, DatabaseClock, MemoryBus, RedisBus, RedisServer, Seal, Status, Steering, SystemClock,
+        expect_free,
     },
     config::{
         Cluster, Config, Limits, Media, Server, Standby, Storage,
@@ -341,6 +342,9 @@ impl Node {
     /// Beats for the first time, begins to connect to the bus.
     async fn join(Config { cluster, storage, .. }: &Config, store: &Store) -> anyhow::Result<Self> {
         let incarnation = IncarnationId(Uuid::now_v7());
+        if cluster.redis.is_some() {
+            expect_free(store, &cluster.node).await?;
+        }
         let database_clock = match store.is_shared() {
             true => Some(Arc::new(DatabaseClock::new(store.database_now().await?, Instant::now()))),
             false => None,

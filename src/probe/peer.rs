@@ -105,6 +105,12 @@ impl Peer {
         Ok(Self { times, welcome, entrance, signed_in, frames, outgoing, carrying, subscriber, publisher })
     }
 
+    /// Attaches once more, as the same session, through another server's door, while this connection goes on: what a server that
+    /// goes down asks for.
+    pub async fn follow(&self, elsewhere: &SignedIn) -> Result<Self, ProbeError> {
+        Self::enter(elsewhere, Entrance { position: Some(self.position()), ..self.entrance }).await
+    }
+
     /// Cuts the line without a word, as a network does.
     pub fn cut(self) -> Away {
         let entrance = Entrance { position: Some(self.position()), ..self.entrance };

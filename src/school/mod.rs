@@ -15,7 +15,6 @@ mod today;
 use std::sync::Arc;
 
 use qism_signaling::hub::ports::Clock;
-use tokio::sync::Mutex;
 
 use crate::{
     auth::{Attempts, PasswordError, Passwords, Tickets},
@@ -41,8 +40,6 @@ pub struct School {
     passwords: Passwords,
     attempts: Attempts,
     tickets: Tickets,
-    /// Two taps on *start now* make one lesson.
-    starting: Mutex<()>,
 }
 
 /// Something broke that is nobody's fault who asks; logged where it is turned into an answer.
@@ -62,7 +59,6 @@ impl School {
             passwords: Passwords::new()?,
             attempts: Attempts::default(),
             tickets: Tickets::random(),
-            starting: Mutex::new(()),
         })
     }
 

@@ -112,11 +112,12 @@ impl School {
             .iter()
             .find(|known| subject.is_none_or(|subject| known.subject == subject))
             .ok_or(StartRefusal::NotTaught)?;
-        let _alone = self.starting.lock().await;
+        let now = self.now();
+        let starting = self.store.starting(account.user, group, now).await.map_err(Broken::from)?;
         if let Some(lesson) = self.on_now(account, group, &subject.name).await? {
+            starting.release().await.map_err(Broken::from)?;
             return Ok(lesson);
         }
-        let now = self.now();
         let new = NewLesson {
             lesson: LessonId(Uuid::now_v7()),
             school: account.school,
@@ -126,7 +127,7 @@ impl School {
             starts_at: now,
             ends_at: now + UNPLANNED_MS,
         };
-        self.store.add_lesson(&new).await.map_err(Broken::from)?;
+        starting.add(&new).await.map_err(Broken::from)?;
         Ok(new.lesson)
     }
 

@@ -18,6 +18,7 @@ mod row;
 mod schema;
 mod seed;
 mod standby;
+mod starting;
 mod timetable;
 mod withdrawals;
 mod writer;

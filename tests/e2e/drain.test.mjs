@@ -23,9 +23,7 @@ describe('a lesson whose server is ended', { concurrency: false }, () => {
     nodes = [teacher, student].map(({ page }) => followNode(page));
     await teacher.signIn();
     await teacher.enterLesson();
-    await teacher.button('bar.cameraOff').or(teacher.button('bar.cameraOn')).first().waitFor();
-    if (await teacher.button('bar.cameraOn').isVisible()) await teacher.button('bar.cameraOn').click();
-    await teacher.button('bar.cameraOff').waitFor();
+    await teacher.turnCameraOn();
     await student.signIn();
     await student.enterLesson({ listenOnly: true });
     await eventually('the student hears', () => hears(student.page, HZ));

@@ -56,7 +56,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    fn config(&self, n: usize) -> Config {
+    pub fn config(&self, n: usize) -> Config {
         let mut config = server::config(self.folder.path());
         config.storage.url = self.storage_url.clone();
         config.storage.standby = qism::config::Standby::None;
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     /// The same as a file, for a node in a process of its own.
-    fn file(&self, n: usize) -> std::path::PathBuf {
+    pub fn file(&self, n: usize) -> std::path::PathBuf {
         let path = self.folder.path().join(format!("node{n}.toml"));
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{}\"\n[media]\nudp_port = 0\nlisten_addresses = [\"127.0.0.1\"]\n\
@@ -350,10 +350,14 @@ pub struct Killable {
 
 impl Killable {
     pub fn start(cluster: &Cluster, n: usize) -> Self {
+        Self::start_with(&cluster.file(n))
+    }
+
+    pub fn start_with(file: &std::path::Path) -> Self {
         let mut process = Process::new(env!("CARGO_BIN_EXE_qism"))
             .arg("demo")
             .arg("--config")
-            .arg(cluster.file(n))
+            .arg(file)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -362,6 +366,15 @@ impl Killable {
         let ready =
             lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
         Self { process, url: ready.expect("it becomes ready") }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The exit code, once it has ended.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.process.try_wait().expect("it is ours").map(|status| status.code())
     }
 
     pub fn kill(&mut self) {

@@ -6,6 +6,7 @@ mod behind_proxy;
 mod budget;
 mod cluster;
 mod config_cli;
+mod drain;
 mod journal;
 mod lesson;
 mod lesson_media;

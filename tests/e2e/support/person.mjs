@@ -67,6 +67,13 @@ export class Person {
     await controls.waitFor();
   }
 
+  /** The camera comes on, by itself where the device check was told so, else by a tap. */
+  async turnCameraOn() {
+    const isOn = this.button('bar.cameraOff');
+    await isOn.waitFor({ timeout: 5_000 }).catch(() => this.button('bar.cameraOn').click());
+    await isOn.waitFor();
+  }
+
   controls() { return this.page.getByRole('toolbar', { name: this.t('lesson.controls') }); }
 
   /** On phones the chat is behind its button. */
