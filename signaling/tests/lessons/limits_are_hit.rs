@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qism_signaling::protocol::{
-    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Recipients, ServerFrame, limits,
+    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, Recipients, ServerFrame, limits,
 };
 use uuid::Uuid;
 
@@ -45,9 +45,58 @@ async fn five_lines_a_second_pass_and_the_sixth_does_not() {
     for i in 0..limits::CHAT_LINES_PER_SECOND {
         students[0].say(&format!("{i}")).await.expect("said");
     }
-    assert_eq!(students[0].say("one more").await, Err(ErrorCode::TooFast));
+    let (id, more) = (CommandId(Uuid::now_v7()), say("one more"));
+    assert_eq!(students[0].ask_as(id, more.clone()).await, Err(ErrorCode::TooFast));
     wait(1).await;
-    students[0].say("one more").await.expect("said");
+    assert_eq!(
+        students[0].say("behind it").await,
+        Err(ErrorCode::TooFast),
+        "it would overtake the other one"
+    );
+    students[0].ask_as(id, more).await.expect("said");
+    students[0].say("behind it").await.expect("said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_its_writer_thought_better_of_holds_the_others_for_five_seconds() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    while students[0].say("many").await.is_ok() {}
+    wait(4).await;
+    assert_eq!(students[0].say("another").await, Err(ErrorCode::TooFast));
+    wait(2).await;
+    students[0].say("another").await.expect("said");
+}
+
+fn say(text: &str) -> Command {
+    Command::Say { text: text.into(), to: Recipients::Everyone }
+}
+
+/// What an outbox does that has waited for a server to come back: all at once, then again what was refused.
+#[tokio::test(start_paused = true)]
+async fn many_lines_that_come_at_once_keep_their_order() {
+    let class = Class::of(1);
+    let (_teacher, mut students) = class.full().await;
+    let lines: Vec<CommandId> = (0..25).map(|_| CommandId(Uuid::now_v7())).collect();
+    let mut waiting = lines.clone();
+    for _ in 0..20 {
+        for id in &waiting {
+            let command = say("line");
+            students[0].attached.receive(ClientFrame::Command { id: *id, command }).await;
+            // Sooner or later the limit lets one through again.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for frame in students[0].now().await {
+            if let ServerFrame::Accepted { id, .. } = frame {
+                waiting.retain(|line| *line != id);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+    }
+    let log = class.journal.log(class.lesson);
+    let said: Vec<CommandId> =
+        log.iter().filter(|l| matches!(l.event, Event::Said { .. })).map(|l| l.command).collect();
+    assert_eq!(said, lines);
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,6 +75,7 @@ impl RoomTask {
             outbox: knock.outbox,
             last_heard: Instant::now(),
             reception,
+            held: None,
         };
         self.welcome(&seat, knock.position);
         self.begin_account(&seat);

@@ -2,8 +2,12 @@
 
 use tracing::{Instrument as _, Span, info_span};
 
+use tokio::time::Instant;
+
 use crate::{
-    protocol::{Attach, CloseCode, ErrorCode, Event, LeftReason, Logged, RemovalReason, ServerFrame},
+    protocol::{
+        Attach, CloseCode, Command, ErrorCode, Event, LeftReason, Logged, RemovalReason, ServerFrame,
+    },
     room::chain,
 };
 
@@ -23,7 +27,9 @@ impl RoomTask {
     pub(super) fn take_off(&mut self) {
         while self.flight.is_none() && !self.lanes.is_empty() {
             let now_ms = self.hub.ports.clock.now_ms();
-            let plan = appender::plan(&self.room, self.lanes.take(), now_ms);
+            let waiting = self.lanes.take();
+            let intents = self.behind_the_held(waiting);
+            let plan = appender::plan(&self.room, intents, now_ms);
             let known = self.answer_refused(plan.refused);
             let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
             let nobody_waits = plan.decided.is_empty() && known.is_empty();
@@ -36,6 +42,24 @@ impl RoomTask {
             let append = Box::pin(self.write(events).instrument(span));
             self.flight = Some(Flight { decided: plan.decided, known, append });
         }
+    }
+
+    /// Refuses the lines behind one that its writer was told to send again: they would overtake it.
+    fn behind_the_held(&mut self, intents: Vec<Intent>) -> Vec<Intent> {
+        let now = Instant::now();
+        let mut rest = Vec::with_capacity(intents.len());
+        for intent in intents {
+            match self.held_before(&intent, now) {
+                Some(error) => self.refuse(intent, Refusal::Error(error)),
+                None => rest.push(intent),
+            }
+        }
+        rest
+    }
+
+    fn held_before(&mut self, intent: &Intent, now: Instant) -> Option<ErrorCode> {
+        let Wish::Command { seat, command: Command::Say { .. }, .. } = &intent.wish else { return None };
+        self.seats.get_mut(*seat)?.held_before(intent.command, now)
     }
 
     /// Refuses, but for what the log has already: those are given back with their numbers.
@@ -210,8 +234,11 @@ impl RoomTask {
             _ => self.holds.release(intent.command),
         }
         match (intent.wish, refusal) {
-            (Wish::Command { seat, .. }, Refusal::Error(error)) => {
-                let Some(seat) = self.seats.get(seat) else { return };
+            (Wish::Command { seat, command, .. }, Refusal::Error(error)) => {
+                let Some(seat) = self.seats.get_mut(seat) else { return };
+                if matches!(command, Command::Say { .. }) {
+                    seat.hold_behind(intent.command, error, Instant::now());
+                }
                 let now_ms = self.hub.ports.clock.now_ms();
                 let retry_after_ms = match error {
                     ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::TooFast => Some(1_000),
