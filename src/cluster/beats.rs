@@ -98,8 +98,27 @@ pub struct Beats {
     /// Dead nodes whose lessons were looked after.
     buried: HashSet<IncarnationId>,
     failing: bool,
+    hearing: Hearing,
     count: u64,
     nudge: Arc<Notify>,
+}
+
+/// Since when the database has been heard without a gap.
+#[derive(Debug, Default)]
+struct Hearing {
+    since: Option<Instant>,
+    latest: Option<Instant>,
+}
+
+impl Hearing {
+    /// It was heard now. True once it has been for so long that whoever lives has beaten, too.
+    fn heard(&mut self, now: Instant) -> bool {
+        if self.latest.is_none_or(|latest| now - latest >= STALE) {
+            self.since = Some(now);
+        }
+        self.latest = Some(now);
+        self.since.is_some_and(|since| now - since >= STALE)
+    }
 }
 
 impl Beats {
@@ -122,6 +141,7 @@ impl Beats {
             told: HashMap::new(),
             buried: HashSet::new(),
             failing: false,
+            hearing: Hearing::default(),
             count: 0,
             nudge: Arc::default(),
         };
@@ -185,7 +205,9 @@ impl Beats {
     async fn beat(&mut self, hub: &Arc<Hub>) -> Result<(), StorageError> {
         let rooms = hub.open_lessons();
         let nodes = self.tell(&rooms).await?;
-        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive());
+        // Behind a silence of the database everybody looks dead until they have beaten again.
+        let judges = self.hearing.heard(Instant::now());
+        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
         hub.see(fleet.clone());
@@ -245,5 +267,22 @@ impl Beats {
             _ => {}
         }
         self.failing = problem.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_hears_the_database_again_judges_nobody_before_all_have_beaten() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut hearing = Hearing::default();
+        let judges: Vec<bool> = (0..5).map(|second| hearing.heard(at(second))).collect();
+        assert_eq!(judges, [false, false, false, true, true]);
+        // Ten seconds of silence.
+        let judges: Vec<bool> = (14..19).map(|second| hearing.heard(at(second))).collect();
+        assert_eq!(judges, [false, false, false, true, true]);
     }
 }
