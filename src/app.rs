@@ -370,7 +370,10 @@ fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Ar
         // Nobody writes to a single node: this end is closed at once.
         return Ok((None, mpsc::channel(1).1));
     };
-    let server = RedisServer::new(redis.reveal(), &cluster.sentinels).context("cluster.redis")?;
+    let mut server = RedisServer::new(redis.reveal(), &cluster.sentinels).context("cluster.redis")?;
+    if let Some(file) = &cluster.redis_ca {
+        server = server.trusting(file).context("cluster.redis_ca")?;
+    }
     tracing::info!(redis = %server, node = cluster.node, "one of several nodes");
     let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own);
     Ok((Some(bus), letters))

@@ -1,10 +1,10 @@
 //! `[cluster]`: other servers beside this one, for the same schools.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{Storage, overlay::Contradiction};
+use super::{Storage, overlay::Contradiction, server::path_or_none};
 use crate::telemetry::Redacted;
 
 /// Shorter keys are guessed.
@@ -18,6 +18,9 @@ pub struct Cluster {
     /// With it the server is one of several. Holds a password.
     #[serde(deserialize_with = "redis")]
     pub redis: Option<Redacted<String>>,
+    /// PEM file of the authorities that `rediss://` trusts instead of the machine's.
+    #[serde(deserialize_with = "path_or_none")]
+    pub redis_ca: Option<PathBuf>,
     /// `host:port` of each; the host in `redis` is then the name of the service that they watch.
     #[serde(deserialize_with = "sentinels")]
     pub sentinels: Vec<(String, u16)>,

@@ -56,7 +56,7 @@ impl Server {
     }
 }
 
-fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+pub(super) fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
     let path = PathBuf::deserialize(from)?;
     Ok((!path.as_os_str().is_empty()).then_some(path))
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command as Process, Stdio},
     sync::atomic::Ordering,
     time::Duration,
@@ -57,13 +58,7 @@ impl Cluster {
     }
 
     pub fn config(&self, n: usize) -> Config {
-        let mut config = server::config(self.folder.path());
-        config.storage.url = self.storage_url.clone();
-        config.storage.standby = qism::config::Standby::None;
-        config.cluster.redis = Some(Redacted::new(self.redis.url()));
-        config.cluster.key = Some(Redacted::new(KEY.into()));
-        config.cluster.node = format!("node{n}");
-        config
+        config(self.folder.path(), &self.storage_url, &self.redis.url(), n)
     }
 
     /// The same as a file, for a node in a process of its own.
@@ -88,13 +83,24 @@ impl Cluster {
     }
 }
 
-fn skipped<T>() -> Option<T> {
+pub fn skipped<T>() -> Option<T> {
     eprintln!("skipped: PostgreSQL or Redis is not installed (tools/setup.sh postgres redis)");
     None
 }
 
+/// Of one of several nodes.
+pub fn config(folder: &Path, storage_url: &str, redis_url: &str, n: usize) -> Config {
+    let mut config = server::config(folder);
+    config.storage.url = storage_url.to_owned();
+    config.storage.standby = qism::config::Standby::None;
+    config.cluster.redis = Some(Redacted::new(redis_url.to_owned()));
+    config.cluster.key = Some(Redacted::new(KEY.into()));
+    config.cluster.node = format!("node{n}");
+    config
+}
+
 /// Waits until the node's bus has been made for the nth time.
-async fn connected(node: &Running, times: u64) {
+pub async fn connected(node: &Running, times: u64) {
     let bus = node.bus().expect("a cluster");
     eventually(async || {
         (bus.counters().connected.load(Ordering::Relaxed) >= times && node.bus_is_up()).then_some(())

@@ -16,6 +16,7 @@ mod media_over_tcp;
 mod peer;
 mod postgres;
 mod program;
+mod redis_servers;
 mod relays;
 mod saver;
 mod school;
