@@ -1,4 +1,4 @@
-//! Copies of a SQLite store: made while a server writes, put back while none does.
+//! Copies of a store: made while servers write, put back while none does.
 
 use std::{
     fs::{self, File},
@@ -11,49 +11,87 @@ use sqlx::Row as _;
 use super::{
     StorageError, Store,
     open::{Part, Pools, Use, file, lock},
-    schema,
+    schema, transfer,
 };
 
 /// The log first: everybody in it is in the school that is copied after it.
 const PARTS: [Part; 2] = [Part::Log, Part::School];
 
 impl Store {
-    /// Writes a copy of both files into a folder that has none yet. Writers do not wait.
+    /// Writes a copy into a folder that has none yet: two SQLite files, whatever the store is. Writers do not wait.
     pub async fn backup(url: &str, into: &Path) -> Result<(), StorageError> {
-        sqlite_only(url)?;
+        copyable(url)?;
         let told = |problem| StorageError::Backup { path: into.display().to_string(), problem };
         fs::create_dir_all(into).map_err(told)?;
-        for part in PARTS {
-            copy_out(url, part, into).await?;
+        if is_file(url) {
+            for part in PARTS {
+                copy_out(url, part, into).await?;
+            }
+        } else {
+            copy_out_of_postgres(url, into).await?;
         }
         File::open(into).and_then(|folder| folder.sync_all()).map_err(told)
     }
 
-    /// Puts a copy in the place of the store. What was there stays beside it, named `.replaced`. Browsers that knew more
-    /// than the copy does start again from it by themselves.
+    /// Puts a copy in the place of the store. Files that were there stay beside it, named `.replaced`; a PostgreSQL must be
+    /// empty. Browsers that knew more than the copy does start again from it by themselves.
     pub async fn restore(url: &str, from: &Path) -> Result<(), StorageError> {
-        sqlite_only(url)?;
-        for part in PARTS {
-            expect_whole(&within(from, url, part), part).await?;
+        copyable(url)?;
+        let (copies, store) = (PARTS.map(|part| within(from, url, part)), url);
+        for (part, copy) in PARTS.into_iter().zip(&copies) {
+            expect_whole(copy, part).await?;
         }
-        for part in PARTS {
-            let to = file(url, part);
-            // No server may be using it.
-            let _lock = lock(&to)?;
-            let told = |problem| StorageError::Backup { path: to.display().to_string(), problem };
-            put_aside(&to).map_err(told)?;
-            fs::copy(within(from, url, part), &to).and_then(|_| File::open(&to)?.sync_all()).map_err(told)?;
+        if !is_file(store) {
+            let files: Vec<_> = PARTS.into_iter().zip(copies.iter().map(PathBuf::as_path)).collect();
+            return transfer::into_postgres(store, &files).await;
+        }
+        for (part, copy) in PARTS.into_iter().zip(&copies) {
+            put_in_place(&file(store, part), copy)?;
         }
         Ok(())
     }
 }
 
-fn sqlite_only(url: &str) -> Result<(), StorageError> {
-    if url.starts_with("sqlite:") && !url.contains(":memory:") { Ok(()) } else { Err(StorageError::NotAFile) }
+fn put_in_place(to: &Path, copy: &Path) -> Result<(), StorageError> {
+    // No server may be using it.
+    let _lock = lock(to)?;
+    let told = |problem| StorageError::Backup { path: to.display().to_string(), problem };
+    put_aside(to).map_err(told)?;
+    fs::copy(copy, to).and_then(|_| File::open(to)?.sync_all()).map_err(told)
 }
 
+fn copyable(url: &str) -> Result<(), StorageError> {
+    if url.contains(":memory:") { Err(StorageError::NotAFile) } else { Ok(()) }
+}
+
+fn is_file(url: &str) -> bool {
+    url.starts_with("sqlite:")
+}
+
+/// Copies of a PostgreSQL are named as those of the default store.
 fn within(folder: &Path, url: &str, part: Part) -> PathBuf {
-    folder.join(file(url, part).file_name().unwrap_or_default())
+    let store = if is_file(url) { file(url, part) } else { file("sqlite://qism.db", part) };
+    folder.join(store.file_name().unwrap_or_default())
+}
+
+async fn copy_out_of_postgres(url: &str, into: &Path) -> Result<(), StorageError> {
+    sqlx::any::install_default_drivers();
+    let paths = PARTS.map(|part| within(into, url, part));
+    if let Some(path) = paths.iter().find(|path| path.exists()) {
+        let problem = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(StorageError::Backup { path: path.display().to_string(), problem });
+    }
+    // Both names follow from that of the school's file.
+    let school = format!("sqlite://{}", within(into, url, Part::School).display());
+    transfer::out_of_postgres(url, &PARTS.map(|part| (part, school.clone()))).await?;
+    for (part, path) in PARTS.into_iter().zip(&paths) {
+        // Locks are for servers.
+        let _ = fs::remove_file(path.with_extension("lock"));
+        let told = |problem| StorageError::Backup { path: path.display().to_string(), problem };
+        File::open(path).and_then(|file| file.sync_all()).map_err(told)?;
+        expect_whole(path, part).await?;
+    }
+    Ok(())
 }
 
 async fn copy_out(url: &str, part: Part, into: &Path) -> Result<(), StorageError> {

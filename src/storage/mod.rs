@@ -20,6 +20,7 @@ mod seed;
 mod standby;
 mod starting;
 mod timetable;
+mod transfer;
 mod withdrawals;
 mod writer;
 
@@ -76,8 +77,12 @@ pub enum StorageError {
     Older { part: &'static str, found: i64, known: i64 },
     #[error("cannot copy {path}: {problem}")]
     Backup { path: String, problem: std::io::Error },
-    #[error("this is for SQLite files; PostgreSQL brings its own: pg_basebackup, pg_dump")]
+    #[error("a store in memory cannot be copied")]
     NotAFile,
+    #[error(
+        "this database holds a school already\n  restore into a new one (createdb), then let storage.url lead there"
+    )]
+    NotEmpty,
     /// Told at the start; later `/readyz` tells it.
     #[error(transparent)]
     NotSafe(#[from] Shortfall),

@@ -5,11 +5,15 @@ use std::{
     process::{Command as Process, Output},
 };
 
-use qism::app::Running;
+use qism::{app::Running, storage::Store};
+use qism_backing::Postgres;
 use qism_signaling::protocol::{Command, Position, Recipients, SessionId};
 use uuid::Uuid;
 
-use crate::server::{self, Person, Server};
+use crate::{
+    postgres::skipped,
+    server::{self, Person, Server},
+};
 
 async fn qism(words: &[&str], copy: &Path, data: &Path) -> Output {
     let mut program = Process::new(env!("CARGO_BIN_EXE_qism"));
@@ -65,4 +69,59 @@ async fn a_copy_made_during_a_lesson_brings_back_the_lesson_of_that_moment() {
         .output();
     assert!(!missing.expect("the program runs").status.success());
     running.stop().await;
+}
+
+/// The program, with a configuration that names this store.
+async fn qism_on(words: &[&str], copy: &Path, url: &str, folder: &Path) -> Output {
+    let file = folder.join("qism.toml");
+    std::fs::write(&file, format!("[storage]\nurl = \"{url}\"\n")).expect("written");
+    let mut program = Process::new(env!("CARGO_BIN_EXE_qism"));
+    program.args(words).arg(copy).arg("--config").arg(file);
+    tokio::task::spawn_blocking(move || program.output().expect("the program runs")).await.expect("no panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_running_postgresql_is_put_into_an_empty_one_and_into_a_file() {
+    let (Some(old), Some(new)) = (Postgres::start().await, Postgres::start().await) else { return skipped() };
+    let server = Server::demo_with(|config| config.storage.url = old.url()).await;
+    let (_person, mut teacher) = server.enter("teacher1").await;
+    let id = teacher.command(say("في النسخة")).await;
+    let kept = teacher.accepted(id).await;
+    let (folder, copy) = (server.data(), server.data().join("copy"));
+    let made = qism_on(&["backup"], &copy, &old.url(), folder).await;
+    assert!(made.status.success(), "{}", said(&made));
+    let again = qism_on(&["backup"], &copy, &old.url(), folder).await;
+    assert!(!again.status.success(), "an older copy is not overwritten");
+    let id = teacher.command(say("بعدها")).await;
+    teacher.accepted(id).await;
+    let busy = qism_on(&["restore"], &copy, &old.url(), folder).await;
+    assert!(!busy.status.success() && said(&busy).contains("in use by another server"), "{}", said(&busy));
+    let put = qism_on(&["restore"], &copy, &new.url(), folder).await;
+    assert!(put.status.success(), "{}", said(&put));
+    let full = qism_on(&["restore"], &copy, &new.url(), folder).await;
+    assert!(!full.status.success() && said(&full).contains("createdb"), "{}", said(&full));
+    let put = qism(&["restore"], &copy, folder).await;
+    assert!(put.status.success(), "{}", said(&put));
+
+    let lesson = teacher.lesson;
+    let file = format!("sqlite://{}", folder.join("qism.db").display());
+    let log = async |url: &str| {
+        let store = Store::open(url).await.expect("opened");
+        let log = store.journal().read(lesson, 0, 1_000).await.expect("read");
+        let people = store.account_by_login("student90").await.expect("read");
+        store.close().await;
+        (log, people.map(|account| (account.user, account.password, account.name)))
+    };
+    let (before, everybody) = log(&old.url()).await;
+    let copied: Vec<_> = before.into_iter().filter(|logged| logged.number <= kept).collect();
+    for url in [new.url(), file] {
+        assert_eq!(log(&url).await, (copied.clone(), everybody.clone()), "{url}");
+    }
+    let mut config = server::config(folder);
+    config.storage.url = new.url();
+    let running = Running::start_demo(config).await.expect("starts on the copy");
+    let line = Person::sign_in(&running.url(), "teacher1").await.enter().await;
+    assert!(line.welcome.snapshot.is_some_and(|snapshot| snapshot.position.number > kept));
+    running.stop().await;
+    server.running.stop().await;
 }
