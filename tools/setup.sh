@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for one purpose, and nothing that is there:
-#   tools/setup.sh cc|cxx|postgres|redis|haproxy|node|deny|browsers|strace|promtool|namespaces|turn|interop|janus
+#   tools/setup.sh cc|cxx|postgres|redis|haproxy|node|deny|browsers|strace|promtool|namespaces|faketime|turn|interop|janus
 # System packages come by apt-get (as root or by sudo), everything else into .venv of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -127,6 +127,11 @@ need_namespaces() {
     command -v nft >/dev/null || missing+=(nftables)
     command -v python3 >/dev/null || missing+=(python3)
     [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
+}
+
+# A wrong clock for one process.
+need_faketime() {
+    command -v faketime >/dev/null || apt faketime
 }
 
 # A TURN server for tests, which start their own; the one that Debian's package would start is not wanted.

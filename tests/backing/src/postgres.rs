@@ -1,6 +1,7 @@
 //! A private PostgreSQL: a primary, standbys that stream from it, and what can happen to them.
 
 use std::{
+    io::Write as _,
     net::{IpAddr, Ipv4Addr},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -17,23 +18,29 @@ pub struct Postgres {
     server: Child,
     address: IpAddr,
     port: u16,
+    has_own_disk: bool,
     folder: TempDir,
 }
 
 impl Postgres {
     /// On loopback; `None` where PostgreSQL is not installed (`tools/setup.sh postgres`).
     pub async fn start() -> Option<Self> {
-        Self::start_at(Ipv4Addr::LOCALHOST.into(), &[]).await
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), None).await
     }
 
-    /// Listens at an address, with settings of `postgresql.conf`. Whoever reaches it may use it.
-    pub async fn start_at(address: IpAddr, settings: &[&str]) -> Option<Self> {
+    /// Listens at an address; whoever reaches it may use it. On a disk of so many MiB in memory, if told (root only).
+    pub async fn start_on(address: IpAddr, disk_mib: Option<u32>) -> Option<Self> {
         let programs = programs()?;
         let folder = Owner::find().folder();
+        if let Some(mebibytes) = disk_mib {
+            Owner::find().mount_disk(folder.path(), mebibytes);
+        }
         let data = folder.path().join("data");
         let made = Owner::find()
             .run(&programs.join("initdb"))
-            .args(["--no-sync", "--auth=trust", "--username=qism", "--encoding=UTF8", "--locale=C", "-D"])
+            .args(["--no-sync", "--auth=trust", "--username=qism", "--encoding=UTF8", "--locale=C"])
+            // Small segments, for small disks.
+            .args(["--wal-segsize=1", "-D"])
             .arg(&data)
             .output()
             .expect("initdb runs");
@@ -42,10 +49,10 @@ impl Postgres {
             &data.join("pg_hba.conf"),
             "host all all 0.0.0.0/0 trust\nhost replication all 0.0.0.0/0 trust\n",
         );
-        let settings: String = settings.iter().map(|setting| format!("{setting}\n")).collect();
-        let all = format!("unix_socket_directories = ''\nfsync = off\nmax_connections = 200\n{settings}");
-        add(&data.join("postgresql.conf"), &all);
-        let server = Self::spawned(folder, address, free_port(address));
+        let settings = "unix_socket_directories = ''\nfsync = off\nmax_connections = 200\n";
+        add(&data.join("postgresql.conf"), settings);
+        let mut server = Self::spawned(folder, address, free_port(address));
+        server.has_own_disk = disk_mib.is_some();
         server.answers().await;
         Some(server)
     }
@@ -79,7 +86,7 @@ impl Postgres {
 
     fn spawned(folder: TempDir, address: IpAddr, port: u16) -> Self {
         let server = spawn(folder.path(), address, port);
-        Self { server, address, port, folder }
+        Self { server, address, port, has_own_disk: false, folder }
     }
 
     pub fn url(&self) -> String {
@@ -170,6 +177,21 @@ impl Postgres {
         self.server.id()
     }
 
+    /// Takes every free byte of its own disk.
+    pub fn fill_disk(&self) {
+        assert!(self.has_own_disk, "not the machine's");
+        let mut filler = std::fs::File::create(self.filler()).expect("made");
+        while filler.write_all(&[0; 4_096]).is_ok() {}
+    }
+
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.filler()).expect("removed");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.path().join("filler")
+    }
+
     fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         // One that was killed before is no more.
@@ -186,6 +208,9 @@ impl Drop for Postgres {
         // At once; nobody needs this data again.
         self.signal("-QUIT");
         let _ = self.server.wait();
+        if self.has_own_disk {
+            let _ = Command::new("umount").arg("--lazy").arg(self.folder.path()).status();
+        }
     }
 }
 
@@ -220,6 +245,14 @@ impl Owner {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may");
         }
         folder
+    }
+
+    fn mount_disk(&self, folder: &Path, mebibytes: u32) {
+        let (user, group) = self.0.expect("root mounts");
+        let options = format!("size={mebibytes}m,mode=700,uid={user},gid={group}");
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder).status();
+        assert!(mounted.expect("mount runs").success());
     }
 
     fn run(&self, program: &Path) -> Command {

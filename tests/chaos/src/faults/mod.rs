@@ -1,0 +1,241 @@
+//! The table of faults. Each is one function; what they share is [`Stage`].
+
+mod crowd;
+mod links;
+mod nodes;
+mod resources;
+mod stores;
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bed::{Bed, Plan},
+    class::{Class, Roll},
+    verdict::{Blow, Promise, Verdict},
+    voice::Voice,
+};
+
+type Running = Pin<Box<dyn Future<Output = anyhow::Result<Verdict>>>>;
+
+/// One way to break a cluster.
+pub struct Fault {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub promise: Promise,
+    run: fn(PathBuf) -> Running,
+}
+
+/// Everything is kept; the rest is told by name.
+const KEPT: Promise = Promise {
+    loses_the_tail: false,
+    chat_back_ms: None,
+    media_back_ms: None,
+    delivery_p99_ms: None,
+    nobody_reconnects: false,
+};
+
+macro_rules! fault {
+    ($function:path, $name:literal, $what:literal, $promise:expr) => {
+        Fault { name: $name, what: $what, promise: $promise, run: |program| Box::pin($function(program)) }
+    };
+}
+
+pub const FAULTS: &[Fault] = &[
+    fault!(
+        nodes::kill,
+        "kill",
+        "kill -9 of nodes under 500 lines a second, again and again",
+        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+    ),
+    fault!(
+        nodes::kill_all,
+        "kill-all",
+        "all of a lesson's people are on the node that is killed",
+        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+    ),
+    fault!(
+        nodes::restart,
+        "restart",
+        "a node is killed and starts again at once",
+        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+    ),
+    fault!(
+        nodes::vanish,
+        "vanish",
+        "a node is swallowed by its network: no packet comes or goes, nobody is told",
+        Promise { chat_back_ms: Some(4_000), media_back_ms: Some(5_000), ..KEPT }
+    ),
+    fault!(
+        nodes::pause,
+        "pause",
+        "a node stands still for 20 s in the middle of an append, then goes on",
+        Promise { chat_back_ms: Some(4_000), media_back_ms: Some(5_000), ..KEPT }
+    ),
+    fault!(
+        nodes::clock,
+        "clock",
+        "a node's clock is an hour ahead",
+        Promise { delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        stores::redis,
+        "redis",
+        "Redis is killed and away for 60 s",
+        Promise { delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        stores::sentinel,
+        "sentinel",
+        "Redis is killed; Sentinels make its replica the primary",
+        Promise { chat_back_ms: Some(5_000), delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        stores::postgres,
+        "postgres",
+        "PostgreSQL is killed and back after 10 s",
+        Promise { chat_back_ms: Some(5_000), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        stores::lost_tail,
+        "lost-tail",
+        "PostgreSQL is killed; an asynchronous standby without the last lines takes its place",
+        Promise { loses_the_tail: true, chat_back_ms: Some(8_000), ..KEPT }
+    ),
+    fault!(stores::mute, "mute", "a teacher mutes a student while PostgreSQL is down", KEPT),
+    fault!(
+        links::postgres,
+        "link-postgres",
+        "nothing passes between a node and PostgreSQL for 10 s",
+        Promise { chat_back_ms: Some(15_000), ..KEPT }
+    ),
+    fault!(
+        links::redis,
+        "link-redis",
+        "nothing passes between a node and Redis for 10 s",
+        Promise { delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        links::both,
+        "link-stores",
+        "nothing passes between a node and PostgreSQL and Redis for 10 s: it is deaf",
+        Promise { chat_back_ms: Some(6_000), media_back_ms: Some(6_000), ..KEPT }
+    ),
+    fault!(
+        links::front,
+        "link-front",
+        "nothing passes between a node and the proxy and its people for 10 s",
+        Promise { chat_back_ms: Some(4_000), ..KEPT }
+    ),
+    fault!(
+        links::nodes,
+        "link-nodes",
+        "nothing passes between two nodes for 10 s",
+        Promise { delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        resources::disk,
+        "disk",
+        "PostgreSQL's disk is full for 10 s",
+        Promise { chat_back_ms: Some(10_000), ..KEPT }
+    ),
+    fault!(
+        resources::files,
+        "files",
+        "a node has no file descriptors left for 10 s",
+        Promise { chat_back_ms: Some(5_000), ..KEPT }
+    ),
+    fault!(
+        crowd::stuck,
+        "stuck",
+        "50 of a room of 1,000 read nothing",
+        Promise { delivery_p99_ms: Some(1_000), ..KEPT }
+    ),
+];
+
+/// Runs one.
+pub async fn run(fault: &Fault, program: &Path) -> anyhow::Result<Verdict> {
+    (fault.run)(program.to_owned()).await
+}
+
+/// A cluster with a lesson under way.
+struct Stage {
+    bed: Bed,
+    classes: Vec<Class>,
+    voice: Option<Voice>,
+    began: Instant,
+}
+
+impl Stage {
+    /// The first class, taught by a voice; its students and the other classes write.
+    async fn with_voice(program: &Path, plan: Plan, rolls: &[Roll]) -> anyhow::Result<Self> {
+        let bed = Bed::make(program, &plan).await?;
+        let listener = format!("student{}", plan.students_per_class);
+        let voice = Some(Voice::begin("teacher1", &listener).await?);
+        Self::fill(bed, voice, rolls).await
+    }
+
+    async fn silent(program: &Path, plan: Plan, rolls: &[Roll]) -> anyhow::Result<Self> {
+        let bed = Bed::make(program, &plan).await?;
+        Self::fill(bed, None, rolls).await
+    }
+
+    async fn fill(bed: Bed, voice: Option<Voice>, rolls: &[Roll]) -> anyhow::Result<Self> {
+        let mut classes = Vec::new();
+        for roll in rolls {
+            classes.push(Class::enter(*roll).await?);
+        }
+        // Everybody has come and a good deal has been said.
+        pass(4.0).await;
+        Ok(Self { bed, classes, voice, began: Instant::now() })
+    }
+
+    /// The node on which the first class is, counted from 0.
+    async fn host(&self) -> anyhow::Result<usize> {
+        self.bed.host(self.classes[0].lesson).await
+    }
+
+    /// Ends it, and judges what was promised to whom.
+    async fn judge(self, blows: &[Blow]) -> anyhow::Result<Verdict> {
+        let arrivals = match self.voice {
+            Some(voice) => Some(voice.end().await?),
+            None => None,
+        };
+        let (mut verdict, mut everybody) = (Verdict::default(), Vec::new());
+        let during = Blow { since: self.began, until: Instant::now() };
+        let during = blows.first().copied().unwrap_or(during);
+        for class in self.classes {
+            let lesson = class.lesson;
+            let seen = class.end().await;
+            let log = self.bed.log(lesson).await?;
+            verdict.add(&Verdict::of(&log, &seen));
+            let figure = Verdict::default().delivery(&log, &seen, during).delivery_p99_ms;
+            verdict.delivery_p99_ms = verdict.delivery_p99_ms.max(figure);
+            everybody.extend(seen);
+        }
+        let verdict = verdict.chat_back(&everybody, blows);
+        Ok(match arrivals {
+            Some(arrivals) => verdict.media_back(&arrivals, blows),
+            None => verdict,
+        })
+    }
+}
+
+/// Half a class that writes ten lines a second together, on so many nodes.
+fn lively(spread: Option<usize>) -> Roll {
+    let every = Some(Duration::from_secs(2));
+    Roll { class: 1, students_per_class: 40, students: 20, teacher: spread.is_some(), every, spread }
+}
+
+async fn pass(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+/// From the past moment until now.
+fn blow(since: Instant) -> Blow {
+    Blow { since, until: Instant::now() }
+}

@@ -1,0 +1,110 @@
+//! What happens to a node: killed, swallowed, stopped, wrong about the time.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+
+use super::{Stage, blow, lively, pass};
+use crate::{bed::Plan, class::Roll, node::Circumstances, verdict::Verdict};
+
+/// Three classes of 42 write 504 lines a second; nodes are killed four times and come back.
+pub async fn kill(program: PathBuf) -> anyhow::Result<Verdict> {
+    let every = Some(Duration::from_millis(250));
+    let roll =
+        |class| Roll { class, students_per_class: 44, students: 42, teacher: class > 1, every, spread: None };
+    let plan = Plan { students_per_class: 44, ..Plan::of(3) };
+    let mut stage = Stage::with_voice(&program, plan, &[roll(1), roll(2), roll(3)]).await?;
+    let mut blows = Vec::new();
+    for _ in 0..4 {
+        let doomed = stage.host().await?;
+        let since = Instant::now();
+        stage.bed.nodes[doomed].kill();
+        pass(6.0).await;
+        blows.push(blow(since));
+        stage.bed.restart(doomed)?;
+        stage.bed.nodes[doomed].is_ready().await?;
+        // The proxy and the board see it again.
+        pass(3.0).await;
+    }
+    stage.judge(&blows).await
+}
+
+/// A lesson of twenty and its voice, where their tickets lead: on one node.
+pub async fn kill_all(program: PathBuf) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
+    let mut blows = Vec::new();
+    for _ in 0..5 {
+        let doomed = stage.host().await?;
+        let since = Instant::now();
+        stage.bed.nodes[doomed].kill();
+        pass(5.0).await;
+        blows.push(blow(since));
+        stage.bed.restart(doomed)?;
+        stage.bed.nodes[doomed].is_ready().await?;
+        pass(4.0).await;
+    }
+    stage.judge(&blows).await
+}
+
+/// Two incarnations of one name within a second.
+pub async fn restart(program: PathBuf) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
+    let (mut blows, mut slowest) = (Vec::new(), Duration::ZERO);
+    for _ in 0..5 {
+        let host = stage.host().await?;
+        let since = Instant::now();
+        stage.bed.restart(host)?;
+        stage.bed.nodes[host].is_ready().await?;
+        slowest = slowest.max(since.elapsed());
+        pass(6.0).await;
+        blows.push(blow(since));
+    }
+    Ok(stage.judge(&blows).await?.note("ready_again_ms", slowest.as_millis() as u64))
+}
+
+pub async fn vanish(program: PathBuf) -> anyhow::Result<Verdict> {
+    let stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
+    let host = stage.host().await?;
+    let since = Instant::now();
+    stage.bed.nodes[host].part_from(None)?;
+    pass(15.0).await;
+    let blows = [blow(since)];
+    stage.bed.nodes[host].heal()?;
+    pass(6.0).await;
+    stage.judge(&blows).await
+}
+
+/// A hundred lines a second: some append is always in flight.
+pub async fn pause(program: PathBuf) -> anyhow::Result<Verdict> {
+    let busy = Roll { students: 25, every: Some(Duration::from_millis(250)), ..lively(None) };
+    let stage = Stage::with_voice(&program, Plan::of(2), &[busy]).await?;
+    let host = stage.host().await?;
+    let since = Instant::now();
+    stage.bed.nodes[host].pause()?;
+    pass(20.0).await;
+    let blows = [blow(since)];
+    stage.bed.nodes[host].go_on()?;
+    pass(6.0).await;
+    stage.judge(&blows).await
+}
+
+pub async fn clock(program: PathBuf) -> anyhow::Result<Verdict> {
+    let wrong = Circumstances { hours_off: 1, ..Circumstances::default() };
+    let plan = Plan { circumstances: vec![(2, wrong)], ..Plan::of(2) };
+    let stage = Stage::silent(&program, plan, &[lively(Some(2))]).await?;
+    let since = Instant::now();
+    pass(10.0).await;
+    let blows = [blow(since)];
+    let log = stage.bed.log(stage.classes[0].lesson).await?;
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("a clock")?.as_millis();
+    let off = log.iter().map(|logged| {
+        now.saturating_sub(u128::from(logged.at)).max(u128::from(logged.at).saturating_sub(now))
+    });
+    let worst = u64::try_from(off.max().unwrap_or(0))?;
+    anyhow::ensure!(worst < 300_000, "an event is {worst} ms off");
+    Ok(stage.judge(&blows).await?.note("worst_time_off_ms", worst))
+}
