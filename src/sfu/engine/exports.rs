@@ -233,7 +233,7 @@ fn is_told(lesson: LessonId, track: &TrackIn, export: &mut Export, ways: &mut Wa
             let Some(version) = export.tells(shape, now) else { return false };
             let ssrc = export.remote.as_ref().map_or(0, |remote| remote.ssrc);
             let Some(relay) = ways.relays.get_mut(far) else { return false };
-            relay.write(lesson, publication, Word::Shape { ssrc, version, clock: ntp::now(), shape }, now)
+            relay.write(lesson, publication, Word::Shape { ssrc, version, clock: ntp::at(now), shape }, now)
         }
     }
 }

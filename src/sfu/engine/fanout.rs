@@ -71,7 +71,7 @@ impl Worker {
             let Some(srtp) = &mut transport.srtp else { continue };
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
             let care = downlink.care(track, now);
-            let begins = downlink.send(slot, track, care, &mut to);
+            downlink.send(slot, track, care, &mut to);
             if downlink.pacer.is_waiting() && !std::mem::replace(&mut downlink.is_paced, true) {
                 self.paced.push(leg);
             }
@@ -80,7 +80,8 @@ impl Worker {
                     self.echoes.sent(Echo { leg, slot, layer, sequence: packet.sequence }, now);
                 }
             }
-            if let Some(out) = downlink.slot(slot).filter(|_| begins) {
+            if let Some(out) = downlink.slot(slot).filter(|out| out.begins) {
+                out.begins = false;
                 clocks.extend(reports::clock(out, track, now).map(|clock| (leg, clock)));
             }
             if self.batch.is_full() {

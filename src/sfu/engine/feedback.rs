@@ -138,7 +138,7 @@ impl Worker {
         if let Some(layer) = track.layers.get_mut(stream.layer) {
             layer.set_clock(clock);
         }
-        let offset = uplink.learn_clock(ntp::now().wrapping_sub(report.ntp_time) as i64);
+        let offset = uplink.learn_clock(ntp::at(now).wrapping_sub(report.ntp_time) as i64);
         for &track in &uplink.tracks {
             room.tracks[track].clock_offset = Some(offset);
         }

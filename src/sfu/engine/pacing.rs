@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{
     legs::{LegState, Role},
-    room::{LegIndex, outgoing::Destination},
+    reports,
+    room::{LegIndex, downlink::TrackOut, outgoing::Destination},
     worker::{Worker, flush},
 };
 
@@ -35,9 +36,15 @@ impl Worker {
         let probes = downlink.probe(&mut to);
         downlink.is_paced = probes || downlink.pacer.is_waiting();
         let is_paced = downlink.is_paced;
+        let clock = |out: &mut TrackOut| {
+            let track = room.tracks.get(out.track.filter(|_| std::mem::take(&mut out.begins))?)?;
+            reports::clock(out, track, now)
+        };
+        let clocks: Vec<_> = downlink.slots.iter_mut().filter_map(clock).collect();
         if self.batch.is_full() {
             flush(&mut self.batch, &self.sockets, &self.streams, &self.counters);
         }
+        clocks.into_iter().for_each(|clock| self.send_clock(leg, clock, now));
         Some(is_paced)
     }
 }

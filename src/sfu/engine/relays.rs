@@ -210,7 +210,7 @@ impl Worker {
         }
         match word {
             Word::Shape { ssrc, version, clock, shape } => {
-                self.take_node_shape(far, whose, (ssrc, version), with_our_clock(shape, clock), now);
+                self.take_node_shape(far, whose, (ssrc, version), with_our_clock(shape, clock, now), now);
             }
             Word::Demand(demand) => self.demanded(way, whose, demand, now),
             Word::Leave => self.left(way, whose, now),
@@ -300,8 +300,8 @@ impl Worker {
 }
 
 /// The clocks of two nodes differ: what a shape says of the publisher's is put in terms of ours, up to the way of a letter.
-fn with_our_clock(shape: Shape, told_at: u64) -> Shape {
-    let ahead = ntp::now().wrapping_sub(told_at) as i64;
+fn with_our_clock(shape: Shape, told_at: u64, now: Instant) -> Shape {
+    let ahead = ntp::at(now).wrapping_sub(told_at) as i64;
     Shape { clock_offset: shape.clock_offset.map(|offset| offset.wrapping_add(ahead)), ..shape }
 }
 

@@ -141,7 +141,7 @@ fn clocks(downlink: &Downlink, room: &Room, now: Instant) -> Vec<SenderReport> {
 /// picture stay in step; else by arrival.
 pub(super) fn clock(out: &TrackOut, track: &TrackIn, now: Instant) -> Option<SenderReport> {
     let anchor = out.forwarder.anchor()?;
-    let ntp_time = ntp::now();
+    let ntp_time = ntp::at(now);
     let by_arrival = || {
         let elapsed = now.saturating_duration_since(anchor.arrived).as_micros() as u64;
         (elapsed * u64::from(track.clock_rate()) / 1_000_000) as u32

@@ -88,6 +88,10 @@ impl Forwarder {
         self.ranges.clear();
         self.current = None;
         self.dropped = None;
+        // The clock of another publisher says nothing of this one's.
+        if let Some(anchor) = &mut self.anchor {
+            anchor.captured = None;
+        }
     }
 
     /// The layer to send; takes effect at its next key frame. `None` stops at once.

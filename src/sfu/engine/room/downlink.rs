@@ -63,6 +63,8 @@ pub struct TrackOut {
     pub loss: Option<ReportedLoss>,
     /// A smaller layer than the one that flows is waited for since then.
     narrowed: Option<Instant>,
+    /// Another source or layer began to flow, and its receiver was not told its clock.
+    pub begins: bool,
 }
 
 impl TrackOut {
@@ -79,6 +81,7 @@ impl TrackOut {
             octets: 0,
             loss: None,
             narrowed: None,
+            begins: false,
         }
     }
 
@@ -213,13 +216,11 @@ impl Downlink {
         }
     }
 
-    /// Sends the fresh packets of a track into a slot; true when a new source began to flow with them.
-    pub fn send(&mut self, slot: Slot, track: &TrackIn, care: VoiceCare, to: &mut Destination<'_>) -> bool {
+    /// Sends the fresh packets of a track into a slot.
+    pub fn send(&mut self, slot: Slot, track: &TrackIn, care: VoiceCare, to: &mut Destination<'_>) {
         let shows_h264 = self.abilities.is_some_and(|abilities| abilities.h264);
-        let Some(out) = self.slots.get(usize::from(slot.0)) else { return false };
-        let was_idle = out.forwarder.current().is_none();
         for (layer, packet) in track.fresh_of_all_forms() {
-            let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
+            let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return };
             if packet.is_h264() && !shows_h264 {
                 // Nothing of what follows would be a picture: begin anew once the publisher has switched.
                 out.forwarder.restart();
@@ -236,8 +237,6 @@ impl Downlink {
                 Fate::Stays => {}
             }
         }
-        let out = &self.slots[usize::from(slot.0)];
-        was_idle && out.forwarder.current().is_some()
     }
 
     /// Sends one packet in the slot at a place, if it is wanted there.
@@ -261,6 +260,7 @@ impl Downlink {
             return;
         }
         self.repairs.sent(packet.payload.len());
+        out.begins |= rewritten.is_entry;
         out.packets = out.packets.wrapping_add(1);
         out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
         match out.is_audio() {

@@ -300,3 +300,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_clock_of_one_publisher_tells_nothing_of_another() {
+    let start = Instant::now();
+    let (mut one, mut two) = (Source::new(start, 1), Source::new(start, 2));
+    let mut forwarder = Forwarder::new(90_000, 0);
+    forwarder.want(Some(0));
+    let packet = Packet { captured: Some(500_000), ..one.next(true, 0) };
+    let first = forwarder.forward(0, &packet).expect("sent");
+    forwarder.restart();
+    assert_eq!(forwarder.anchor().expect("sent").captured, None);
+    // Half a second later by our clock, a tenth by theirs.
+    let arrived = packet.arrived + Duration::from_millis(500);
+    let packet = Packet { captured: Some(509_000), arrived, ..two.next(true, 0) };
+    let second = forwarder.forward(0, &packet).expect("sent");
+    assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 45_000);
+}

@@ -68,12 +68,21 @@ pub struct World {
     down: Cable,
     up: Cable,
     subscriber: LegIndex,
+    /// The student's leg, and the teacher.
+    names: (Leg, UserId),
     /// When the student was told that pictures rest, or flow again.
     told: Vec<(Duration, bool)>,
     /// What publishers were told of layers.
     wanted: Vec<(Duration, Vec<bool>)>,
     /// Second by second: dropped by the full queue, padding, the estimate in kbit/s.
     seconds: Vec<[usize; 3]>,
+}
+
+/// A picture against the voice.
+pub struct Skew {
+    pub width: u16,
+    /// Positive: it would be shown later than the voice of its moment.
+    pub seconds: f64,
 }
 
 const PUBLISHER: SocketAddr = address(1);
@@ -120,10 +129,18 @@ impl World {
             down: Cable::new(nature, seed, start),
             up: Cable::new(Nature { bitrate: None, ..nature }, seed + 1, start),
             subscriber,
+            names: (student, teacher),
             told: Vec::new(),
             wanted: Vec::new(),
             seconds: Vec::new(),
         }
+    }
+
+    /// How large the camera in a slot may be from now on.
+    pub fn cap(&mut self, slot: Slot, cap: LayerCap) {
+        let (leg, user) = self.names;
+        let publication = Some(Publication { user, source: Source::Camera });
+        self.worker.obey(Order::Hub(MediaOrder::Assign { leg, slot, publication, cap }), self.now);
     }
 
     /// Changes the link, both ways; the way up stays wide.
@@ -221,6 +238,22 @@ impl World {
     pub fn pictures(&self, from: Duration, until: Duration) -> usize {
         let span = self.start + from..self.start + until;
         self.receiver.pictures.iter().filter(|(at, _)| span.contains(at)).map(|(_, bytes)| bytes).sum()
+    }
+
+    /// How far each picture of the camera is from the voice, by the clocks that the receiver was told, from a time of the lesson
+    /// on.
+    pub fn skews(&self, from: Duration) -> Vec<Skew> {
+        let from = self.start + from;
+        let camera = |it: &&receiver::Shown| it.slot == Slot::FIRST_CAMERA && it.at >= from;
+        let skew = |picture: &receiver::Shown| {
+            let clock = picture.clock?;
+            let place = self.receiver.spoken.partition_point(|(at, ..)| *at <= picture.at);
+            let (_, number, said) = self.receiver.spoken.get(place.checked_sub(1)?)?;
+            let taken = self.publisher.taken[picture.id as usize].as_secs_f64();
+            let seconds = (clock - taken) - (said - f64::from(*number) * 0.02);
+            Some(Skew { width: picture.width, seconds })
+        };
+        self.receiver.shown.iter().filter(camera).filter_map(skew).collect()
     }
 
     /// When a slot first showed a picture of at least this width, from a time of the lesson on.

@@ -4,7 +4,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::rtcp::{packet::unmarshal, payload_feedbacks::picture_loss_indication::PictureLossIndication};
+use rtc::rtcp::{
+    packet::{Packet, marshal, unmarshal},
+    payload_feedbacks::picture_loss_indication::PictureLossIndication,
+    sender_report::SenderReport,
+};
 
 use crate::sfu::engine::leg::srtp::{Place, Srtp};
 
@@ -25,10 +29,18 @@ pub const NOTHING: u32 = u32::MAX;
 const PACKET: usize = 1_100;
 /// From the request to the encoder, one way.
 const UP: Duration = Duration::from_millis(40);
+/// Chromium's sender reports: of pictures, of a voice.
+const CLOCKS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+/// What the teacher's clock shows when the lesson begins, in seconds: another time than ours.
+const WALL: u64 = 1_000_000;
 
 /// One encoder's stream.
 struct Stream {
     ssrc: u32,
+    /// Timestamp of the lesson's beginning, units of a second.
+    zero: u32,
+    clock_rate: u32,
+    told: Option<Instant>,
     sequence: u64,
     payload_type: u8,
     extensions: Vec<u8>,
@@ -47,6 +59,9 @@ impl Stream {
     fn new(ssrc: u32, payload_type: u8, size: (u16, u16), extensions: Vec<u8>) -> Self {
         Self {
             ssrc,
+            zero: ssrc.wrapping_mul(77_777_777),
+            clock_rate: if payload_type == 111 { 48_000 } else { 90_000 },
+            told: None,
             sequence: 4_000,
             payload_type,
             extensions,
@@ -66,10 +81,27 @@ impl Stream {
         let has_extension = u8::from(!self.extensions.is_empty());
         let mut packet = vec![0x80 | has_extension << 4, self.payload_type | u8::from(marker) << 7];
         packet.extend((self.sequence as u16).to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
+        packet.extend(timestamp.wrapping_add(self.zero).to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(&self.extensions);
         packet
+    }
+
+    /// A sender report, where one is due.
+    fn tell_clock(&mut self, elapsed: Duration, now: Instant) -> Option<SenderReport> {
+        let interval = CLOCKS[usize::from(self.clock_rate == 48_000)];
+        if !self.is_active || self.told.is_some_and(|told| now < told + interval) {
+            return None;
+        }
+        self.told = Some(now);
+        let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+        let units = elapsed.as_micros() as u64 * u64::from(self.clock_rate) / 1_000_000;
+        Some(SenderReport {
+            ssrc: self.ssrc,
+            ntp_time: (WALL + elapsed.as_secs()) << 32 | fraction,
+            rtp_time: self.zero.wrapping_add(units as u32),
+            ..SenderReport::default()
+        })
     }
 }
 
@@ -86,6 +118,8 @@ pub struct Slide {
 pub struct Program {
     pub camera: bool,
     pub screen: Option<Slide>,
+    /// So much later than the voice pictures of each layer reach the server.
+    pub late: [Duration; 3],
 }
 
 pub struct Publisher {
@@ -100,6 +134,10 @@ pub struct Publisher {
     /// Frames of each kind so far: voice, camera, screen.
     made: [u32; 3],
     asked: Vec<(Instant, u32)>,
+    /// Pictures that are late: when each packet arrives.
+    traveling: Vec<(Instant, Vec<u8>)>,
+    /// When in the lesson each picture was taken.
+    pub taken: Vec<Duration>,
     pub key_frames: usize,
 }
 
@@ -118,6 +156,8 @@ impl Publisher {
             pictures: 0,
             made: [0; 3],
             asked: Vec::new(),
+            traveling: Vec::new(),
+            taken: Vec::new(),
             key_frames: 0,
         }
     }
@@ -150,13 +190,14 @@ impl Publisher {
     pub fn poll(&mut self, now: Instant) -> Vec<Vec<u8>> {
         self.answer_requests(now);
         let elapsed = now.saturating_duration_since(self.start).as_secs_f64();
-        let mut out = Vec::new();
+        let mut out = self.tell_clocks(now);
         while f64::from(self.made[0]) / 50.0 <= elapsed {
             self.speak(&mut out);
         }
         while self.program.camera && f64::from(self.made[1]) / f64::from(CAMERA_RATE) <= elapsed {
-            self.film(&mut out);
+            self.film(now);
         }
+        out.extend(self.traveling.extract_if(.., |(at, _)| *at <= now).map(|(_, packet)| packet));
         while let Some(slide) = self.program.screen
             && f64::from(self.made[2]) / f64::from(slide.rate) <= elapsed
         {
@@ -177,6 +218,18 @@ impl Publisher {
         }
     }
 
+    fn tell_clocks(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let elapsed = now.saturating_duration_since(self.start);
+        let streams = self.camera.iter_mut().chain([&mut self.voice, &mut self.screen]);
+        let reports: Vec<SenderReport> =
+            streams.filter_map(|stream| stream.tell_clock(elapsed, now)).collect();
+        let sealed = reports.into_iter().filter_map(|report| {
+            let packets: [Box<dyn Packet>; 1] = [Box::new(report)];
+            Some(self.srtp.seal_rtcp(&marshal(&packets).expect("well formed"))?.to_vec())
+        });
+        sealed.collect()
+    }
+
     fn speak(&mut self, out: &mut Vec<Vec<u8>>) {
         let number = self.made[0];
         self.made[0] += 1;
@@ -187,17 +240,22 @@ impl Publisher {
         out.push(seal(&mut self.srtp, &self.voice, packet, header));
     }
 
-    fn film(&mut self, out: &mut Vec<Vec<u8>>) {
+    fn film(&mut self, now: Instant) {
+        let taken = Duration::from_secs_f64(f64::from(self.made[1]) / f64::from(CAMERA_RATE));
         let timestamp = self.made[1].wrapping_mul(90_000 / CAMERA_RATE);
         self.made[1] += 1;
-        for (stream, rate) in self.camera.iter_mut().zip(CAMERA_RATES) {
-            let frame = (rate / CAMERA_RATE / 8) as usize;
+        for (layer, stream) in self.camera.iter_mut().enumerate() {
+            let frame = (CAMERA_RATES[layer] / CAMERA_RATE / 8) as usize;
             if stream.is_active {
                 let is_key = std::mem::take(&mut stream.wants_key_frame);
                 let picture = Picture { id: self.pictures, is_key, temporal: None, timestamp };
                 self.pictures += 1;
+                self.taken.push(taken);
                 self.key_frames += usize::from(is_key);
-                draw(&mut self.srtp, stream, picture, if is_key { frame * 6 } else { frame }, out);
+                let mut packets = Vec::new();
+                draw(&mut self.srtp, stream, picture, if is_key { frame * 6 } else { frame }, &mut packets);
+                let arrival = now + self.program.late[layer];
+                self.traveling.extend(packets.into_iter().map(|packet| (arrival, packet)));
             }
         }
     }
@@ -213,6 +271,7 @@ impl Publisher {
         self.screen.frames += 1;
         let picture = Picture { id: self.pictures, is_key, temporal, timestamp };
         self.pictures += 1;
+        self.taken.push(Duration::from_secs_f64(f64::from(timestamp) / 90_000.0));
         self.key_frames += usize::from(is_key);
         draw(
             &mut self.srtp,

@@ -13,6 +13,7 @@ use rtc::rtcp::{
     payload_feedbacks::picture_loss_indication::PictureLossIndication,
     receiver_report::ReceiverReport,
     reception_report::ReceptionReport,
+    sender_report::SenderReport,
     transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers},
 };
 
@@ -45,6 +46,7 @@ const WAIT_FIRST: Duration = Duration::from_millis(200);
 struct Waiting {
     below: u32,
     parts: u16,
+    timestamp: u32,
     came: HashSet<u16>,
     size: Option<(u16, u16)>,
 }
@@ -55,6 +57,9 @@ pub struct Shown {
     pub at: Instant,
     pub slot: Slot,
     pub width: u16,
+    pub id: u32,
+    /// When it was taken, by the sender report at hand: seconds.
+    pub clock: Option<f64>,
 }
 
 #[derive(Default)]
@@ -83,8 +88,12 @@ pub struct Receiver {
     fed_back: Instant,
     reported: Instant,
     flow: Meter,
+    /// The newest sender report of each stream.
+    clocks: HashMap<u32, SenderReport>,
     /// Voice frames by number: when each was there first.
     pub heard: BTreeMap<u32, Instant>,
+    /// Voice frames that came for themselves: when, which, and when it was said by the sender report at hand, in seconds.
+    pub spoken: Vec<(Instant, u32, f64)>,
     pub shown: Vec<Shown>,
     /// When how many bytes of pictures came.
     pub pictures: Vec<(Instant, usize)>,
@@ -106,7 +115,9 @@ impl Receiver {
             fed_back: start,
             reported: start,
             flow: Meter::default(),
+            clocks: HashMap::new(),
             heard: BTreeMap::new(),
+            spoken: Vec::new(),
             shown: Vec::new(),
             pictures: Vec::new(),
             padding: 0,
@@ -115,7 +126,7 @@ impl Receiver {
 
     pub fn receive(&mut self, datagram: &[u8], now: Instant) {
         if (192..224).contains(&datagram[1]) {
-            return;
+            return self.hear_clocks(datagram);
         }
         let Some(packet) = self.srtp.open_rtp(datagram) else { return };
         self.flow.count(packet.len(), now);
@@ -140,6 +151,22 @@ impl Receiver {
         }
     }
 
+    fn hear_clocks(&mut self, datagram: &[u8]) {
+        let Some(plain) = self.srtp.open_rtcp(datagram) else { return };
+        for packet in unmarshal(&mut Bytes::from(plain)).expect("well formed") {
+            if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
+                self.clocks.insert(report.ssrc, report.clone());
+            }
+        }
+    }
+
+    /// What a stream's clock showed at a timestamp, by its newest sender report: seconds.
+    fn clock(&self, slot: Slot, timestamp: u32, clock_rate: f64) -> Option<f64> {
+        let report = self.clocks.get(&offer::ssrc(slot))?;
+        let since = f64::from(timestamp.wrapping_sub(report.rtp_time) as i32) / clock_rate;
+        Some(report.ntp_time as f64 / f64::from(2u32.pow(31)) / 2.0 + since)
+    }
+
     fn note_voice(&mut self, slot: u32, header: &Header, now: Instant) {
         let stream = self.streams.entry(slot as u8).or_default();
         let sequence = stream.unwrapper.unwrap(header.sequence);
@@ -148,6 +175,9 @@ impl Receiver {
 
     fn hear(&mut self, slot: u32, header: &Header, payload: &[u8], now: Instant) {
         self.note_voice(slot, header, now);
+        let number = u32::from_be_bytes(payload[..4].try_into().expect("four bytes"));
+        let clock = self.clock(Slot(slot as u8), header.timestamp, 48_000.0);
+        self.spoken.extend(clock.map(|clock| (now, number, clock)));
         self.hear_frame(payload, now);
     }
 
@@ -194,7 +224,7 @@ impl Receiver {
             return;
         }
         let waiting = stream.waiting.entry(id).or_default();
-        (waiting.below, waiting.parts) = (below, parts);
+        (waiting.below, waiting.parts, waiting.timestamp) = (below, parts, header.timestamp);
         waiting.size = is_key.then(|| (u16::from_le_bytes([frame[0], frame[1]]), 0));
         waiting.came.insert(sequence as u16);
         self.decode(slot as u8, now);
@@ -202,6 +232,11 @@ impl Receiver {
 
     /// Pictures in order; one that was overtaken is never shown.
     fn decode(&mut self, slot: u8, now: Instant) {
+        let clocks: BTreeMap<u32, Option<f64>> = self.streams[&slot]
+            .waiting
+            .iter()
+            .map(|(id, waiting)| (*id, self.clock(Slot(slot), waiting.timestamp, 90_000.0)))
+            .collect();
         let stream = self.streams.get_mut(&slot).expect("it was looked at");
         let mut done = None;
         for (&id, waiting) in &stream.waiting {
@@ -210,7 +245,8 @@ impl Receiver {
                 self.decoded.insert(id);
                 stream.width = waiting.size.map_or(stream.width, |(width, _)| width);
                 stream.shown = Some(now);
-                self.shown.push(Shown { at: now, slot: Slot(slot), width: stream.width });
+                let (width, clock) = (stream.width, clocks[&id]);
+                self.shown.push(Shown { at: now, slot: Slot(slot), width, id, clock });
                 done = Some(id);
             }
         }

@@ -11,8 +11,9 @@ const SLIDE: Slide = Slide { key_frame: 40_000, frame: 900, rate: 8 };
 const FILM: Slide = Slide { key_frame: 90_000, frame: 30_000, rate: 5 };
 /// A clock on a page.
 const CLOCK: Slide = Slide { key_frame: 25_000, frame: 3_000, rate: 2 };
-const EVERYTHING: Program = Program { camera: true, screen: Some(SLIDE) };
-const SCREEN_ONLY: Program = Program { camera: false, screen: Some(SLIDE) };
+const AT_ONCE: [Duration; 3] = [Duration::ZERO; 3];
+const EVERYTHING: Program = Program { camera: true, screen: Some(SLIDE), late: AT_ONCE };
+const SCREEN_ONLY: Program = Program { camera: false, screen: Some(SLIDE), late: AT_ONCE };
 const WIDE: u16 = 1_280;
 /// A voice may be silent for so long: then it is missed.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -182,7 +183,7 @@ fn rate(world: &World, from: u64, until: u64) -> usize {
 fn a_film_and_a_camera_are_back_within_ten_seconds() {
     // The end of the narrow time meets every moment between two probes.
     for narrow_for in 30..36 {
-        let program = Program { camera: true, screen: Some(FILM) };
+        let program = Program { camera: true, screen: Some(FILM), late: AT_ONCE };
         let mut world = lesson(Nature::good(DELAY), program, seconds(15));
         world.set(narrow(250_000));
         world.run(seconds(narrow_for));
@@ -197,7 +198,7 @@ fn a_film_and_a_camera_are_back_within_ten_seconds() {
 
 #[test]
 fn a_clock_on_a_page_ticks_each_second_at_a_hundred_kilobits() {
-    let program = Program { camera: true, screen: Some(CLOCK) };
+    let program = Program { camera: true, screen: Some(CLOCK), late: AT_ONCE };
     let world = lesson(narrow(100_000), program, seconds(90));
     print(&world, "a clock at 100 kbit/s");
     let first = world.first_shown(Slot::SCREEN, 0, Duration::ZERO).expect("a picture");
@@ -205,4 +206,25 @@ fn a_clock_on_a_page_ticks_each_second_at_a_hundred_kilobits() {
     let blank =
         (first.as_secs() + 1..90).find(|&at| world.shown(Slot::SCREEN, seconds(at), seconds(at + 1)) == 0);
     assert_eq!(blank, None, "a picture each second");
+}
+
+/// Large layers need longer to the server, and each has a clock of its own; the teacher's wall clock shows another time than
+/// ours.
+#[test]
+fn voice_and_picture_stay_in_step_over_twenty_layer_switches() {
+    let late = [20, 80, 160].map(Duration::from_millis);
+    let mut world = World::new(Nature::good(DELAY), Program { camera: true, screen: None, late }, 1);
+    world.run(seconds(3));
+    for switch in 0..20 {
+        world.cap(Slot::FIRST_CAMERA, if switch % 2 == 0 { LayerCap::LOW } else { LayerCap::FULL });
+        world.run(seconds(2));
+    }
+    let skews = world.skews(seconds(3));
+    let widths: Vec<u16> = skews.iter().map(|skew| skew.width).collect();
+    let switches = widths.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let worst = skews.iter().map(|skew| skew.seconds.abs()).fold(0.0, f64::max);
+    println!("{} pictures, {switches} switches, at most {:.1} ms out of step", skews.len(), worst * 1_000.0);
+    assert!(switches >= 20, "{switches}");
+    assert!(skews.len() > 40 * 20, "{}", skews.len());
+    assert!(worst < 0.02, "{worst} s out of step");
 }
