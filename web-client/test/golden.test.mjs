@@ -57,7 +57,7 @@ describe('golden frames', () => {
       },
     );
     FakeSocket.server = new FakeServer();
-    const session = new LessonSession(LESSON, 'golden', 'everything', 6);
+    const session = new LessonSession(LESSON, 'golden', { receiveMode: 'everything', cameraSlots: 6, budget: null });
     session.enter();
     await vi.advanceTimersByTimeAsync(500);
     // The examples of events are numbered from 1; here they follow the examples of snapshots.

@@ -141,7 +141,7 @@ impl Worker {
         }
         let index = self.legs.next_index().ok_or(MediaError::Full)?;
         let (fresh, terms) = (credentials(self.number, index), SubscriberTerms::new(cameras));
-        let offer = sdp::offer(terms, &self.local(&fresh.ufrag, &fresh.password, "actpass"));
+        let offer = sdp::offer(terms, &self.local(&fresh.ufrag, &fresh.password, OFFERED));
         let transport = Transport::new(IceLite::new(fresh, now), self.identity.clone());
         let downlink = Downlink::new(terms, || rand::random::<u16>() % FIRST_SEQUENCE_LIMIT);
         self.room(leg.lesson);
@@ -174,7 +174,7 @@ impl Worker {
     fn restart_subscriber(&mut self, leg: Leg) -> Result<String, MediaError> {
         let index = self.find_subscriber(leg)?;
         let fresh = credentials(self.number, index);
-        let local = self.local(&fresh.ufrag, &fresh.password, "actpass");
+        let local = self.local(&fresh.ufrag, &fresh.password, OFFERED);
         let state = self.legs.get_mut(index).ok_or(MediaError::NoLeg)?;
         let Role::Subscriber(downlink) = &state.role else { return Err(MediaError::NoLeg) };
         let offer = sdp::offer(downlink.terms, &local);
@@ -245,6 +245,10 @@ impl Worker {
         self.rooms.remove(&lesson);
     }
 }
+
+/// We begin the handshake with who receives: its first message leaves with the answer to the first check, and no server asks a
+/// WebRTC client to say hello twice, as rtc's does. A peer that answers `active` all the same is served.
+const OFFERED: &str = "active";
 
 /// We are the DTLS server unless the peer insists to be.
 fn setup_answering(offer: &Description) -> &'static str {

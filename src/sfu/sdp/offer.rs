@@ -60,7 +60,7 @@ pub fn is_audio(slot: Slot) -> bool {
     matches!(slot.kind(), SlotKind::TeacherAudio | SlotKind::SpeakerAudio | SlotKind::ScreenAudio)
 }
 
-/// Writes the offer.
+/// Writes the offer; no longer than need be: with the welcome it shall fit what TCP sends at once, or it comes a round trip later.
 pub fn offer(terms: SubscriberTerms, local: &Local) -> String {
     let mids: Vec<String> = terms.slots().map(|slot| slot.0.to_string()).collect();
     let mids: Vec<&str> = mids.iter().map(String::as_str).collect();
@@ -75,7 +75,7 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
         true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS} {RED}\r\n")),
         false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {VP8_RTX} {H264} {H264_RTX}\r\n")),
     }
-    local.write_transport(out);
+    local.write_transport(slot.0 == 0, out);
     let number = slot.0;
     let stream = stream(slot);
     out.push_str(&format!("a=mid:{number}\r\na=sendonly\r\na=msid:{stream} slot-{number}\r\n"));
@@ -91,20 +91,19 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
 fn write_audio(slot: Slot, out: &mut String) {
     codec::write(Codec::Opus, OPUS, None, out);
     out.push_str(&format!("a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {OPUS}/{OPUS}\r\n"));
-    write_source(ssrc(slot), slot, out);
+    write_source(ssrc(slot), out);
 }
 
 fn write_video(slot: Slot, out: &mut String) {
     codec::write(Codec::Vp8, VP8, Some(VP8_RTX), out);
     codec::write(Codec::H264, H264, Some(H264_RTX), out);
     out.push_str(&format!("a=ssrc-group:FID {} {}\r\n", ssrc(slot), retransmission_ssrc(slot)));
-    write_source(ssrc(slot), slot, out);
-    write_source(retransmission_ssrc(slot), slot, out);
+    write_source(ssrc(slot), out);
+    write_source(retransmission_ssrc(slot), out);
 }
 
-fn write_source(ssrc: u32, slot: Slot, out: &mut String) {
-    let (number, stream) = (slot.0, stream(slot));
-    out.push_str(&format!("a=ssrc:{ssrc} cname:lesson\r\na=ssrc:{ssrc} msid:{stream} slot-{number}\r\n"));
+fn write_source(ssrc: u32, out: &mut String) {
+    out.push_str(&format!("a=ssrc:{ssrc} cname:lesson\r\n"));
 }
 
 /// The stream a slot belongs to: browsers keep the sound and picture of one stream in step. The first camera slot is
@@ -135,6 +134,9 @@ mod tests {
         assert_eq!(text.matches("m=audio").count(), 5);
         assert_eq!(text.matches("m=video").count(), 3);
         assert!(text.contains("a=ssrc-group:FID 10004 20004\r\n"));
+        assert_eq!(text.matches("a=end-of-candidates").count(), 1);
+        let longest = offer(SubscriberTerms::new(6), &local).len();
+        assert!(longest < 8_500, "{longest} bytes");
         assert_eq!(SubscriberTerms::new(200).slots().count(), usize::from(MOST_SLOTS));
         assert_eq!(slot_of_ssrc(10_004), Some(Slot(4)));
         assert_eq!(slot_of_ssrc(20_004), None);

@@ -67,7 +67,7 @@ export function lose(percent) {
 
 /** Runs in the far namespace: what its own loopback is asked goes on to the server at the near end of the cable. */
 const FORWARD = `const net = require('node:net'); const [port, host] = process.argv.slice(1);
-net.createServer((a) => { const b = net.connect(Number(port), host); a.pipe(b); b.pipe(a); for (const s of [a, b]) s.on('error', () => { a.destroy(); b.destroy(); }); }).listen(Number(port), '127.0.0.1');`;
+net.createServer((a) => { const b = net.connect(Number(port), host); a.pipe(b); b.pipe(a); for (const s of [a, b]) s.setNoDelay(true).on('error', () => { a.destroy(); b.destroy(); }); }).listen(Number(port), '127.0.0.1');`;
 
 /** What a cable of our own is like until told otherwise, see cable.py. */
 const PLAIN = { delay_ms: 0, jitter_ms: 0, kbps: 0, queue_ms: 300, loss_percent: 0 };

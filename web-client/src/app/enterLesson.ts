@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import { LessonSession } from '../lesson/session.ts';
-import { tabSession } from '../signal/tab.ts';
+import { comeIn } from './approach.ts';
 import { rememberedBudget } from './budget.ts';
 import type { Wish } from './check.ts';
 import { chosenDevices } from './devices.ts';
@@ -13,11 +13,9 @@ const laptopCameras = 6;
 /** Enters a lesson and, for who teaches it, starts with what was wished for. After a reload the log itself says what was on. */
 export async function enterLesson(lesson: string, wish: Wish): Promise<LessonSession> {
   const cameraSlots = matchMedia('(max-width: 899px), (max-height: 500px)').matches ? phoneCameras : laptopCameras;
-  const session = new LessonSession(lesson, await tabSession(), {
-    receiveMode: rememberedReceiveMode(),
-    cameraSlots,
-    budget: rememberedBudget(),
-  });
+  const { session: id, way } = await comeIn(lesson);
+  const wanted = { receiveMode: rememberedReceiveMode(), cameraSlots, budget: rememberedBudget() };
+  const session = new LessonSession(lesson, id, wanted, way);
   session.media.own.chosen = chosenDevices.value;
   if (chosenDevices.value.speaker) session.media.useSpeaker(chosenDevices.value.speaker);
   if (!isInside(lesson)) startOnWelcome(session, wish);

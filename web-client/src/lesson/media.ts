@@ -79,6 +79,11 @@ export class LessonMedia {
     };
   }
 
+  /** What is asked for together with the first hello, so that its answer comes with the welcome. */
+  ask(): ClientFrame[] {
+    return [this.#subscriber.ask()];
+  }
+
   /** The first welcome of this page. */
   begin(): void {
     this.#subscriber.open();

@@ -13,6 +13,7 @@ import { apply, fromSnapshot, type LessonState } from '../room/state.ts';
 import { type ApiError, ticket } from '../school/api.ts';
 import { PendingCommands, type Refused } from '../signal/pending.ts';
 import { LessonSocket, type SocketState, type TicketAnswer } from '../signal/socket.ts';
+import { type Approach, socketUrl } from './approach.ts';
 import { LessonChat } from './chat.ts';
 import { concernOf, type PersonalNotice } from './concerns.ts';
 import { LessonData } from './data.ts';
@@ -54,6 +55,7 @@ export class LessonSession {
   onNotice: (notice: PersonalNotice) => void = () => undefined;
 
   readonly #lesson: string;
+  readonly #way: Approach | undefined;
   readonly #socket: LessonSocket;
   readonly #pending: PendingCommands;
   readonly #keeper: ReturnType<typeof setInterval>;
@@ -62,11 +64,14 @@ export class LessonSession {
   /** The next welcome is another server's, to which the lesson moves. */
   #moved = false;
 
-  constructor(lesson: string, session: string, wanted: Wanted) {
+  constructor(lesson: string, session: string, wanted: Wanted, way?: Approach) {
     this.#lesson = lesson;
+    this.#way = way;
     this.#socket = new LessonSocket({
       ticket: () => this.#ticket(lesson, session),
       position: () => this.state.value?.position,
+      beside: () => (this.state.value ? [] : this.media.ask()),
+      open: (url) => way?.socket(url) ?? new WebSocket(url),
       onFrame: (frame) => batch(() => this.#frame(frame)),
       onState: (state) => this.#connectionChanged(state),
       onMoved: () => {
@@ -225,11 +230,9 @@ export class LessonSession {
 
   async #ticket(lesson: string, session: string): Promise<TicketAnswer> {
     try {
-      const answer = await ticket(lesson, session);
+      const answer = (await this.#way?.ticket()) ?? (await ticket(lesson, session));
       this.media.relays = answer.ice_servers ?? [];
-      const url = new URL(answer.socket, location.href);
-      url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-      return { ok: true, ticket: answer.ticket, url: url.href };
+      return { ok: true, ticket: answer.ticket, url: socketUrl(answer.socket) };
     } catch (error) {
       const { status, code } = error as ApiError;
       return { ok: false, status: status ?? 0, error: code ?? 'other' };

@@ -37,6 +37,8 @@ export class SubscriberLeg {
   #offer: ReturnType<typeof setTimeout> | undefined;
   /** The leg was asked for since the last welcome: the request went over the present socket. */
   #fresh = false;
+  /** It was asked for already, together with hello. */
+  #asked = false;
   /** Runs from the first answer until the leg is up. */
   #blocked: ReturnType<typeof setTimeout> | undefined;
   /** Descriptions are applied one after another. */
@@ -60,9 +62,16 @@ export class SubscriberLeg {
     this.#ask();
   }
 
+  /** The request for the offer, to be sent by the caller; the next `open` does not send it again. */
+  ask(): ClientFrame {
+    this.#asked = true;
+    return { type: 'open_subscriber', cameras: this.#cameras };
+  }
+
   #ask(): void {
     this.#fresh = true;
-    this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
+    if (!this.#asked) this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
+    this.#asked = false;
     this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
   }
 

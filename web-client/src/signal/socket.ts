@@ -15,6 +15,8 @@ export interface SocketOptions {
   ticket(): Promise<TicketAnswer>;
   /** Where the fold stands; `undefined` before the first snapshot. */
   position(): Position | undefined;
+  /** What is sent with hello, without waiting for its answer. */
+  beside?(): ClientFrame[];
   onFrame(frame: ServerFrame): void;
   onState(state: SocketState): void;
   /** The welcome that follows is another server's, to which the lesson moves: the state was and stays open. */
@@ -100,12 +102,17 @@ export class LessonSocket {
     const socket = (this.#options.open ?? ((url) => new WebSocket(url)))(answer.url);
     this.#coming = socket;
     this.#timer = setTimeout(() => this.#lost(socket, 1006), OPEN_MS);
-    socket.onopen = () => {
-      const position = this.#options.position();
-      this.#write(socket, { type: 'hello', version: VERSION, ticket: answer.ticket, ...(position && { position }) });
-    };
+    const hello = () => this.#hello(socket, answer.ticket);
+    if (socket.readyState === WebSocket.OPEN) hello();
+    else socket.onopen = hello;
     socket.onmessage = (message) => this.#receive(socket, String(message.data));
     socket.onclose = (close) => this.#lost(socket, close.code);
+  }
+
+  #hello(socket: WebSocket, ticket: string): void {
+    const position = this.#options.position();
+    this.#write(socket, { type: 'hello', version: VERSION, ticket, ...(position && { position }) });
+    for (const frame of this.#options.beside?.() ?? []) this.#write(socket, frame);
   }
 
   #receive(socket: WebSocket, text: string): void {

@@ -33,6 +33,8 @@ use crate::sfu::{
 
 /// rtc's own repeats, in records of their own number; after seven it gives up. Those in between are [`Flight`]'s.
 const FLIGHT_INTERVAL: Duration = Duration::from_secs(2);
+/// … where we are the client: whose last answer is lost sends it again only for a record that it did not see.
+const CLIENT_INTERVAL: Duration = Duration::from_millis(800);
 /// Bytes of one handshake datagram.
 const MTU: usize = 1_200;
 /// The endpoint knows its peer by an address; ours is fixed, so that the association outlives path changes.
@@ -85,12 +87,14 @@ pub struct Dtls {
     hello: ClientHello,
     endpoint: Option<Endpoint>,
     flight: Flight,
+    /// Something encrypted left: as a client our last flight, which takes all that the server sends in the clear.
+    has_encrypted: bool,
 }
 
 impl Dtls {
     pub fn new(identity: Arc<Identity>, peer: PeerFingerprint, is_client: bool) -> Self {
         let (hello, flight) = (ClientHello::default(), Flight::default());
-        Self { identity, peer, is_client, hello, endpoint: None, flight }
+        Self { identity, peer, is_client, hello, endpoint: None, flight, has_encrypted: false }
     }
 
     pub fn peer(&self) -> &PeerFingerprint {
@@ -99,6 +103,10 @@ impl Dtls {
 
     /// Takes a datagram; the keys when the handshake ended with it.
     pub fn read(&mut self, datagram: &[u8], now: Instant) -> Result<Option<Keys>, DtlsError> {
+        if self.is_client && self.has_encrypted && is_plain_handshake(datagram) {
+            // A server that repeats what we have. rtc would stop its timer for it and start it no more.
+            return Ok(None);
+        }
         if self.endpoint.is_some() {
             return self.feed(datagram, now);
         }
@@ -143,7 +151,9 @@ impl Dtls {
 
     fn drain(&mut self) -> Vec<BytesMut> {
         let mut next = || Some(self.endpoint.as_mut()?.poll_transmit()?.message);
-        std::iter::from_fn(&mut next).collect()
+        let datagrams: Vec<BytesMut> = std::iter::from_fn(&mut next).collect();
+        self.has_encrypted |= datagrams.iter().any(|datagram| has_encrypted(datagram));
+        datagrams
     }
 
     /// The server speaks last; the client knows by it that all it sent was taken.
@@ -218,7 +228,7 @@ impl Dtls {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true) // self-signed by design: the fingerprint is the identity
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            .with_flight_interval(FLIGHT_INTERVAL)
+            .with_flight_interval(if self.is_client { CLIENT_INTERVAL } else { FLIGHT_INTERVAL })
             .with_mtu(MTU)
             .with_verify_peer_certificate(Some(Arc::new(move |certificates, _| match certificates.first() {
                 Some(certificate) if peer.matches(certificate, &identity) => Ok(()),
@@ -231,6 +241,22 @@ impl Dtls {
 
 const GCM_PROFILE: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
 const CM_PROFILE: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80;
+
+/// A datagram that begins with a handshake message of epoch 0: content type, version, epoch.
+fn is_plain_handshake(datagram: &[u8]) -> bool {
+    matches!(datagram, [22, _, _, 0, 0, ..])
+}
+
+/// Any of its records is of a later epoch.
+fn has_encrypted(mut datagram: &[u8]) -> bool {
+    while let [_, _, _, epoch @ .., _, _, _, _, _, _, high, low] = datagram.get(..13).unwrap_or_default() {
+        if epoch != [0, 0] {
+            return true;
+        }
+        datagram = datagram.get(13 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
+    }
+    false
+}
 
 /// GCM where the client lists it, else AES-CM.
 fn choose(listed: &[u16]) -> [SrtpProtectionProfile; 1] {

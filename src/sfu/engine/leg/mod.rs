@@ -47,7 +47,6 @@ impl Transport {
     }
 
     /// Takes the peer's description; on a connection that stands, only its ICE half is new.
-    /// `offered` tells that the description is an answer to our `actpass`.
     pub fn accept(&mut self, peer: &Description) -> Result<(), SdpError> {
         let fingerprint = PeerFingerprint::of(peer).ok_or(SdpError::Missing("fingerprint"))?;
         if self.dtls.as_ref().is_none_or(|dtls| dtls.peer() != &fingerprint) {

@@ -1,4 +1,5 @@
 import { useEffect, useMemo } from 'preact/hooks';
+import { approach, leaveDoor } from '../../app/approach.ts';
 import { DeviceCheck, type Wish } from '../../app/check.ts';
 import { chosenDevices, deviceLists, followDevices, rememberCheck } from '../../app/devices.ts';
 import type { TodayLesson } from '../../school/api.ts';
@@ -22,6 +23,7 @@ export function CheckRoute({ teacher, lesson, onEnter, onBack }: Props) {
     const unfollow = followDevices();
     void check.setMicrophone(true);
     void check.setCamera(teacher);
+    if (lesson) approach(lesson.lesson);
     return () => {
       unfollow();
       check.close();
@@ -41,7 +43,10 @@ export function CheckRoute({ teacher, lesson, onEnter, onBack }: Props) {
     measureNetwork: () => void check.measure(),
     join: () => enter(check.wish()),
     listenOnly: () => enter({ microphone: false, camera: false }),
-    back: onBack,
+    back: () => {
+      leaveDoor();
+      onBack();
+    },
   };
   return <CheckScreen view={viewOf(check, teacher, lesson)} actions={actions} />;
 }

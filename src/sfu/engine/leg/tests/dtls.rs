@@ -158,3 +158,36 @@ fn a_hello_that_is_repeated_does_not_silence_us() {
     }
     assert!(repeats >= 5, "{repeats}");
 }
+
+/// The server's last flight is lost while it still repeats the one before, in records of new numbers, as browsers do. Twins of
+/// ours say nothing to it; it answers a record that it did not see.
+#[test]
+fn a_server_whose_last_answer_is_lost_is_asked_in_a_new_record() {
+    let (mut pair, start) = (Pair::new(5, 0), Instant::now());
+    pair.ends[0].handle_timeout(start).expect("begins");
+    pair.transmit(0, start);
+    let (mut newest, mut lost) = ([const { Vec::new() }; 2], 0);
+    while let Some((now, to, datagram)) = pair.traveling.pop_front() {
+        let is_last = to == 0 && datagram[0] == 20;
+        if is_last {
+            lost += 1;
+            continue;
+        }
+        newest[to] = datagram.to_vec();
+        let keys = pair.ends[to].read(&datagram, now).expect("no error");
+        assert!(to == 1 || keys.is_none());
+        pair.transmit(to, now);
+    }
+    assert!(lost > 0, "an answer");
+    let mut repeat = newest[0].clone();
+    repeat[10] += 40;
+    assert!(pair.ends[0].read(&repeat, start + TRAVEL).expect("no error").is_none());
+    let mut now = start + TRAVEL;
+    while pair.keys[0].is_none() && now < start + Duration::from_secs(4) {
+        now += STEP;
+        pair.ends[0].handle_timeout(now).expect("not given up");
+        pair.transmit(0, now);
+        pair.deliver(now + STEP);
+    }
+    assert!(pair.keys[0].is_some());
+}
