@@ -2,6 +2,7 @@
 //! second. The DTLS handshake is left out (keys are given), everything after it is the real thing.
 
 mod cable;
+mod crowd;
 mod publisher;
 mod receiver;
 mod scenarios;

@@ -228,3 +228,21 @@ fn voice_and_picture_stay_in_step_over_twenty_layer_switches() {
     assert!(skews.len() > 40 * 20, "{}", skews.len());
     assert!(worst < 0.02, "{worst} s out of step");
 }
+
+#[test]
+fn a_layer_that_rested_is_back_within_a_second() {
+    let mut world = lesson(Nature::good(DELAY), Program { screen: None, ..EVERYTHING }, seconds(3));
+    for round in 0..5 {
+        world.cap(Slot::FIRST_CAMERA, LayerCap::LOW);
+        world.run(seconds(5));
+        let (_, told) = world.wanted.last().expect("a word");
+        assert_eq!(told, &[true, false, false], "nobody receives the others");
+        let asked = world.now - world.start;
+        let before = world.shown(Slot::FIRST_CAMERA, asked - seconds(1), asked);
+        world.cap(Slot::FIRST_CAMERA, LayerCap::FULL);
+        world.run(seconds(3));
+        let back = world.first_shown(Slot::FIRST_CAMERA, WIDE, asked).expect("the large picture");
+        println!("round {round}: {:?}, {before} pictures in the second before", back - asked);
+        assert!(back - asked < seconds(1), "{:?}", back - asked);
+    }
+}
