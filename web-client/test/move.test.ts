@@ -175,6 +175,17 @@ describe('a handover between two legs', () => {
     expect((await begun(from, reception([0, voice]))).done).toBe(true);
   });
 
+  test('waits for a picture that stands still', async () => {
+    const page: Publication = { user: TEACHER, source: 'screen' };
+    const still = { slots: new Map([[4, page]]), received: async () => new Map([[4, 12]]) };
+    const to = reception([0, voice]);
+    const state = await begun(still, to);
+    expect(state.done).toBe(false);
+    to.begin([4, page]);
+    await pass(300);
+    expect(state.done).toBe(true);
+  });
+
   test('waits for the new leg where nobody speaks, and no longer than the old one lives', async () => {
     const state = await begun(reception(), { slots: new Map(), received: async () => new Map() });
     expect(state.done).toBe(false);

@@ -25,12 +25,17 @@ export async function handover(from: Reception, to: Reception, withinMs: number 
   }
 }
 
-/** The publications of which something came between two looks. */
+/**
+ * The publications that came between two looks. A picture counts as coming once it was there: a page of a shared screen stands still for
+ * minutes, a camera that has to begin anew for a moment, and neither may go dark.
+ */
 function coming(
   slots: ReadonlyMap<Slot, Publication>,
   before: ReadonlyMap<Slot, number>,
   now: ReadonlyMap<Slot, number>,
 ): Set<string> {
-  const grown = [...slots].filter(([slot]) => (now.get(slot) ?? 0) > (before.get(slot) ?? 0));
-  return new Set(grown.map(([, { user, source }]) => `${user} ${source}`));
+  const least = (slot: Slot, { source }: Publication) =>
+    source === 'camera' || source === 'screen' ? 0 : (before.get(slot) ?? 0);
+  const come = [...slots].filter(([slot, publication]) => (now.get(slot) ?? 0) > least(slot, publication));
+  return new Set(come.map(([, { user, source }]) => `${user} ${source}`));
 }
