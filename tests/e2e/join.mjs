@@ -1,8 +1,9 @@
 // How long a student takes to hear the teacher on a bad link: real Chromium at the far end of a cable between two network namespaces that loses UDP
-// datagrams both ways, or that is slow. `node join.mjs [--loss 30] [--joins 20] [--trip 800] [--slow 8]`: 20 joins at 30 % loss, then 8 at a round
-// trip of 800 ms. Needs root, nftables, iproute2 and python3. Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
+// datagrams both ways, or that is slow. `node join.mjs [--loss 30] [--joins 20] [--trip 800] [--slow 8]`: 20 joins at 30 % loss, then 8 of phones at a
+// round trip of 800 ms. Needs root, nftables, iproute2 and python3. Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
 import { enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
+import { LAPTOP, PHONE } from './support/browser.mjs';
 import { loseOnCable } from './support/network.mjs';
 import { Person } from './support/person.mjs';
 import { stopwatch, untilHeard } from './support/stopwatch.mjs';
@@ -21,9 +22,9 @@ const figures = {};
 let number = 0;
 
 /** One more student comes in, listens and goes; milliseconds from the tap to the voice. */
-async function join() {
+async function join(device = LAPTOP) {
   number += 1;
-  const person = await Person.open(place.away, place.school, { login: `student${number}`, language: 'fr' });
+  const person = await Person.open(place.away, place.school, { login: `student${number}`, language: 'fr', device });
   await person.context.addInitScript(stopwatch);
   await person.signIn();
   await person.enterLesson({ listenOnly: true, lookMs: LOOK_MS });
@@ -33,10 +34,10 @@ async function join() {
   return took;
 }
 
-async function measure(name, count) {
+async function measure(name, count, device) {
   const took = [];
   for (let turn = 1; turn <= count; turn += 1) {
-    const ms = await join();
+    const ms = await join(device);
     if (ms !== undefined) took.push(ms);
     console.log(`${name} ${turn}: ${ms === undefined ? `not within ${PATIENCE_MS} ms` : `${ms} ms`}`);
   }
@@ -62,7 +63,7 @@ try {
   if (slow > 0) {
     place.far.be({ delay_ms: trip / 2 });
     figures['join.slow.round_trip_ms'] = trip;
-    await measure('join.slow', slow);
+    await measure('join.slow', slow, PHONE);
   }
 } finally {
   await place.close();
