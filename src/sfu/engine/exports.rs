@@ -200,11 +200,12 @@ fn name_streams(
     Some(())
 }
 
-/// What another thread is told of a track. Another node is told only of what comes in here, so that nothing goes in a circle.
+/// What another thread is told of a track. Another node is told only of what comes in here, so that nothing goes in a circle,
+/// and once something has come, so that it keeps what it has until then.
 fn shape_for(track: &TrackIn, to: Way) -> Shape {
     let shape = track.shape();
     match to {
-        Way::Relay(_) if track.publisher.is_none() => {
+        Way::Relay(_) if track.publisher.is_none() || !track.has_come() => {
             Shape { generation: shape.generation, ..Shape::default() }
         }
         Way::Thread(_) | Way::Relay(_) => shape,

@@ -49,7 +49,7 @@ fn is_due(last: &mut Option<Instant>, interval: Duration, now: Instant) -> bool 
 impl Worker {
     /// How long the thread may wait for datagrams.
     pub fn patience(&self, now: Instant) -> Duration {
-        if self.legs.is_empty() && self.ways.relays.is_empty() {
+        if !self.has_peers() {
             return IDLE;
         }
         let (last, interval) = match self.paced.is_empty() {
@@ -60,9 +60,14 @@ impl Worker {
         self.gathering.map_or(due, |gathering| due.min(gathering)).saturating_duration_since(now)
     }
 
+    /// Somebody may send, or wait for something.
+    fn has_peers(&self) -> bool {
+        !self.legs.is_empty() || !self.ways.relays.is_empty()
+    }
+
     /// True when it is time to read the reports that wait; not again before [`TICK`].
     pub fn is_reading_due(&mut self, now: Instant) -> bool {
-        !self.legs.is_empty() && is_due(&mut self.timers.read, TICK, now)
+        self.has_peers() && is_due(&mut self.timers.read, TICK, now)
     }
 
     /// Does what is due.

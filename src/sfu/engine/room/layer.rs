@@ -108,6 +108,10 @@ impl LayerIn {
         self.is_video
     }
 
+    pub fn has_come(&self) -> bool {
+        self.newest.is_some()
+    }
+
     /// Notes the SSRC; true when it replaced another (the browser restarted the stream) and all was forgotten.
     pub fn start(&mut self, ssrc: u32) -> bool {
         if self.ssrc == Some(ssrc) {

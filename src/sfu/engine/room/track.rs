@@ -388,6 +388,11 @@ impl TrackIn {
         self.layers.iter().any(|layer| layer.has_temporal_layers)
     }
 
+    /// Some packet of the present streams has come.
+    pub fn has_come(&self) -> bool {
+        self.layers.iter().any(LayerIn::has_come)
+    }
+
     /// What is known of each layer.
     pub fn facts(&self, now: Instant) -> Vec<LayerFacts> {
         let is_lone = self.layers.len() == 1;

@@ -525,3 +525,22 @@ fn a_teacher_who_moves_to_the_students_node_is_taken_from_there() {
     let exports = world.nodes[0].room(lesson).tracks.iter().map(|track| track.exports.len()).sum::<usize>();
     assert_eq!(exports, 0, "nothing is asked of the old node");
 }
+
+#[test]
+fn a_teacher_who_moves_away_is_heard_here_until_something_comes_from_there() {
+    let mut world = World::new(13);
+    // The student hears a teacher on the same node first, who then moves to the other one.
+    world.publish(1);
+    let (lesson, user) = (lesson(), teacher());
+    world.obey(1, MediaOrder::Origin { lesson, user, node: None });
+    world.at = 1;
+    world.run(Duration::from_secs(2));
+    world.obey(1, MediaOrder::Origin { lesson, user, node: Some(incarnation(0)) });
+    world.publish(0);
+    // The new leg is there and silent, while the old one goes on.
+    world.until(50, Duration::from_millis(1_100)).expect("not one packet less");
+    world.at = 0;
+    let took = world.until(5, Duration::from_secs(1)).expect("from the new node");
+    // Up to 200 ms are the wait for the next key frame.
+    assert!(took <= Duration::from_millis(500), "{took:?}");
+}

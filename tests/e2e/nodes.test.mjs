@@ -1,0 +1,76 @@
+// A lesson whose people are on three servers: everybody hears and sees everybody, as if they were on one.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, PHONE } from './support/browser.mjs';
+import { followNode, openCluster } from './support/cluster.mjs';
+import { eventually, hears, never, sees } from './support/identity.mjs';
+import { Person } from './support/person.mjs';
+
+const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
+const STUDENTS = [
+  { login: 'student1', hue: 120, hz: 700, device: PHONE },
+  { login: 'student2', hue: 240, hz: 1000 },
+];
+
+/** From now on tickets send this person to that server, as they do when the others are full. */
+function sendTo(page, node) {
+  return page.route('**/api/lessons/*/ticket', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), socket: `/ws/node${node}` } });
+  });
+}
+
+describe('a lesson on three servers', { concurrency: false }, () => {
+  let cluster, browser, teacher, students;
+
+  before(async () => {
+    cluster = await openCluster();
+    browser = await launch();
+    teacher = await Person.open(browser, cluster, TEACHER);
+    students = [];
+    for (const student of STUDENTS) students.push(await Person.open(browser, cluster, student));
+    const everybody = [teacher, ...students];
+    const nodes = everybody.map(({ page }) => followNode(page));
+    for (const [place, person] of everybody.entries()) {
+      await sendTo(person.page, place + 1);
+      await person.signIn();
+      await person.enterLesson();
+    }
+    assert.deepEqual(nodes.map((node) => node()), [1, 2, 3]);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await cluster?.close();
+  });
+
+  test('the teacher is heard and seen on all', async () => {
+    const camera = teacher.button('bar.cameraOn');
+    if (await camera.isVisible()) await camera.click();
+    for (const student of students) {
+      await eventually(`${student.login} hears the teacher`, () => hears(student.page, TEACHER.hz));
+      await eventually(`${student.login} sees the teacher`, () => sees(student.page, TEACHER.hue));
+    }
+  });
+
+  test('a student with the floor is heard on all, and nobody without it', async () => {
+    const [speaker, listener] = students;
+    await speaker.button('bar.hand').click();
+    await teacher.button('floor.giveTo').click();
+    await speaker.button('bar.microphoneOn').click();
+    for (const person of [teacher, listener]) await eventually(`${person.login} hears ${speaker.login}`, () => hears(person.page, STUDENTS[0].hz));
+    await teacher.button('floor.takeFrom').click();
+    await eventually('silence', async () => !(await hears(listener.page, STUDENTS[0].hz)), 5000);
+    await never('heard without the floor', () => hears(teacher.page, STUDENTS[0].hz), 2000);
+    await eventually('the teacher is still heard', () => hears(listener.page, TEACHER.hz));
+  });
+
+  test('the teacher reloads and is heard and seen again on all', async () => {
+    await teacher.page.reload();
+    await teacher.controls().waitFor();
+    for (const student of students) {
+      await eventually(`${student.login} hears the teacher again`, () => hears(student.page, TEACHER.hz));
+      await eventually(`${student.login} sees the teacher again`, () => sees(student.page, TEACHER.hue));
+    }
+  });
+});
