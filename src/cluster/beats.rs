@@ -9,6 +9,7 @@ use std::{
 use qism_signaling::{
     hub::{
         Hub, LessonNow,
+        envelope::{Content, EVERY_NODE},
         fleet::{Fleet, STALE},
         ports::Bus,
     },
@@ -25,6 +26,10 @@ const BEAT: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A server that hears neither the database nor the others for so long could not learn that a right was taken back.
 const DEAF: Duration = Duration::from_secs(2);
+/// A beat that fails takes its time: so old may be what others say of being cut off as well.
+const ALIKE: Duration = Duration::from_secs(5);
+/// Without the database, and without a word of others for so long, a server must think that it is the one that is cut off.
+const ALONE: Duration = Duration::from_secs(7);
 /// The dead are cleared away every so many beats.
 const CLEARING: u64 = 30;
 
@@ -103,6 +108,25 @@ pub struct Beats {
     nudge: Arc<Notify>,
 }
 
+/// What other servers said on the bus of late.
+#[derive(Clone, Copy, Debug)]
+struct Others {
+    hear_the_database: bool,
+    are_cut_off_too: bool,
+}
+
+/// Whether this server could not learn that a right was taken back: it hears neither database nor others, or it alone does not
+/// hear the database, so that the others have taken it for dead and written off its people.
+fn must_stop(database_age: Option<Duration>, bus_is_up: Option<bool>, others: Others) -> bool {
+    let silent_for = |span| database_age.is_none_or(|age| age >= span);
+    match bus_is_up {
+        None => false,
+        Some(false) => silent_for(DEAF),
+        Some(true) if others.hear_the_database => silent_for(STALE),
+        Some(true) => silent_for(ALONE) && !others.are_cut_off_too,
+    }
+}
+
 /// Since when the database has been heard without a gap.
 #[derive(Debug, Default)]
 struct Hearing {
@@ -171,6 +195,9 @@ impl Beats {
         status: impl Fn() -> Status,
         met: impl Fn(Vec<NodeRow>),
     ) {
+        if let Some(bus) = &bus {
+            bus.listen(EVERY_NODE, true);
+        }
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let nudge = self.nudge();
@@ -191,9 +218,15 @@ impl Beats {
                 Err(late) => Some(late.to_string()),
             };
             self.note(problem.as_deref());
-            let deaf = bus.as_ref().is_some_and(|bus| !bus.is_up())
-                && self.board.age().is_none_or(|age| age >= DEAF);
-            hub.isolate(deaf).await;
+            if let Some(bus) = &bus {
+                bus.publish(EVERY_NODE, Content::Beats { database: problem.is_none() });
+            }
+            let others = Others {
+                hear_the_database: hub.another_beats(true, DEAF),
+                are_cut_off_too: hub.another_beats(false, ALIKE),
+            };
+            let bus_is_up = bus.as_ref().map(|bus| bus.is_up());
+            hub.isolate(must_stop(self.board.age(), bus_is_up, others)).await;
         }
     }
 
@@ -273,6 +306,21 @@ impl Beats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_others_take_for_dead_stops_and_one_that_shares_an_outage_goes_on() {
+        let age = |seconds| Some(Duration::from_secs(seconds));
+        let others = |hear_the_database, are_cut_off_too| Others { hear_the_database, are_cut_off_too };
+        let nobody = others(false, false);
+        assert!(!must_stop(age(60), None, nobody), "a server that is alone");
+        assert!(!must_stop(age(1), Some(false), nobody) && must_stop(age(2), Some(false), nobody));
+        assert!(!must_stop(age(60), Some(true), others(false, true)), "nobody hears the database");
+        assert!(
+            !must_stop(age(2), Some(true), others(true, true))
+                && must_stop(age(3), Some(true), others(true, true))
+        );
+        assert!(!must_stop(age(6), Some(true), nobody) && must_stop(age(7), Some(true), nobody));
+    }
 
     #[test]
     fn a_node_that_hears_the_database_again_judges_nobody_before_all_have_beaten() {

@@ -1,6 +1,7 @@
 //! What nodes tell each other about a lesson, and how it reaches the hub.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::protocol::{CommandId, IncarnationId, LessonId, Logged, Source, UserId};
 
@@ -27,7 +28,12 @@ pub enum Content {
     /// A right was taken back by this command: shut the gate (of one source, or all) now; the log confirms it, or the
     /// order is no longer renewed.
     Shut { command: CommandId, user: UserId, source: Option<Source> },
+    /// That node lives; whether the database has just taken its beat. Under [`EVERY_NODE`].
+    Beats { database: bool },
 }
+
+/// Letters about no lesson go under this: to every node.
+pub const EVERY_NODE: LessonId = LessonId(Uuid::nil());
 
 /// What a bus tells the hub, over one bounded queue. Full: the bus drops the newest; the next comparison of heads mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]

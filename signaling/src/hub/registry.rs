@@ -100,6 +100,8 @@ pub struct Hub {
     fleet: Mutex<Fleet>,
     /// Set on shutdown: nobody enters any more.
     closing: Mutex<bool>,
+    /// When another node last said that the database took its beat, and that it did not.
+    beats_elsewhere: Mutex<[Option<Instant>; 2]>,
     /// While neither store nor other nodes are heard: nobody enters.
     isolated: AtomicBool,
 }
@@ -133,6 +135,7 @@ impl Hub {
             rooms: DashMap::new(),
             fleet: Mutex::new(Fleet::default()),
             closing: Mutex::new(false),
+            beats_elsewhere: Mutex::default(),
             isolated: AtomicBool::new(false),
         });
         tokio::spawn(watch::heads(Arc::downgrade(&hub)));
@@ -209,6 +212,17 @@ impl Hub {
     pub(crate) fn fleet(&self) -> Option<Fleet> {
         let fleet = self.fleet.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         fleet.is_fresh(Instant::now()).then(|| fleet.clone())
+    }
+
+    pub(crate) fn note_beat_elsewhere(&self, database: bool) {
+        let mut told = self.beats_elsewhere.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        told[usize::from(!database)] = Some(Instant::now());
+    }
+
+    /// Whether another node has said within this time that it hears the database, or that it does not either.
+    pub fn another_beats(&self, database: bool, within: Duration) -> bool {
+        let told = self.beats_elsewhere.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        told[usize::from(!database)].is_some_and(|at| at.elapsed() < within)
     }
 
     /// Opens the room of a lesson that nobody has asked for here: its node died, and somebody must write it down.

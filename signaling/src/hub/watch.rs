@@ -6,7 +6,12 @@ use tokio::sync::mpsc;
 
 use crate::protocol::LessonId;
 
-use super::{envelope::BusEvent, ports::MediaEvent, registry::Hub, room_task::RoomMessage};
+use super::{
+    envelope::{BusEvent, Content, Envelope},
+    ports::MediaEvent,
+    registry::Hub,
+    room_task::RoomMessage,
+};
 
 /// Every `head_check`, one query asks for the heads of all local lessons: events written by anybody else are seen even
 /// when no bus tells. Twice as often while the bus is away; at once when it is back.
@@ -52,6 +57,9 @@ pub(crate) async fn bus(hub: Weak<Hub>, mut events: mpsc::Receiver<BusEvent>) {
         match event {
             BusEvent::Restored => hub.compare_now.notify_one(),
             BusEvent::Received(envelope) if envelope.from == hub.config.incarnation => {}
+            BusEvent::Received(Envelope { content: Content::Beats { database }, .. }) => {
+                hub.note_beat_elsewhere(database);
+            }
             BusEvent::Received(envelope) => {
                 if let Some(queue) = hub.queue_to(envelope.lesson) {
                     let _ = queue.try_send(RoomMessage::Letter(envelope));

@@ -7,6 +7,7 @@
 mod client;
 mod log;
 mod node;
+mod presence;
 mod properties;
 mod scenario;
 mod world;

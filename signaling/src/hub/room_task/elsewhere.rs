@@ -69,6 +69,8 @@ impl RoomTask {
             Content::VoiceBegins { user } => self.seat_voice(user),
             Content::Account { user, bytes } => self.account_arrived(user, bytes),
             Content::Shut { command, user, source } => self.hold_for_another(command, user, source),
+            // About no lesson.
+            Content::Beats { .. } => {}
         }
     }
 
