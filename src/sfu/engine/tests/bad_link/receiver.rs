@@ -58,7 +58,8 @@ pub struct Shown {
     pub slot: Slot,
     pub width: u16,
     pub id: u32,
-    /// When it was taken, by the sender report at hand: seconds.
+    timestamp: u32,
+    /// When it was taken, by the sender report at hand once what came with it was read: seconds.
     pub clock: Option<f64>,
 }
 
@@ -95,6 +96,8 @@ pub struct Receiver {
     /// Voice frames that came for themselves: when, which, and when it was said by the sender report at hand, in seconds.
     pub spoken: Vec<(Instant, u32, f64)>,
     pub shown: Vec<Shown>,
+    /// Those of them whose clock was read.
+    read: usize,
     /// When how many bytes of pictures came.
     pub pictures: Vec<(Instant, usize)>,
     /// Bytes of packets without media.
@@ -119,6 +122,7 @@ impl Receiver {
             heard: BTreeMap::new(),
             spoken: Vec::new(),
             shown: Vec::new(),
+            read: 0,
             pictures: Vec::new(),
             padding: 0,
         }
@@ -165,6 +169,14 @@ impl Receiver {
         let report = self.clocks.get(&offer::ssrc(slot))?;
         let since = f64::from(timestamp.wrapping_sub(report.rtp_time) as i32) / clock_rate;
         Some(report.ntp_time as f64 / f64::from(2u32.pow(31)) / 2.0 + since)
+    }
+
+    fn read_clocks(&mut self) {
+        for place in self.read..self.shown.len() {
+            let Shown { slot, timestamp, .. } = self.shown[place];
+            self.shown[place].clock = self.clock(slot, timestamp, 90_000.0);
+        }
+        self.read = self.shown.len();
     }
 
     fn note_voice(&mut self, slot: u32, header: &Header, now: Instant) {
@@ -232,11 +244,6 @@ impl Receiver {
 
     /// Pictures in order; one that was overtaken is never shown.
     fn decode(&mut self, slot: u8, now: Instant) {
-        let clocks: BTreeMap<u32, Option<f64>> = self.streams[&slot]
-            .waiting
-            .iter()
-            .map(|(id, waiting)| (*id, self.clock(Slot(slot), waiting.timestamp, 90_000.0)))
-            .collect();
         let stream = self.streams.get_mut(&slot).expect("it was looked at");
         let mut done = None;
         for (&id, waiting) in &stream.waiting {
@@ -245,8 +252,8 @@ impl Receiver {
                 self.decoded.insert(id);
                 stream.width = waiting.size.map_or(stream.width, |(width, _)| width);
                 stream.shown = Some(now);
-                let (width, clock) = (stream.width, clocks[&id]);
-                self.shown.push(Shown { at: now, slot: Slot(slot), width, id, clock });
+                let (width, timestamp) = (stream.width, waiting.timestamp);
+                self.shown.push(Shown { at: now, slot: Slot(slot), width, id, timestamp, clock: None });
                 done = Some(id);
             }
         }
@@ -257,6 +264,7 @@ impl Receiver {
 
     /// RTCP that is due.
     pub fn poll(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        self.read_clocks();
         let mut out: Vec<Vec<u8>> = Vec::new();
         let mut packets: Vec<Box<dyn Packet>> = Vec::new();
         let interval = FEEDBACK_BITS / f64::from(self.flow.bitrate(now).max(1));
