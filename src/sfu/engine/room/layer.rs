@@ -242,9 +242,7 @@ impl LayerIn {
         if elapsed >= WINDOW {
             let (rate, before) = (*sum as f64 * 8.0 / elapsed.as_secs_f64(), f64::from(self.bitrate));
             // The longer it took, the more it says: a screen that sends a page now and then is not a film.
-            let is_first = self.bitrate == 0;
-            let weight =
-                if is_first { 1.0 } else { elapsed.as_secs_f64() / (elapsed + WINDOW).as_secs_f64() };
+            let weight = elapsed.as_secs_f64() / (elapsed + WINDOW).as_secs_f64();
             self.bitrate = (before + (rate - before) * weight) as u32;
             self.window = (Some(now), 0);
         }
