@@ -70,9 +70,11 @@ pub async fn serve(options: Serve) -> anyhow::Result<()> {
     let mut config = configured(options.config.as_deref())?;
     config.server.web_dir = options.web_dir.or(config.server.web_dir);
     let telemetry = telemetry::start(&config.log, &config.traces, &config.cluster.node)?;
+    // Whoever reads `ready` may end us at once.
+    let ended = until_signal()?;
     let running = Running::start(config).await?;
     println!("ready {}", running.url());
-    until_signal().await?;
+    ended.await;
     running.stop().await;
     telemetry.stop().await;
     Ok(())
@@ -84,9 +86,10 @@ pub async fn demo(options: Demo) -> anyhow::Result<()> {
     let telemetry = telemetry::start(&config.log, &config.traces, &config.cluster.node)?;
     let Demo { classes, students_per_class, .. } = options;
     let size = school::demo::Size { classes, students_per_class };
+    let ended = until_signal()?;
     let running = Running::compose(config, Some(size)).await?;
     print_demo(&running);
-    until_signal().await?;
+    ended.await;
     running.stop().await;
     telemetry.stop().await;
     Ok(())
@@ -557,12 +560,14 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
     })
 }
 
-async fn until_signal() -> anyhow::Result<()> {
+/// Listens for signals from now on; the rest waits for one.
+fn until_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

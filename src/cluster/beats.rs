@@ -104,6 +104,8 @@ pub struct Beats {
     buried: HashSet<IncarnationId>,
     failing: bool,
     hearing: Hearing,
+    /// The last beat could tell the living from the dead.
+    judges: bool,
     count: u64,
     nudge: Arc<Notify>,
 }
@@ -166,6 +168,7 @@ impl Beats {
             buried: HashSet::new(),
             failing: false,
             hearing: Hearing::default(),
+            judges: false,
             count: 0,
             nudge: Arc::default(),
         };
@@ -219,7 +222,9 @@ impl Beats {
             };
             self.note(problem.as_deref());
             if let Some(bus) = &bus {
-                bus.publish(EVERY_NODE, Content::Beats { database: problem.is_none() });
+                // Who takes nobody for dead yet gives nobody a reason to stop.
+                let database = problem.is_none() && self.judges;
+                bus.publish(EVERY_NODE, Content::Beats { database });
             }
             let others = Others {
                 hear_the_database: hub.another_beats(true, DEAF),
@@ -239,8 +244,8 @@ impl Beats {
         let rooms = hub.open_lessons();
         let nodes = self.tell(&rooms).await?;
         // Behind a silence of the database everybody looks dead until they have beaten again.
-        let judges = self.hearing.heard(Instant::now());
-        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
+        self.judges = self.hearing.heard(Instant::now());
+        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !self.judges);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
         hub.see(fleet.clone());

@@ -149,7 +149,7 @@ async fn the_list_of_accounts_shows_role_class_state_and_both_names() {
     let server = Server::demo().await;
     stdout(&user(server.data(), &["disable", "student2"]).await);
     let all = stdout(&user(server.data(), &["list"]).await);
-    assert_eq!(all.lines().count(), 96, "{all}");
+    assert_eq!(all.lines().count(), 97, "{all}");
     let students = stdout(&user(server.data(), &["list", "--role", "student", "--class", "1APIC-1"]).await);
     let logins: Vec<&str> = students.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(logins.len(), 30);
@@ -180,5 +180,5 @@ async fn an_account_that_makes_no_sense_is_refused_with_what_to_do() {
         assert!(text.contains(told), "{told} in {text}");
     }
     let all = stdout(&user(server.data(), &["list"]).await);
-    assert_eq!(all.lines().count(), 96, "nothing was made");
+    assert_eq!(all.lines().count(), 97, "nothing was made");
 }
