@@ -46,6 +46,9 @@ export function launchFirefox({ preferences = {}, executablePath = FIREFOX } = {
   return puppeteer.launch({ browser: 'firefox', executablePath, headless: true, defaultViewport: null, args: WINDOW, extraPrefsFirefox: { ...PREFERENCES, ...preferences } });
 }
 
+/** The driver's own script, run in a document that a reload has already replaced. */
+const OF_A_DEAD_DOCUMENT = /NS_ERROR_NOT_AVAILABLE.*:: impersonate ::|Permission denied to access property "length"$/;
+
 const LANGUAGES = { ar: 'العربية', fr: 'Français', en: 'English' };
 
 /** Runs in the page: the first shown element of a selector whose accessible words match. */
@@ -62,7 +65,9 @@ export class FirefoxPerson {
     person.context = await browser.createBrowserContext();
     person.page = await person.context.newPage();
     await person.page.evaluateOnNewDocument(impersonate, { hue: person.hue, hz: null });
-    person.page.on('pageerror', (error) => person.problems.push(String(error)));
+    person.page.on('pageerror', (error) => {
+      if (!OF_A_DEAD_DOCUMENT.test(String(error))) person.problems.push(String(error));
+    });
     person.page.on('request', (request) => person.requests.push(request.url()));
     return person;
   }
