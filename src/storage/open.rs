@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; \
      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
 
+/// A server that stands still in the middle of an append (a frozen machine) holds the next number of that lesson: PostgreSQL takes
+/// it away after this, so that the others go on. Between two statements of a transaction nothing of ours takes so long.
+const LET_GO: &str = "SET idle_in_transaction_session_timeout = '2s'";
+
 /// What a writer must be able to do. A file that may not be written just now would be opened for reading and stay so: such a
 /// connection is not taken, the next append opens another one.
 const PROOF_OF_WRITING: &str = "BEGIN IMMEDIATE; ROLLBACK;";
@@ -64,7 +68,14 @@ pub enum Use {
 impl Pools {
     pub async fn open(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
         if !url.starts_with("sqlite:") {
-            let pool = pool(POSTGRES_CONNECTIONS, false).connect(url).await?;
+            let settings: &[&str] = match purpose {
+                Use::Server => &[LET_GO],
+                Use::Command => &[],
+            };
+            let pool = pool(POSTGRES_CONNECTIONS, false)
+                .after_connect(move |connection, _| Box::pin(settle(connection, settings)))
+                .connect(url)
+                .await?;
             return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
         }
         if url.contains(":memory:") {
