@@ -1,13 +1,6 @@
 //! Three nodes, one school: over a private PostgreSQL and a private Redis, with people of one lesson on all of them.
 
-use std::{
-    collections::HashMap,
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command as Process, Stdio},
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, sync::atomic::Ordering, time::Duration};
 
 use qism::{app::Running, config::Config, telemetry::Redacted};
 use qism_backing::{Postgres, Redis};
@@ -20,7 +13,10 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::server::{self, Line, Person, eventually};
+use crate::{
+    program::Program,
+    server::{self, Line, Person, eventually},
+};
 
 const KEY: &str = "a key that the three nodes of this test share";
 
@@ -348,54 +344,6 @@ async fn redis_dies_and_nobody_notices_but_the_clock() {
     }
 }
 
-/// A node in a process of its own, to be killed.
-pub struct Killable {
-    process: Child,
-    pub url: String,
-}
-
-impl Killable {
-    pub fn start(cluster: &Cluster, n: usize) -> Self {
-        Self::start_with(&cluster.file(n))
-    }
-
-    pub fn start_with(file: &std::path::Path) -> Self {
-        let mut process = Process::new(env!("CARGO_BIN_EXE_qism"))
-            .arg("demo")
-            .arg("--config")
-            .arg(file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program runs");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let ready =
-            lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
-        Self { process, url: ready.expect("it becomes ready") }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The exit code, once it has ended.
-    pub fn ended(&mut self) -> Option<Option<i32>> {
-        self.process.try_wait().expect("it is ours").map(|status| status.code())
-    }
-
-    pub fn kill(&mut self) {
-        self.process.kill().expect("it ran");
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Killable {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// What a browser does: keeps what is not acknowledged, comes back with its position on another node, sends it again.
 struct Sender {
     person: Person,
@@ -474,7 +422,7 @@ impl Sender {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_nothing_that_was_acknowledged() {
     let Some(cluster) = Cluster::of(2).await else { return };
-    let mut doomed = tokio::task::block_in_place(|| Killable::start(&cluster, 2));
+    let mut doomed = tokio::task::block_in_place(|| Program::of_file(&cluster.file(2)));
     let survivors = [cluster.url(0), cluster.url(1)];
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut lines = tokio::task::JoinSet::new();

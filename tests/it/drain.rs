@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    cluster::{Cluster, Killable},
+    cluster::Cluster,
+    program::Program,
     server::{Person, eventually},
 };
 
@@ -66,7 +67,7 @@ fn lefts(peer: &Peer) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_ended_sends_its_lesson_to_another_and_is_heard_until_then() {
     let Some(cluster) = Cluster::of(2).await else { return };
-    let mut ending = tokio::task::block_in_place(|| Killable::start(&cluster, 2));
+    let mut ending = tokio::task::block_in_place(|| Program::of_file(&cluster.file(2)));
     let (mut teacher, _) = enter(&ending.url, "teacher1").await;
     teacher.publish(Source::Microphone).await.expect("a teacher may");
     let me: UserId = teacher.welcome.user;
@@ -127,7 +128,7 @@ async fn two_servers_of_one_name_are_refused_and_the_name_of_a_dead_one_is_free(
     assert!(format!("{refused:#}").contains("cluster.node"), "{refused:#}");
     let mut killed = tokio::task::spawn_blocking({
         let file = cluster.file(1);
-        move || Killable::start_with(&file)
+        move || Program::of_file(&file)
     })
     .await
     .expect("no panic");

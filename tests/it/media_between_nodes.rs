@@ -6,8 +6,9 @@ use qism::probe::{Peer, Reception};
 use qism_signaling::protocol::{Command, Event, Slot, Source, UserId};
 
 use crate::{
-    cluster::{Cluster, Killable},
+    cluster::Cluster,
     lesson_media::{enter_at, hears, listener_at, until},
+    program::Program,
 };
 
 /// The teacher on a server, with voice, camera and screen, and ears.
@@ -77,7 +78,7 @@ async fn a_lesson_on_two_servers_is_heard_and_seen_on_both_and_without_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_teacher_whose_server_dies_is_heard_again_from_another() {
     let Some(cluster) = Cluster::of(2).await else { return };
-    let mut doomed = tokio::task::block_in_place(|| Killable::start(&cluster, 2));
+    let mut doomed = tokio::task::block_in_place(|| Program::of_file(&cluster.file(2)));
     let (teacher, _) = teacher_at(&doomed.url).await;
     let me = teacher.welcome.user;
     let students = [

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -30,13 +31,32 @@ impl Program {
         Self { process, url: ready.expect("it becomes ready") }
     }
 
+    /// A demonstration by a configuration file.
+    pub fn of_file(file: &Path) -> Self {
+        Self::start(["demo".into(), "--config".into(), file.as_os_str().to_owned()])
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The exit code, once it has ended.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.process.try_wait().expect("it is ours").map(|status| status.code())
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it ran");
+        let _ = self.process.wait();
+    }
+
     /// Asks it to end, and waits until it has.
     pub async fn terminate(&mut self) {
-        let id = libc::pid_t::try_from(self.process.id()).expect("a process id");
+        let id = libc::pid_t::try_from(self.id()).expect("a process id");
         // SAFETY: a signal to a child that was not waited for, so that its id is still its own.
         assert_eq!(unsafe { libc::kill(id, libc::SIGTERM) }, 0, "it runs");
         let end = tokio::time::Instant::now() + SOON;
-        while self.process.try_wait().expect("a child").is_none() {
+        while self.ended().is_none() {
             assert!(tokio::time::Instant::now() < end, "it does not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

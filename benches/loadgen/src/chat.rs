@@ -9,16 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use qism_signaling::protocol::{
-    ClientFrame, Command, LessonId, Recipients, Role, ServerFrame, UserId, limits,
-};
+use futures_util::SinkExt as _;
+use qism_signaling::protocol::{Command, LessonId, Recipients, Role, ServerFrame, UserId, limits};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     figures::{Figures, quantile},
-    person::{Person, Socket, command, message, wait},
+    person::{Person, Socket, command, converse, wait},
     process::{seconds_between, tell_threads},
     server::{SETTLED, Server},
 };
@@ -98,37 +96,12 @@ async fn enter(people: &[Person], lesson: LessonId, counts: &Arc<Counts>) -> any
     for (index, person) in people.iter().enumerate() {
         let (socket, _) = person.enter(lesson).await?;
         let (writer, outgoing) = mpsc::channel(64);
-        tokio::spawn(converse(socket, outgoing, counts.clone(), index < MEASURING));
+        let (counts, measures) = (counts.clone(), index < MEASURING);
+        let pings = tokio::time::interval(limits::PING_INTERVAL);
+        tokio::spawn(converse(socket, outgoing, pings, move |text| counts.take(text, measures)));
         writers.push(writer);
     }
     Ok(writers)
-}
-
-/// Reads, writes and pings until either side ends it.
-async fn converse(
-    mut socket: Socket,
-    mut outgoing: mpsc::Receiver<Message>,
-    counts: Arc<Counts>,
-    measures: bool,
-) {
-    let mut pings = tokio::time::interval(limits::PING_INTERVAL);
-    loop {
-        let written = tokio::select! {
-            incoming = socket.next() => match incoming {
-                Some(Ok(Message::Text(text))) => { counts.take(&text, measures); Ok(()) }
-                Some(Ok(_)) => Ok(()),
-                Some(Err(_)) | None => return,
-            },
-            line = outgoing.recv() => match line {
-                Some(line) => socket.send(line).await,
-                None => return,
-            },
-            _ = pings.tick() => socket.send(message(&ClientFrame::Ping { nonce: 0 })).await,
-        };
-        if written.is_err() {
-            return;
-        }
-    }
 }
 
 impl Counts {

@@ -8,7 +8,7 @@ use qism_signaling::protocol::{
     self, ClientFrame, Command, CommandId, LessonId, Position, ServerFrame, SessionId, frame::Welcome,
 };
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::mpsc, time::Interval};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue, protocol::WebSocketConfig},
@@ -134,4 +134,30 @@ pub async fn wait<T>(socket: &mut Socket, pick: impl Fn(ServerFrame) -> Option<T
         }
     }
     anyhow::bail!("the socket was closed")
+}
+
+/// Reads, writes and pings until either side ends it; `take` gets every text.
+pub async fn converse(
+    mut socket: Socket,
+    mut outgoing: mpsc::Receiver<Message>,
+    mut pings: Interval,
+    mut take: impl FnMut(&str),
+) {
+    loop {
+        let written = tokio::select! {
+            incoming = socket.next() => match incoming {
+                Some(Ok(Message::Text(text))) => { take(&text); Ok(()) }
+                Some(Ok(_)) => Ok(()),
+                Some(Err(_)) | None => return,
+            },
+            line = outgoing.recv() => match line {
+                Some(line) => socket.send(line).await,
+                None => return,
+            },
+            _ = pings.tick() => socket.send(message(&ClientFrame::Ping { nonce: 0 })).await,
+        };
+        if written.is_err() {
+            return;
+        }
+    }
 }

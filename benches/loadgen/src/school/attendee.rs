@@ -3,17 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use anyhow::Context as _;
-use futures_util::{SinkExt as _, StreamExt as _};
 use qism_signaling::protocol::{
-    ClientFrame, Command, Event, LessonId, Logged, Position, Recipients, ServerFrame, SessionId, UserId,
-    limits,
+    Command, Event, LessonId, Logged, Position, Recipients, ServerFrame, SessionId, UserId, limits,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Interval};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use super::room::Counts;
-use crate::person::{Person, Socket, command, message};
+use crate::person::{Person, Socket, command, converse};
 
 /// Messages on their way to the socket's task; the writer waits when there are more.
 const QUEUE: usize = 8;
@@ -96,7 +94,9 @@ impl Attendee {
         let (writer, outgoing) = mpsc::channel(QUEUE);
         self.counts.inside.fetch_add(1, Ordering::Relaxed);
         let inside = Inside(self.counts.clone());
-        let task = tokio::spawn(converse(socket, outgoing, self.place.clone(), inside));
+        let place = self.place.clone();
+        let take = move |text: &str| place.take(text, &inside.0);
+        let task = tokio::spawn(converse(socket, outgoing, pings(), take));
         self.line = Some((writer, task));
     }
 }
@@ -113,32 +113,6 @@ struct Inside(Arc<Counts>);
 impl Drop for Inside {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-async fn converse(
-    mut socket: Socket,
-    mut outgoing: mpsc::Receiver<Message>,
-    place: Arc<Place>,
-    inside: Inside,
-) {
-    let mut pings = pings();
-    loop {
-        let written = tokio::select! {
-            incoming = socket.next() => match incoming {
-                Some(Ok(Message::Text(text))) => { place.take(&text, &inside.0); Ok(()) }
-                Some(Ok(_)) => Ok(()),
-                Some(Err(_)) | None => return,
-            },
-            line = outgoing.recv() => match line {
-                Some(line) => socket.send(line).await,
-                None => return,
-            },
-            _ = pings.tick() => socket.send(message(&ClientFrame::Ping { nonce: 0 })).await,
-        };
-        if written.is_err() {
-            return;
-        }
     }
 }
 
