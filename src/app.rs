@@ -132,8 +132,9 @@ fn demo_media_port(listen: SocketAddr) -> u16 {
 
 fn print_demo(running: &Running) {
     println!("A demonstration school. Everybody's password is {}\n", school::demo::PASSWORD);
+    let width = school::demo::SIGN_INS.iter().map(|sign_in| sign_in.login.len()).max().unwrap_or(0) + 2;
     for sign_in in school::demo::SIGN_INS {
-        println!("  {:<12}{}", sign_in.login, sign_in.who);
+        println!("  {:<width$}{}", sign_in.login, sign_in.who);
     }
     println!();
     for address in phone_addresses(running.address) {
