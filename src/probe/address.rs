@@ -76,6 +76,28 @@ pub enum Trust {
     Anything,
 }
 
+impl Trust {
+    /// A client's side of TLS that believes these.
+    pub fn connector(&self) -> Result<TlsConnector, ProbeError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| ProbeError::Trust(error.to_string()))?;
+        let config = match self {
+            Self::Anything => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Credulous(provider)))
+            }
+            Self::File(path) => builder.with_root_certificates(roots(path)?),
+            Self::System => {
+                let path = SYSTEM_ROOTS.iter().map(Path::new).find(|path| path.exists());
+                let path = path.ok_or(ProbeError::Trust("this system has no root certificates".into()))?;
+                builder.with_root_certificates(roots(path)?)
+            }
+        };
+        Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
+    }
+}
+
 /// A connected byte stream.
 pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
@@ -89,7 +111,7 @@ pub(super) struct Dialer {
 
 impl Dialer {
     pub fn new(address: Address, trust: &Trust) -> Result<Self, ProbeError> {
-        let tls = address.secure.then(|| connector(trust)).transpose()?;
+        let tls = address.secure.then(|| trust.connector()).transpose()?;
         Ok(Self { address, tls })
     }
 
@@ -102,25 +124,6 @@ impl Dialer {
         let name = ServerName::try_from(host.clone()).map_err(|_| ProbeError::Address(host.clone()))?;
         Ok(Box::new(tls.connect(name, stream).await.map_err(failed)?))
     }
-}
-
-fn connector(trust: &Trust) -> Result<TlsConnector, ProbeError> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ProbeError::Trust(error.to_string()))?;
-    let config = match trust {
-        Trust::Anything => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Credulous(provider)))
-        }
-        Trust::File(path) => builder.with_root_certificates(roots(path)?),
-        Trust::System => {
-            let path = SYSTEM_ROOTS.iter().map(Path::new).find(|path| path.exists());
-            let path = path.ok_or(ProbeError::Trust("this system has no root certificates".into()))?;
-            builder.with_root_certificates(roots(path)?)
-        }
-    };
-    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, ProbeError> {
