@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-join bench-network bench-voice bench-drain bench-saver chaos clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-join bench-network bench-voice bench-drain bench-saver chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -99,6 +99,11 @@ bench-school: ## whole schools on one node: 10,250 people in 250 lessons, about 
 	tools/setup.sh cc
 	cargo build --release --locked --workspace
 	benches/run --only school --scenario $(or $(SCENARIO),benches/scenarios/school.toml)
+
+bench-log: ## how many events a second SQLite and PostgreSQL keep, and five nodes on one lesson, about two minutes: target/bench/summary.json
+	tools/setup.sh cc postgres redis
+	cargo build --release --locked --workspace
+	benches/run --only log,nodes
 
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss and at a round trip of 800 ms: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces

@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::SinkExt as _;
-use qism_signaling::protocol::{Command, LessonId, Recipients, Role, ServerFrame, UserId, limits};
-use tokio::{sync::mpsc, task::JoinSet};
+use qism_signaling::protocol::{Command, LessonId, Recipients, Role, limits};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     figures::{Figures, quantile},
-    person::{Person, Socket, command, converse, wait},
+    hands,
+    person::{Person, command, converse},
     process::{seconds_between, tell_threads},
     server::{SETTLED, Server},
 };
@@ -258,31 +258,11 @@ async fn appends(
             hands.push(person.enter(lesson).await?);
         }
     }
-    let mut waving = JoinSet::new();
-    let began = Instant::now();
-    for (socket, welcome) in hands.into_iter().filter(|(_, welcome)| welcome.role == Role::Student) {
-        waving.spawn(wave(socket, welcome.user, began + during));
-    }
-    let mut kept = 0;
-    while let Some(waved) = waving.join_next().await {
-        kept += waved??;
-    }
-    figures.put("chat.appends_per_s", kept as f64 / began.elapsed().as_secs_f64());
+    let students = hands.into_iter().filter(|(_, welcome)| welcome.role == Role::Student);
+    let students = students.map(|(socket, welcome)| (socket, welcome.user)).collect();
+    let waved = hands::wave(students, f64::from(WAVES_PER_S), during).await?;
+    figures.put("chat.appends_per_s", waved.per_s());
     Ok(())
-}
-
-/// Raises and lowers one hand; how often that was acknowledged.
-async fn wave(mut socket: Socket, user: UserId, until: Instant) -> anyhow::Result<u64> {
-    let mut rhythm = tokio::time::interval(Duration::from_secs(1) / WAVES_PER_S);
-    let mut kept = 0;
-    while Instant::now() < until {
-        rhythm.tick().await;
-        let wish = if kept % 2 == 0 { Command::RaiseHand {} } else { Command::LowerHand { user } };
-        socket.send(command(wish)).await?;
-        wait(&mut socket, |frame| matches!(frame, ServerFrame::Accepted { .. }).then_some(())).await?;
-        kept += 1;
-    }
-    Ok(kept)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 mod chat;
 mod figures;
+mod hands;
+mod log;
 mod media;
 mod namespace;
 mod person;
@@ -65,13 +67,17 @@ enum Scenario {
     Media,
     /// A whole school by a scenario file; only when it is named.
     School,
+    /// How many events a second each engine keeps; only when it is named.
+    Log,
+    /// Five nodes write into one lesson; only when it is named.
+    Nodes,
 }
 
 impl Cli {
     fn runs(&self, scenario: Scenario) -> bool {
         let is_named = self.only.contains(&scenario);
         let all = self.beside.is_none() && self.only.is_empty();
-        is_named || (all && scenario != Scenario::School)
+        is_named || (all && !matches!(scenario, Scenario::School | Scenario::Log | Scenario::Nodes))
     }
 }
 
@@ -111,6 +117,12 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     }
     if cli.runs(Scenario::School) {
         school::run(&cli.server, &cli.scenario, &cli.out, &mut figures).await?;
+    }
+    if cli.runs(Scenario::Log) {
+        log::run(&cli.server, cli.seconds, &mut figures).await?;
+    }
+    if cli.runs(Scenario::Nodes) {
+        log::run_nodes(&cli.server, cli.seconds, &mut figures).await?;
     }
     if !cli.quick && cli.beside.is_none() {
         figures.write(&cli.out)?;

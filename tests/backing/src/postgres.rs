@@ -28,8 +28,18 @@ impl Postgres {
         Self::start_on(Ipv4Addr::LOCALHOST.into(), None).await
     }
 
+    /// On loopback, and what it commits is on the disk: `fsync` and `synchronous_commit` on, all else as installed.
+    pub async fn start_durable() -> Option<Self> {
+        Self::make(Ipv4Addr::LOCALHOST.into(), None, &[], "").await
+    }
+
     /// Listens at an address; whoever reaches it may use it. On a disk of so many MiB in memory, if told (root only).
     pub async fn start_on(address: IpAddr, disk_mib: Option<u32>) -> Option<Self> {
+        // Small segments, for small disks.
+        Self::make(address, disk_mib, &["--wal-segsize=1"], "fsync = off\n").await
+    }
+
+    async fn make(address: IpAddr, disk_mib: Option<u32>, options: &[&str], settings: &str) -> Option<Self> {
         let programs = programs()?;
         let folder = Owner::find().folder();
         if let Some(mebibytes) = disk_mib {
@@ -39,8 +49,8 @@ impl Postgres {
         let made = Owner::find()
             .run(&programs.join("initdb"))
             .args(["--no-sync", "--auth=trust", "--username=qism", "--encoding=UTF8", "--locale=C"])
-            // Small segments, for small disks.
-            .args(["--wal-segsize=1", "-D"])
+            .args(options)
+            .arg("-D")
             .arg(&data)
             .output()
             .expect("initdb runs");
@@ -49,8 +59,8 @@ impl Postgres {
             &data.join("pg_hba.conf"),
             "host all all 0.0.0.0/0 trust\nhost replication all 0.0.0.0/0 trust\n",
         );
-        let settings = "unix_socket_directories = ''\nfsync = off\nmax_connections = 200\n";
-        add(&data.join("postgresql.conf"), settings);
+        let settings = format!("unix_socket_directories = ''\nmax_connections = 200\n{settings}");
+        add(&data.join("postgresql.conf"), &settings);
         let mut server = Self::spawned(folder, address, free_port(address));
         server.has_own_disk = disk_mib.is_some();
         server.answers().await;

@@ -19,9 +19,9 @@ use super::{
 use crate::{
     figures::{Figures, quantile},
     media::{Audience, Pattern, Publisher, subscribe},
-    person::{Person, Socket},
+    person::{Person, Socket, teacher_of},
     process::{Process, seconds_between},
-    server::{SETTLED, Server},
+    server::{SETTLED, Server, Size, Stored},
 };
 
 /// People who enter at the same time.
@@ -52,7 +52,10 @@ pub struct School {
 impl School {
     pub async fn open(program: &Path, scenario: Arc<Scenario>, start: Instant) -> anyhow::Result<Self> {
         let server = match scenario.servers.as_slice() {
-            [] => Some(Server::start_school(program, scenario.lessons, scenario.students)?),
+            [] => {
+                let size = Size { classes: scenario.lessons, students_per_class: scenario.students };
+                Some(Server::start_school(program, size, Stored::Files)?)
+            }
             _ => None,
         };
         let urls =
@@ -99,9 +102,7 @@ impl School {
         for lesson in 0..self.scenario.lessons {
             let first = lesson * self.scenario.students;
             let students = (1..=self.scenario.students).map(|n| format!("student{}", first + n));
-            // The fourth teacher has no lesson now.
-            let teacher = format!("teacher{}", if lesson < 3 { lesson + 1 } else { lesson + 2 });
-            let logins = std::iter::once(teacher).chain(students).collect();
+            let logins = std::iter::once(teacher_of(lesson)).chain(students).collect();
             classes.push(Person::sign_in_all(&self.urls[lesson % self.urls.len()], logins).await?);
         }
         figures.put("school.sign_ins_per_s", self.scenario.people() as f64 / began.elapsed().as_secs_f64());
@@ -298,8 +299,6 @@ impl School {
 
     /// What our own server's metrics tell.
     async fn log_reads(&self) -> Option<f64> {
-        let url = format!("http://{}/metrics", self.server.as_ref()?.metrics?);
-        let page = reqwest::get(url).await.ok()?.text().await.ok()?;
-        page.lines().find_map(|line| line.strip_prefix("qism_log_reads_total ")?.parse().ok())
+        self.server.as_ref()?.metric("qism_log_reads_total").await
     }
 }
