@@ -13,8 +13,9 @@ use crate::sfu::engine::leg::Path;
 
 /// Datagrams cut from one message: longer runs make bursts that home routers drop.
 const RUN: usize = 8;
-/// Bytes after which the batch should be flushed.
-const FULL: usize = 192 * 1024;
+/// Bytes after which the batch should be flushed: the first receivers do not wait for the last, and what was written is still in
+/// the nearest cache when the kernel reads it.
+const FULL: usize = 64 * 1024;
 
 /// One datagram in the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,7 @@ pub struct Batch {
     messages: Messages,
     /// False once the kernel or the device refused segmentation.
     segments: bool,
+    full: usize,
 }
 
 impl Default for Batch {
@@ -63,11 +65,18 @@ impl Default for Batch {
             runs: Vec::new(),
             messages: Messages::default(),
             segments: true,
+            full: FULL,
         }
     }
 }
 
 impl Batch {
+    /// Never full: all of a burst is kept for [`Self::take`].
+    #[cfg(test)]
+    pub fn kept() -> Self {
+        Self { full: usize::MAX, ..Self::default() }
+    }
+
     /// Adds a datagram that `write` appends to the buffer it gets (from the given offset on); nothing is sent when it
     /// returns false.
     pub fn push_with(&mut self, path: Path, write: impl FnOnce(&mut Vec<u8>, usize) -> bool) -> bool {
@@ -94,7 +103,7 @@ impl Batch {
 
     /// True when it is time to flush in the middle of a burst.
     pub fn is_full(&self) -> bool {
-        self.buffer.len() >= FULL
+        self.buffer.len() >= self.full
     }
 
     /// What a flush would send.

@@ -24,8 +24,11 @@ const CALM: Duration = Duration::from_secs(3);
 const UNTOLD: Duration = Duration::from_millis(120);
 /// … of what flowed lately and a tenth more, or of so many bytes: a key frame may begin.
 const UNTOLD_BYTES: u64 = 24_000;
-/// In percent.
+/// What waits leaves so much faster than what the link is said to bear, in percent: where it was found full not long ago …
 const HASTE: u32 = 115;
+/// … and where it was not, for so long at least: a picture leaves whole, as from a browser (libwebrtc's pacing factor).
+const EASE: u32 = 250;
+const WIDE: Duration = Duration::from_secs(3);
 /// Feedback comes so soon, or never.
 const FIRST_FEEDBACK: Duration = Duration::from_secs(1);
 /// Losses so soon after packets waited in a full queue are its losses.
@@ -151,14 +154,27 @@ impl Link {
         self.is_measured.then(|| self.estimator.bitrate())
     }
 
+    /// The same, or what is assumed until something is known.
+    pub fn assumed(&self) -> u32 {
+        self.estimator.bitrate()
+    }
+
     /// At which rate pictures leave; at first no faster than assumed, until it is clear that no feedback comes. What waits
-    /// leaves a little faster than what flows on the average, but not into a full queue.
+    /// leaves faster than what flows on the average, but not into a full queue.
     pub fn pace(&self, now: Instant) -> Option<u32> {
         match self.sent.first().is_none_or(|first| now < first + FIRST_FEEDBACK) {
             true if !self.is_measured => Some(FIRST as u32),
             _ if self.is_full(now) => self.estimate(),
-            _ => self.estimate().map(|estimate| estimate / 100 * HASTE),
+            _ => {
+                let haste = if self.is_wide(now) { EASE } else { HASTE };
+                self.estimate().map(|estimate| estimate / 100 * haste)
+            }
         }
+    }
+
+    /// Pictures flowed for a while, and the link was not found full by them.
+    fn is_wide(&self, now: Instant) -> bool {
+        !self.was_full(now) && self.sent.first().is_some_and(|first| now >= first + WIDE)
     }
 
     /// When the link was last found full, if it bears clearly more by now.
