@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use qism_signaling::{
-    hub::ports::MediaEvent,
+    hub::ports::{LayerCap, MediaEvent},
     protocol::{SlotKind, media::Pictures},
 };
 
@@ -16,7 +16,7 @@ use super::{
     worker::Worker,
 };
 use crate::sfu::forward::{
-    allocator::{Budget, Demand, allocate, blocked, steps},
+    allocator::{Budget, Demand, allocate, blocked, headroom, steps},
     budget::Allowance,
     layers::choose,
 };
@@ -25,6 +25,8 @@ use crate::sfu::forward::{
 const VOICE_ALONE: u32 = 40_000;
 /// Kept free for each voice that flows: Opus, its headers and the retransmissions of pictures.
 const VOICE: u32 = 50_000;
+/// What pictures may need of which nothing came yet: the largest layer of a camera, and a screen.
+const UNKNOWN: u32 = 2_500_000;
 
 impl Worker {
     /// Reviews every subscriber whose link is measured.
@@ -35,7 +37,8 @@ impl Worker {
     }
 
     pub(super) fn share_link(&mut self, index: LegIndex, now: Instant) {
-        let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+        let Some(LegState { name, is_up, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index)
+        else {
             return;
         };
         let Some(room) = self.rooms.get(&name.lesson) else { return };
@@ -50,6 +53,9 @@ impl Worker {
         }
         let leg = *name;
         let spared = bound(downlink, room, now);
+        if *is_up && !downlink.has_shown() {
+            downlink.consider_look(expected(downlink, room, now), now);
+        }
         downlink.follow_link(now);
         if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
             self.paced.push(index);
@@ -78,6 +84,17 @@ fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures>
         downlink.budget.as_mut().map_or(Pictures::Full, |budget| budget.pictures(wanted, no_camera, now));
     let is_new = std::mem::replace(&mut downlink.told_spared, pictures) != pictures;
     is_new.then_some(pictures)
+}
+
+/// Bits per second that a link must bear for the pictures that are to come.
+fn expected(downlink: &Downlink, room: &Room, now: Instant) -> u32 {
+    let pictures = downlink.slots.iter().filter(|out| !out.is_audio());
+    let needs = pictures.filter_map(|out| match demand(out, room, now) {
+        Some(demand) => Some(demand.wanted),
+        None if out.cap == LayerCap::LOW => None,
+        None => room.tracks.get(out.track?).filter(|track| track.is_published()).map(|_| UNKNOWN),
+    });
+    headroom(needs.fold(0, |sum: u32, needs| sum.saturating_add(needs).min(UNKNOWN)))
 }
 
 fn limit_all(downlink: &mut Downlink, limit: Limit) {

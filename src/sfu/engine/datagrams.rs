@@ -81,7 +81,7 @@ impl Worker {
         let result = state.transport.handle_dtls(bytes, now);
         self.send_handshake(index);
         match result {
-            Ok(true) => self.leg_is_up(index),
+            Ok(true) => self.leg_is_up(index, now),
             Ok(false) => {}
             Err(error) => {
                 tracing::debug!(%error, "a leg's handshake or session ended");
@@ -91,12 +91,13 @@ impl Worker {
         Some(())
     }
 
-    fn leg_is_up(&mut self, index: LegIndex) {
+    fn leg_is_up(&mut self, index: LegIndex, now: Instant) {
         let Some(state) = self.legs.get_mut(index) else { return };
         if !state.is_up {
             state.is_up = true;
             let leg = state.name;
             self.tell(MediaEvent::LegUp { leg });
+            self.share_link(index, now);
         }
     }
 

@@ -51,6 +51,9 @@ impl Worker {
                 if !downlink.link.is_crowded(now) {
                     downlink.protection.lost_packets(losses.lost, losses.told, now);
                 }
+                if downlink.link.is_probe_told() {
+                    self.share_link(index, now);
+                }
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.handle_receiver_report(index, report, now);

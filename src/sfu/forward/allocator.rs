@@ -92,17 +92,22 @@ impl Budget {
 /// What the link would have to bear, in bits per second, for the first picture that is not there to come, or the first that
 /// gets less than it wants to grow by a step; `None` when all have what they want.
 pub fn blocked(demands: &[Demand], given: &[Option<Step>]) -> Option<u32> {
-    let sum: u64 = given.iter().flatten().map(|step| u64::from(step.bitrate)).sum();
+    let sum = given.iter().flatten().fold(0, |sum: u32, step| sum.saturating_add(step.bitrate));
     let next = |(demand, given): (&Demand, &Option<Step>)| {
         let place = given.map_or(Some(0), |given| {
             demand.steps.iter().position(|step| *step == given).map(|place| place + 1)
         });
         let next = demand.steps.get(place?)?;
-        let more = u64::from(next.bitrate).saturating_sub(given.map_or(0, |given| given.bitrate.into()));
+        let more = next.bitrate.saturating_sub(given.map_or(0, |given| given.bitrate));
         Some(((given.is_some(), demand.priority), more))
     };
     let (_, more) = demands.iter().zip(given).filter_map(next).min_by_key(|(turn, _)| *turn)?;
-    u32::try_from((sum + more) * 100 / HEADROOM + 1).ok()
+    Some(headroom(sum.saturating_add(more)))
+}
+
+/// What a link must bear, in bits per second, so that pictures of so many may grow to it.
+pub fn headroom(bitrate: u32) -> u32 {
+    u32::try_from(u64::from(bitrate) * 100 / HEADROOM + 1).unwrap_or(u32::MAX)
 }
 
 /// Raises one demand as far as the budget goes.

@@ -27,6 +27,8 @@ pub trait Estimator: Send {
     fn bitrate(&self) -> u32;
     /// A probe showed what the link bears, in bits per second.
     fn proved(&mut self, bitrate: u32, now: Instant);
+    /// Nothing is known yet, and a first look showed that the link bears no more than this, in bits per second, voice and all.
+    fn bounded(&mut self, bitrate: u32);
     /// When the link was last found full.
     fn fell(&self) -> Option<Instant>;
     /// When the link was last found full, if it bears clearly more by now.
@@ -46,7 +48,7 @@ pub enum Load {
 }
 
 /// Share of what arrives that is sent after a fall: less drains the queue faster and looks worse.
-const FALL: f64 = 0.85;
+pub const FALL: f64 = 0.85;
 /// Between two falls: the receiver has to tell of the first one before the next.
 const FALL_INTERVAL: Duration = Duration::from_millis(250);
 /// After a fall nothing grows for so long: the queue drains.
@@ -169,6 +171,14 @@ impl Rate {
         self.is_known = true;
     }
 
+    /// The link bears no more than this.
+    pub fn bounded(&mut self, bitrate: f64) {
+        if bitrate < self.target {
+            self.target = bitrate.max(self.least);
+            self.ceiling = Some(bitrate);
+        }
+    }
+
     /// A probe showed that the link bears this.
     pub fn proved(&mut self, bitrate: f64, now: Instant) {
         if bitrate > self.target {
@@ -254,7 +264,7 @@ const STANDS: Duration = Duration::from_millis(70);
 /// A large packet; on a narrow link each waits for the one before.
 const PACKET_BITS: f64 = 9_600.0;
 /// What a voice takes beside the pictures.
-const VOICE: u32 = 40_000;
+pub const VOICE: u32 = 40_000;
 
 impl Queue {
     pub fn told(&mut self, departure: Instant, arrival: Duration) {

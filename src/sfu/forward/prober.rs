@@ -1,8 +1,15 @@
 //! Finding out whether a link bears more than flows on it: for a moment as much is sent as a wanted layer needs, the
 //! missing part as padding. Only when a layer is wanted and blocked, ever more seldom while it does not help, and never
 //! for more than a small part of what the lesson costs.
+//!
+//! Before any picture flows nothing is known of a link but what is assumed of every one. A lesson begins with a *look*: five
+//! small packets at the assumed rate, and if they came as they left a few more, twice as fast, until the link bears what is
+//! wanted or its end is found.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 /// A probe's rate, in percent of the estimate.
 const LEAST: u64 = 150;
@@ -10,6 +17,10 @@ const MOST: u64 = 200;
 /// A probe lasts so long at most, and is not worth beginning for less.
 pub const LONGEST: Duration = Duration::from_millis(120);
 const SHORTEST: Duration = Duration::from_millis(60);
+/// The first look: at the assumed megabit five packets, behind which a voice waits no longer than behind one of a picture …
+const GLANCE: Duration = Duration::from_millis(12);
+/// … and the later ones: twenty packets and more.
+const LOOK: Duration = Duration::from_millis(40);
 /// Between two probes, in seconds but the first: after one that helped, while nothing is known of one …
 const NEXT: Duration = Duration::from_millis(300);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -43,6 +54,8 @@ pub struct Prober {
     next: Option<Instant>,
     /// Probes in a row that did not help.
     failures: usize,
+    /// The newest probe was a look.
+    looks: bool,
     /// The fall whose rate was outgrown already.
     encouraged: Option<Instant>,
     /// Padding that may still be sent, in bytes times [`SHARE`].
@@ -51,7 +64,8 @@ pub struct Prober {
 
 impl Default for Prober {
     fn default() -> Self {
-        Self { running: None, next: None, failures: 0, encouraged: None, budget: START * SHARE }
+        let budget = START * SHARE;
+        Self { running: None, next: None, failures: 0, looks: false, encouraged: None, budget }
     }
 }
 
@@ -72,17 +86,39 @@ impl Prober {
     /// A layer is blocked: it needs `wanted` bits per second of a link that is said to bear `estimate`, on which `flowing`
     /// bits per second flow. True when a probe begins.
     pub fn begin(&mut self, wanted: u32, estimate: u32, flowing: u32, now: Instant) -> bool {
-        if self.running.is_some() || self.next.is_some_and(|next| now < next) {
-            return false;
-        }
         let estimate = u64::from(estimate);
         let bitrate = u64::from(wanted).clamp(estimate * LEAST / 100, estimate * MOST / 100);
         let padding = bitrate.saturating_sub(u64::from(flowing)).max(1);
-        let affordable = Duration::from_millis(self.budget / SHARE * 8_000 / padding);
-        if affordable < SHORTEST {
+        self.looks = false;
+        self.run(bitrate, padding, SHORTEST..LONGEST, now)
+    }
+
+    /// Before any picture flows: `wanted` bits per second are needed of a link of which `estimate` is assumed, or known by
+    /// an earlier look. True when a look begins; after one that found the link's end there is none.
+    pub fn look(&mut self, wanted: u32, estimate: u32, is_known: bool, now: Instant) -> bool {
+        if wanted <= estimate || self.failures > 0 {
             return false;
         }
-        self.running = Some(Running { since: now, until: now + LONGEST.min(affordable), bitrate, sent: 0 });
+        let (bitrate, length) = match is_known {
+            true => (u64::from(wanted).min(u64::from(estimate) * MOST / 100), LOOK),
+            false => (u64::from(estimate), GLANCE),
+        };
+        let begins = self.run(bitrate, bitrate, length..length, now);
+        self.looks |= begins;
+        begins
+    }
+
+    /// Begins to fill up to `bitrate`, by `padding` bits per second, unless it is too early or costs too much.
+    fn run(&mut self, bitrate: u64, padding: u64, length: Range<Duration>, now: Instant) -> bool {
+        if self.running.is_some() || self.next.is_some_and(|next| now < next) {
+            return false;
+        }
+        let affordable = Duration::from_millis(self.budget / SHARE * 8_000 / padding);
+        if affordable < length.start {
+            return false;
+        }
+        let until = now + length.end.min(affordable);
+        self.running = Some(Running { since: now, until, bitrate, sent: 0 });
         true
     }
 
@@ -111,7 +147,12 @@ impl Prober {
     pub fn learned(&mut self, helped: bool, now: Instant) {
         let wait = Duration::from_secs(WAITS[self.failures.min(WAITS.len() - 1)]);
         self.failures = if helped { 0 } else { self.failures + 1 };
-        self.next = Some(now + if helped { NEXT } else { wait });
+        self.next = match helped {
+            // What comes of a look is known before pictures flow, or it comes too late.
+            true if self.looks => None,
+            true => Some(now + NEXT),
+            false => Some(now + wait),
+        };
     }
 
     /// The link bears more than when it was found full, then: waiting longer makes no sense, once.
@@ -166,6 +207,24 @@ mod tests {
         prober.learned(true, start);
         prober.sent(10_000_000);
         assert!(prober.begin(400_000, 200_000, 200_000, start + NEXT));
+    }
+
+    #[test]
+    fn a_look_is_small_and_doubles_until_it_knows_enough() {
+        let (mut now, mut prober) = (Instant::now(), Prober::default());
+        let (mut estimate, mut sent) = (1_000_000, Vec::new());
+        while prober.look(2_500_000, estimate, !sent.is_empty(), now) {
+            sent.push(run(&mut prober, now));
+            now += Duration::from_millis(200);
+            estimate = estimate.max((2_500_000).min(estimate * sent.len() as u32));
+            prober.learned(true, now);
+        }
+        assert_eq!(sent, [1_250, 8_750, 10_937]);
+        let mut narrow = Prober::default();
+        assert!(narrow.look(2_500_000, 1_000_000, false, now));
+        run(&mut narrow, now);
+        narrow.learned(false, now);
+        assert!(!narrow.look(2_500_000, 1_000_000, true, now + FIRST_WAIT), "its end was found");
     }
 
     #[test]

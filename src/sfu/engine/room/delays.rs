@@ -9,7 +9,7 @@ use rtc::{
     rtcp::transport_feedbacks::cc_feedback_report::Ecn,
 };
 
-use crate::sfu::forward::estimator::{Arrived, Estimator, Flow, Load, Queue, Rate, Told};
+use crate::sfu::forward::estimator::{Arrived, Estimator, FALL, Flow, Load, Queue, Rate, Told, VOICE};
 
 /// Follows the delays of one link.
 pub struct Delays {
@@ -73,6 +73,10 @@ impl Estimator for Delays {
 
     fn is_crowded(&self) -> bool {
         self.queue.stands(self.rate.bitrate())
+    }
+
+    fn bounded(&mut self, bitrate: u32) {
+        self.rate.bounded(f64::from(bitrate.saturating_sub(VOICE)) * FALL);
     }
 
     fn proved(&mut self, bitrate: u32, now: Instant) {

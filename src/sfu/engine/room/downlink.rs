@@ -356,6 +356,19 @@ impl Downlink {
         }
     }
 
+    /// Before any picture flows, looks whether the link bears `wanted` bits per second.
+    pub fn consider_look(&mut self, wanted: u32, now: Instant) {
+        let (assumed, is_known) = (self.link.assumed(), self.link.estimate().is_some());
+        if self.may_probe && self.prober.look(wanted, assumed, is_known, now) {
+            self.link.begin_probe();
+        }
+    }
+
+    /// Some picture was sent.
+    pub fn has_shown(&self) -> bool {
+        self.slots.iter().any(|out| !out.is_audio() && out.packets > 0)
+    }
+
     /// Another source flows in a slot, or the same begins anew.
     pub fn restart(&mut self, slot: Slot) {
         if let Some(out) = self.slots.get_mut(usize::from(slot.0)) {

@@ -55,6 +55,8 @@ pub struct Losses {
 #[derive(Clone, Debug)]
 struct Probe {
     first: u64,
+    /// Nothing was known of the link before.
+    is_first: bool,
     /// `None` while it is sent.
     last: Option<(u64, Instant)>,
     arrived: Vec<Told>,
@@ -208,7 +210,8 @@ impl Link {
 
     /// What follows until [`Self::end_probe`] is a probe.
     pub fn begin_probe(&mut self) {
-        self.probe = Some(Probe { first: self.sent.next(), last: None, arrived: Vec::new() });
+        let (first, is_first) = (self.sent.next(), !self.is_measured);
+        self.probe = Some(Probe { first, is_first, last: None, arrived: Vec::new() });
     }
 
     pub fn end_probe(&mut self, now: Instant) {
@@ -217,20 +220,29 @@ impl Link {
         }
     }
 
+    /// The end of a probe was told of.
+    pub fn is_probe_told(&self) -> bool {
+        let probe = self.probe.as_ref();
+        probe.is_some_and(|probe| probe.last.is_some_and(|(last, _)| probe.is_told(last)))
+    }
+
     /// What a probe was good for, once that is known: is it worth going on, since the link bears clearly more and its end was
-    /// not found?
+    /// not found? Of the first one, which is sent at the assumed rate, only the latter.
     pub fn poll_probe(&mut self, now: Instant) -> Option<bool> {
         let probe = self.probe.as_ref()?;
         let (last, ended) = probe.last?;
-        let is_told = probe.arrived.last().is_some_and(|told| told.number >= last);
-        if !is_told && now < ended + PROBE_LOST {
+        if !probe.is_told(last) && now < ended + PROBE_LOST {
             return None;
         }
-        let proved = probe.proved();
+        let (proved, quickest) = (probe.proved(), probe.quickest().filter(|_| probe.is_first));
+        let is_more = |proved| probe.is_first || proved > self.estimator.bitrate() / 10 * 11;
+        let proved = proved.map(|(proved, is_all)| (proved, is_all, is_more(proved)));
         self.probe = None;
-        let Some((proved, is_all)) = proved else { return Some(false) };
-        let is_more = proved > self.estimator.bitrate() / 10 * 11;
+        let Some((proved, is_all, is_more)) = proved else { return Some(false) };
         self.estimator.proved(proved, now);
+        if let Some(quickest) = quickest.filter(|_| !is_all) {
+            self.estimator.bounded(quickest);
+        }
         Some(is_more && is_all)
     }
 
@@ -245,6 +257,21 @@ impl Probe {
         number >= self.first && self.last.is_none_or(|(last, _)| number <= last)
     }
 
+    fn is_told(&self, last: u64) -> bool {
+        self.arrived.last().is_some_and(|told| told.number >= last)
+    }
+
+    /// Bits per second of the two packets that came closest behind each other: where delays vary the link bears more than the
+    /// whole probe says, but never more than this. Nothing when they came in one moment.
+    fn quickest(&self) -> Option<u32> {
+        let gap = |pair: &[Told]| {
+            let gap = pair[1].arrival?.saturating_sub(pair[0].arrival?);
+            Some((pair[1].size * 8) as f64 / gap.as_secs_f64())
+        };
+        let rates = self.arrived.windows(2).filter_map(gap);
+        rates.reduce(f64::max).filter(|rate| rate.is_finite()).map(|rate| rate as u32)
+    }
+
     /// Bits per second at which it got through, and whether the link might bear yet more; nothing when too much of it was
     /// lost.
     fn proved(&self) -> Option<(u32, bool)> {
@@ -255,7 +282,10 @@ impl Probe {
         }
         let bytes: usize = self.arrived.iter().map(|told| told.size).sum();
         let rate = |bytes: usize, span: Duration| (bytes * 8) as f64 / span.as_secs_f64().max(0.001);
-        let left = rate(bytes - last.size, last.departure.saturating_duration_since(first.departure));
+        // Several leave in one moment; those of the last one say nothing of the time before it.
+        let newest = self.arrived.iter().filter(|told| told.departure == last.departure);
+        let newest: usize = newest.map(|told| told.size).sum();
+        let left = rate(bytes - newest, last.departure.saturating_duration_since(first.departure));
         let came = rate(bytes - first.size, last.arrival?.saturating_sub(first.arrival?));
         // What came more slowly than it left found the link's end.
         Some(if came < left * 0.9 { ((came * 0.9) as u32, false) } else { (left.min(came) as u32, true) })
@@ -329,6 +359,17 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_leaves_whole_on_a_link_that_was_not_found_full() {
+        let (start, later) = (Instant::now(), Instant::now() + WIDE + CALM);
+        let mut link = Link { is_measured: true, ..Link::default() };
+        link.sent(1_000, start);
+        assert_eq!(link.pace(start), Some(1_150_000), "nothing is known yet");
+        assert_eq!(link.pace(later), Some(2_500_000));
+        link.crowded = Some(start);
+        assert_eq!(link.pace(later), Some(1_150_000));
+    }
+
+    #[test]
     fn without_feedback_nothing_is_limited() {
         assert_eq!(Link::default().estimate(), None);
     }
@@ -338,6 +379,7 @@ mod tests {
         let start = Instant::now();
         let (mut link, mut arrivals) = (Link::default(), Arrivals::new(start));
         link.estimator = Box::new(Delays::new(150_000.0, LEAST, MOST));
+        link.is_measured = true;
         link.begin_probe();
         let mut busy = start;
         for packet in 0..40 {

@@ -104,6 +104,11 @@ impl TrackIn {
         self.publication.source.is_audio()
     }
 
+    /// Somebody sends it, here or elsewhere, or is about to.
+    pub fn is_published(&self) -> bool {
+        self.publisher.is_some() || self.import.is_some()
+    }
+
     /// Units of the RTP timestamp per second.
     pub fn clock_rate(&self) -> u32 {
         if self.is_audio() { 48_000 } else { 90_000 }

@@ -40,7 +40,7 @@ use super::{
     inbox::Order,
     leg::{Transport, dtls::Keys, ice::IceLite, srtp::Srtp},
     legs::{LegState, Role, credentials},
-    net::socket::Datagram,
+    net::{batch::Batch, socket::Datagram},
     room::{LegIndex, downlink::Downlink, uplink::Uplink},
     worker::Worker,
 };
@@ -101,6 +101,8 @@ impl World {
         let (events, receiver) = mpsc::channel(1_024);
         let mut worker =
             Worker::new(identity.clone(), 0, Vec::new(), Candidates::default(), events, Arc::default());
+        // There is no socket that a full batch could go to.
+        worker.batch = Batch::kept();
         let lesson = LessonId(Uuid::from_u128(1));
         let leg = |kind, user| Leg { lesson, user, session: SessionId(Uuid::from_u128(9)), kind };
         let (teacher, student) = (UserId(Uuid::from_u128(2)), UserId(Uuid::from_u128(3)));
@@ -142,6 +144,11 @@ impl World {
         let (leg, user) = self.names;
         let publication = Some(Publication { user, source: Source::Camera });
         self.worker.obey(Order::Hub(MediaOrder::Assign { leg, slot, publication, cap }), self.now);
+    }
+
+    /// The teacher switches camera and screen on.
+    pub fn begin(&mut self, program: Program) {
+        self.publisher.begin(program, self.now);
     }
 
     /// Changes the link, both ways; the way up stays wide.

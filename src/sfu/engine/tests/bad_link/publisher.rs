@@ -162,6 +162,14 @@ impl Publisher {
         }
     }
 
+    /// Pictures begin now.
+    pub fn begin(&mut self, program: Program, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.start).as_secs_f64();
+        let made = |rate: u32| (elapsed * f64::from(rate)).ceil() as u32;
+        self.made = [self.made[0], made(CAMERA_RATE), program.screen.map_or(0, |slide| made(slide.rate))];
+        self.program = program;
+    }
+
     /// Voice frames said so far.
     pub fn said(&self) -> u32 {
         self.made[0]

@@ -246,3 +246,52 @@ fn a_layer_that_rested_is_back_within_a_second() {
         assert!(back - asked < seconds(1), "{:?}", back - asked);
     }
 }
+
+/// So long before the first picture everybody is there.
+const BEFORE: Duration = Duration::from_secs(2);
+
+/// A lesson of which pictures begin when all are there.
+fn awaited(nature: Nature, program: Program, length: Duration) -> World {
+    let mut world = lesson(nature, Program::default(), BEFORE);
+    world.begin(program);
+    world.run(length);
+    world
+}
+
+#[test]
+fn pictures_begin_whole_on_a_wide_link() {
+    let film = Program { camera: true, screen: Some(FILM), late: AT_ONCE };
+    for jitter in [0, 20] {
+        let nature = Nature { jitter: Duration::from_millis(jitter), ..Nature::good(DELAY) };
+        let world = awaited(nature, film, seconds(10));
+        print(&world, &format!("a film and a camera, all at once, jitter {jitter} ms"));
+        let (first, wanted) = (rate(&world, 2, 4), rate(&world, 8, 12));
+        assert_eq!(world.down.overflowed, 0);
+        assert!(world.padding().0 < 80_000, "{}", world.padding().0);
+        if jitter > 0 {
+            continue;
+        }
+        assert!(first * 100 >= wanted * 80, "{first} bit/s in the first two seconds, {wanted} later");
+        assert!(world.seconds[2][1] > 10_000, "{:?}", world.seconds[2]);
+        let small = |it: &&receiver::Shown| it.slot == Slot::FIRST_CAMERA && it.width < WIDE;
+        let small = world.receiver.shown.iter().filter(small).count();
+        println!("{small} small pictures, {first} bit/s at first, {wanted} later");
+        assert!(small <= 12, "{small} pictures in a smaller size");
+    }
+}
+
+#[test]
+fn a_look_at_a_narrow_link_costs_no_voice_and_spares_it_the_first_pictures() {
+    for kbps in [60, 100, 250, 500] {
+        let world = awaited(narrow(kbps * 1_000), EVERYTHING, seconds(13));
+        print(&world, &format!("{kbps} kbit/s, looked at before"));
+        let before = world.silence(Duration::from_millis(100), BEFORE);
+        assert!(before.0 <= SILENCE * 5 / 4, "{kbps} kbit/s: {before:?}");
+        let [overflowed, padding, estimate] = world.seconds[2];
+        assert!(overflowed == 0 && padding < 3_000, "{:?}", world.seconds[2]);
+        assert!(estimate <= kbps as usize, "{estimate} of {kbps} kbit/s");
+        let silence = world.longest_silence(seconds(1), seconds(15));
+        let bearable = if kbps == 60 { SILENCE * 3 / 2 } else { SILENCE };
+        assert!(silence <= bearable, "{kbps} kbit/s: {silence:?}");
+    }
+}
