@@ -34,8 +34,8 @@ use self::metrics::Sources;
 use crate::{
     auth::Turn,
     cluster::{
-        Beats, Board, DatabaseClock, MemoryBus, RedisBus, RedisServer, Seal, Status, Steering, SystemClock,
-        expect_free,
+        Beats, Board, Busy, DatabaseClock, Homes, MemoryBus, RedisBus, RedisServer, Seal, Status, Steering,
+        SystemClock, expect_free,
     },
     config::{
         Cluster, Config, Limits, Media, Server, Standby, Storage,
@@ -190,7 +190,7 @@ impl Running {
         let ports = (store.journal(), carrier, clock);
         let (hub, sfu) = start_lessons(incarnation, media, ports, &school, bus_events)?;
         beats.open_media(media_doors(&sfu, config.cluster.media_address));
-        let keeping = tokio::spawn(keep(school.clone(), hub.clone(), demo));
+        let keeping = tokio::spawn(keep(school.clone(), hub.clone(), steering.clone(), demo));
         let readiness = readiness(board.clone(), bus.clone());
         let state = state(&config, school, hub.clone(), steering.clone(), readiness);
         let draining = state.draining.clone();
@@ -208,6 +208,8 @@ impl Running {
             sfu: sfu.clone(),
             board,
             bus: bus.clone(),
+            steering: steering.clone(),
+            own: incarnation,
             store: store.clone(),
         };
         let metrics = serve_metrics(config.metrics.listen, sources).await?;
@@ -359,7 +361,9 @@ impl Node {
         let beats = Beats::start(stored, database_clock, incarnation, &cluster.node).await;
         let beats = beats.context("the first beat")?;
         let (bus, bus_events) = start_bus(cluster, incarnation)?;
-        let steer = || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation));
+        let homes = Homes::new(cluster.homes.clone());
+        let steer =
+            || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation, homes));
         let steering = bus.is_some().then(steer);
         let key = |purpose| cluster.key.as_ref().map(|key| Seal::derive(key.reveal(), purpose));
         let (ticket_key, relay_key) = (key("qism tickets 1"), key("qism relays 1"));
@@ -412,9 +416,13 @@ async fn serve_metrics(
 
 /// What the beat tells of this server.
 fn status(draining: Arc<Draining>, connections: Arc<Connections>, limit: usize) -> impl Fn() -> Status {
-    move || {
-        let load = connections.open().saturating_mul(1_000) / limit.max(1);
-        Status { draining: draining.started(), load: u16::try_from(load).unwrap_or(u16::MAX) }
+    let busy = Busy::new(std::thread::available_parallelism().map_or(1, usize::from));
+    let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+    move || Status {
+        draining: draining.started(),
+        capacity: count(limit),
+        people: count(connections.open()),
+        busy: telemetry::process::cpu_seconds().map_or(0, |used| busy.look(used, Instant::now())),
     }
 }
 
@@ -449,13 +457,23 @@ fn start_lessons(
 }
 
 /// What a server does for its school by itself, until it is aborted.
-async fn keep(school: Arc<School>, hub: Arc<Hub>, demo: Option<school::demo::Size>) {
+async fn keep(
+    school: Arc<School>,
+    hub: Arc<Hub>,
+    steering: Option<Arc<Steering>>,
+    demo: Option<school::demo::Size>,
+) {
     let prolonging = async {
         if let Some(size) = demo {
             school.prolong_demo(size).await;
         }
     };
-    tokio::join!(school.watch_withdrawals(&hub), prolonging);
+    let placing = async {
+        if let Some(steering) = steering {
+            steering.look_ahead().await;
+        }
+    };
+    tokio::join!(school.watch_withdrawals(&hub), prolonging, placing);
 }
 
 fn sfu_config(media: &Media, http: SocketAddr, cluster: Option<Membership>) -> SfuConfig {

@@ -1,11 +1,17 @@
 //! What a running server tells Prometheus.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use qism_signaling::hub::{Hub, ports::Bus as _};
+use qism_signaling::{
+    hub::{Hub, ports::Bus as _},
+    protocol::IncarnationId,
+};
 
 use crate::{
-    cluster::{Board, RedisBus},
+    cluster::{Board, RedisBus, Steering},
     http::connections::Connections,
     sfu::Sfu,
     storage::Store,
@@ -22,6 +28,8 @@ pub struct Sources {
     pub sfu: Arc<Sfu>,
     pub board: Arc<Board>,
     pub bus: Option<Arc<RedisBus>>,
+    pub steering: Option<Arc<Steering>>,
+    pub own: IncarnationId,
     pub store: Store,
 }
 
@@ -31,6 +39,7 @@ impl Sources {
         samples.extend(self.media());
         samples.extend(self.relays());
         samples.extend(self.bus());
+        samples.extend(self.placement());
         samples.extend(self.store.log_samples());
         samples.extend(process::samples());
         page(&samples)
@@ -129,6 +138,54 @@ impl Sources {
                 "qism_relay_repeated_packets_total",
                 "Media packets sent to other servers again.",
                 totals.relay_packets_repeated,
+            ),
+        ]
+    }
+
+    /// Where lessons were sent; nothing of it on a server that is alone.
+    fn placement(&self) -> Vec<Sample> {
+        let Some(placed) = self.steering.as_ref().map(|steering| steering.placed()) else {
+            return Vec::new();
+        };
+        let own = self.board.alive().into_iter().find(|node| node.incarnation == self.own);
+        let load = own.map(|node| node.load).unwrap_or_default();
+        let counter =
+            |name, help, value: &AtomicU64| Sample::counter(name, help, value.load(Ordering::Relaxed) as f64);
+        vec![
+            Sample::gauge(
+                "qism_node_capacity",
+                "Connections that this server may have.",
+                load.capacity.into(),
+            ),
+            Sample::gauge(
+                "qism_node_promised",
+                "Connections kept free for lessons placed here whose people are not there yet.",
+                load.promised.into(),
+            ),
+            Sample::gauge(
+                "qism_node_busy_ratio",
+                "Share of its processors' time that this server has used of late.",
+                f64::from(load.busy) / 1_000.0,
+            ),
+            counter(
+                "qism_placement_ahead_lessons_total",
+                "Lessons placed before they began, for all servers.",
+                &placed.ahead,
+            ),
+            counter(
+                "qism_placement_ticket_lessons_total",
+                "Lessons placed by their first ticket.",
+                &placed.at_ticket,
+            ),
+            counter(
+                "qism_placement_moved_lessons_total",
+                "Lessons moved from a server that is gone.",
+                &placed.moved,
+            ),
+            counter(
+                "qism_placement_spilled_tickets_total",
+                "Tickets to another server than the lesson's, where there was no room.",
+                &placed.spilled,
             ),
         ]
     }

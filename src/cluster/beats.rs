@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,12 +16,12 @@ use qism_signaling::{
         fleet::{Fleet, STALE},
         ports::Bus,
     },
-    protocol::{IncarnationId, LessonId},
+    protocol::{IncarnationId, LessonId, limits},
 };
 use tokio::sync::Notify;
 
-use super::DatabaseClock;
-use crate::storage::{MediaDoors, NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
+use super::{DatabaseClock, placement};
+use crate::storage::{Load, MediaDoors, NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
@@ -30,6 +33,8 @@ const DEAF: Duration = Duration::from_secs(2);
 const ALIKE: Duration = Duration::from_secs(5);
 /// Without the database, and without a word of others for so long, a server must think that it is the one that is cut off.
 const ALONE: Duration = Duration::from_secs(7);
+/// Whoever is on a lesson's list and has not come so long after its beginning does not come any more.
+const WAITED_FOR: Duration = Duration::from_secs(15 * 60);
 /// The dead are cleared away every so many beats.
 const CLEARING: u64 = 30;
 
@@ -37,14 +42,19 @@ const CLEARING: u64 = 30;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Status {
     pub draining: bool,
-    /// Per mille of its connections.
-    pub load: u16,
+    /// Connections that it may have, and that it has.
+    pub capacity: u32,
+    pub people: u32,
+    /// Per mille of its processors' time, of late.
+    pub busy: u16,
 }
 
 /// The servers as the last beat saw them, for whoever places lessons or asks how we are.
 #[derive(Debug, Default)]
 pub struct Board {
     seen: Mutex<(Vec<NodeNow>, Option<Instant>)>,
+    /// The last beat could tell the living from the dead.
+    judges: AtomicBool,
     /// Why something acknowledged could be lost, in one line.
     shortfall: Mutex<Option<String>>,
 }
@@ -63,6 +73,11 @@ impl Board {
     /// Whether the database answers.
     pub fn is_fresh(&self) -> bool {
         self.age().is_some_and(|age| age < STALE)
+    }
+
+    /// Whether somebody who is not [`alive`](Self::alive) is dead; false right after a silence of the database.
+    pub fn judges(&self) -> bool {
+        self.judges.load(Ordering::Relaxed)
     }
 
     /// Why the database should not be written to: it would lose acknowledged lines with its primary.
@@ -104,8 +119,6 @@ pub struct Beats {
     buried: HashSet<IncarnationId>,
     failing: bool,
     hearing: Hearing,
-    /// The last beat could tell the living from the dead.
-    judges: bool,
     count: u64,
     nudge: Arc<Notify>,
 }
@@ -157,7 +170,7 @@ impl Beats {
     ) -> Result<Self, StorageError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let (name, media) = (name.to_owned(), MediaDoors::default());
-        let own = NodeRow { incarnation, name, version, draining: false, load: 0, media };
+        let own = NodeRow { incarnation, name, version, draining: false, load: Load::default(), media };
         let mut beats = Self {
             store,
             standby,
@@ -168,7 +181,6 @@ impl Beats {
             buried: HashSet::new(),
             failing: false,
             hearing: Hearing::default(),
-            judges: false,
             count: 0,
             nudge: Arc::default(),
         };
@@ -209,8 +221,9 @@ impl Beats {
                 _ = tick.tick() => {}
                 () = nudge.notified() => {}
             }
-            let Status { draining, load } = status();
-            (self.own.draining, self.own.load) = (draining, load);
+            let Status { draining, capacity, people, busy } = status();
+            self.own.draining = draining;
+            self.own.load = Load { capacity, people, busy, ..self.own.load };
             let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;
             let problem = match outcome {
                 Ok(Ok(())) => {
@@ -223,7 +236,7 @@ impl Beats {
             self.note(problem.as_deref());
             if let Some(bus) = &bus {
                 // Who takes nobody for dead yet gives nobody a reason to stop.
-                let database = problem.is_none() && self.judges;
+                let database = problem.is_none() && self.board.judges();
                 bus.publish(EVERY_NODE, Content::Beats { database });
             }
             let others = Others {
@@ -244,8 +257,9 @@ impl Beats {
         let rooms = hub.open_lessons();
         let nodes = self.tell(&rooms).await?;
         // Behind a silence of the database everybody looks dead until they have beaten again.
-        self.judges = self.hearing.heard(Instant::now());
-        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !self.judges);
+        let judges = self.hearing.heard(Instant::now());
+        self.board.judges.store(judges, Ordering::Relaxed);
+        let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
         hub.see(fleet.clone());
@@ -264,17 +278,31 @@ impl Beats {
         let open: HashSet<LessonId> = rooms.iter().map(|room| room.lesson).collect();
         let closed: Vec<LessonId> =
             self.told.keys().filter(|lesson| !open.contains(lesson)).copied().collect();
+        self.own.load.promised = self.promised(rooms, now).await?;
         self.store.beat(&self.own, now, &changed, &closed).await?;
         self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
         self.count += 1;
         if self.count.is_multiple_of(CLEARING) {
             self.store.forget_dead_nodes(now).await?;
             self.store.forget_old_attempts(now).await?;
+            self.store.forget_places(now.saturating_sub(limits::OVERRUN.as_millis() as u64)).await?;
         }
         self.board.set_shortfall(self.store.shortfall(self.standby).await?.as_ref());
         let nodes = self.store.nodes(now).await?;
         self.board.replace(nodes.clone());
         Ok(nodes)
+    }
+
+    /// Connections that must stay free here.
+    async fn promised(&self, rooms: &[LessonNow], now: u64) -> Result<u32, StorageError> {
+        if self.own.name.is_empty() {
+            return Ok(0);
+        }
+        let since = now.saturating_sub(WAITED_FOR.as_millis() as u64);
+        let seats: HashMap<LessonId, u32> = rooms.iter().map(|room| (room.lesson, room.seats)).collect();
+        let expected = self.store.expected_on(&self.own.name, since).await?;
+        let there = |(lesson, expected)| (expected, seats.get(&lesson).copied().unwrap_or(0));
+        Ok(placement::promised(expected.into_iter().map(there)))
     }
 
     /// Opens the lessons of a dead node that are ours to look after: their people are written off there.

@@ -3,7 +3,9 @@
 //! Not here: truth. The database orders the log; a bus only carries what is committed and may lose it.
 
 mod beats;
+mod busy;
 mod clock;
+mod homes;
 mod link;
 mod memory;
 mod namesake;
@@ -14,10 +16,12 @@ mod server;
 mod steering;
 
 pub use beats::{Beats, Board, Status};
+pub use busy::Busy;
 pub use clock::{DatabaseClock, SystemClock};
+pub use homes::Homes;
 pub use memory::MemoryBus;
 pub use namesake::{NameError, expect_free};
 pub use redis::{BusCounters, RedisBus};
 pub use seal::Seal;
 pub use server::{RedisServer, ServerError};
-pub use steering::Steering;
+pub use steering::{Placed, Steering};

@@ -1,138 +1,160 @@
 //! Which node a lesson's people are sent to. Pure: the same answer on every node that sees the same.
 //!
-//! A lesson that is open somewhere stays there while there is room; a new one goes where rendezvous hashing says, weighted by
-//! what is free. When a node comes or goes, only its own share of the lessons moves.
+//! A lesson that is open somewhere, or was placed, stays there while there is room. A new one goes where weighted rendezvous
+//! hashing says, among the nodes that bear its whole class beside all that they have promised, at home before elsewhere. When a
+//! node comes or goes, only its own share of the lessons moves.
+//!
+//! Room is counted in people, since at the bell nobody has used a processor yet: a hundred classes that begin at eight spread by
+//! their lists, not onto the node that was idle at one minute to.
+
+use std::cmp::Reverse;
 
 use qism_signaling::protocol::LessonId;
 use sha2::{Digest as _, Sha256};
 
-/// Per mille of its connections above which a node is full.
-const FULL: u16 = 900;
-/// What is free counts in steps of so much: two nodes that read the load at different moments still agree.
-const STEP: u16 = 250;
+use super::homes::Home;
+
+/// Per mille of its connections up to which a node is given new lessons; the rest is for those it has.
+const OPEN: u64 = 850;
+/// Per mille of its connections above which it is full.
+const FULL: u64 = 950;
+/// Per mille of its processors' time up to which a node is given new lessons, and above which it is full. Its media is late long
+/// before all is used.
+const BUSY_OPEN: u16 = 600;
+const BUSY_FULL: u16 = 850;
 
 /// A node that lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct Node {
     pub name: String,
     pub draining: bool,
-    /// Per mille of its connections.
-    pub load: u16,
+    /// Connections that it may have.
+    pub capacity: u32,
+    /// Connections that it has.
+    pub people: u32,
+    /// Connections that it keeps free for lessons placed on it whose people are not there yet.
+    pub promised: u32,
+    /// Per mille of its processors' time, of late.
+    pub busy: u16,
     /// People of this lesson on it; `None`: the lesson is not open there.
-    pub people: Option<u32>,
+    pub seats: Option<u32>,
 }
 
-/// The node for a lesson; none when there are no nodes.
-pub fn place(lesson: LessonId, nodes: &[Candidate]) -> Option<&Candidate> {
-    let staying = nodes.iter().filter(|node| !node.draining);
-    let free: Vec<&Candidate> = staying.clone().filter(|node| node.load < FULL).collect();
-    let choice = if free.is_empty() { staying.collect() } else { free };
-    let open = choice.iter().filter(|node| node.people.is_some());
-    let open =
-        open.max_by(|a, b| a.people.cmp(&b.people).then(score(lesson, a).total_cmp(&score(lesson, b))));
-    let any = || choice.iter().max_by(|a, b| score(lesson, a).total_cmp(&score(lesson, b)));
-    open.or_else(any).copied()
+/// A lesson that asks where to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson<'a> {
+    pub id: LessonId,
+    /// People on its list.
+    pub expected: u32,
+    /// The nodes of its school.
+    pub home: Home<'a>,
+    /// The node that it was placed on before.
+    pub placed: Option<&'a str>,
+}
+
+/// What a node can take of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    /// Nobody.
+    None,
+    /// Who comes late, not a whole class.
+    Few,
+    /// The whole class.
+    Class,
+}
+
+/// The nodes in the order in which a lesson should take them; those that take nobody new are not among them.
+pub fn order<'n>(lesson: &Lesson<'_>, nodes: &'n [Node]) -> Vec<&'n Node> {
+    let mut order: Vec<&Node> = nodes.iter().filter(|node| !node.draining).collect();
+    // Scores are hashes: computed once each.
+    order.sort_by_cached_key(|node| Reverse(rank(lesson, node)));
+    order
+}
+
+/// Places lessons that begin soon, one after the other: what one is promised, the next does not get.
+pub fn plan<'a>(lessons: &[Lesson<'a>], nodes: &[Node]) -> Vec<(LessonId, String)> {
+    let mut nodes = nodes.to_vec();
+    let mut plan = Vec::with_capacity(lessons.len());
+    for lesson in lessons {
+        let Some(name) = order(lesson, &nodes).first().map(|node| node.name.clone()) else { break };
+        for node in nodes.iter_mut().filter(|node| node.name == name) {
+            node.promised = node.promised.saturating_add(lesson.expected);
+        }
+        plan.push((lesson.id, name));
+    }
+    plan
+}
+
+/// People that a node waits for, of the lessons placed on it: how many each expects, and how many of it are there.
+pub fn promised(lessons: impl Iterator<Item = (u32, u32)>) -> u32 {
+    lessons.map(|(expected, there)| expected.saturating_sub(there)).fold(0, u32::saturating_add)
+}
+
+/// The greatest is taken first: where its people are, where it was placed, where there is room, at home, by its score.
+type Rank = (bool, u32, bool, Room, bool, Score);
+
+fn rank(lesson: &Lesson<'_>, node: &Node) -> Rank {
+    let placed = lesson.placed == Some(node.name.as_str());
+    let stays = (placed || node.seats.is_some()) && takes_its_own(node);
+    let there = if stays { node.seats.unwrap_or(0) } else { 0 };
+    let room = room(lesson, node);
+    (stays, there, stays && placed, room, lesson.home.is(&node.name), score(lesson.id, node))
+}
+
+/// Room for somebody of a lesson that the node has: their places are promised.
+fn takes_its_own(node: &Node) -> bool {
+    share(node.people, node) < FULL && node.busy < BUSY_FULL
+}
+
+fn room(lesson: &Lesson<'_>, node: &Node) -> Room {
+    let taken = node.people.saturating_add(node.promised);
+    let with_class = share(taken.saturating_add(lesson.expected), node);
+    match () {
+        () if node.busy < BUSY_OPEN && with_class <= OPEN => Room::Class,
+        () if node.busy < BUSY_FULL && share(taken, node) < FULL => Room::Few,
+        () => Room::None,
+    }
+}
+
+/// Per mille of its connections.
+fn share(people: u32, node: &Node) -> u64 {
+    u64::from(people) * 1_000 / u64::from(node.capacity.max(1))
+}
+
+/// Of rendezvous hashing; never NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Score(f64);
+
+impl Eq for Score {}
+
+impl PartialOrd for Score {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Score {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
 }
 
 /// Weighted rendezvous hashing: -w / ln(u) is largest for a node with probability in proportion to its w.
-fn score(lesson: LessonId, node: &Candidate) -> f64 {
+fn score(lesson: LessonId, node: &Node) -> Score {
     let hash = Sha256::new().chain_update(node.name.as_bytes()).chain_update(lesson.0.as_bytes()).finalize();
     let bits = u64::from_be_bytes(std::array::from_fn(|at| hash[at]));
     // 53 bits: in (0, 1), never 0 or 1.
     let unit = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-    -f64::from(weight(node)) / unit.ln()
+    Score(-weight(node) / unit.ln())
 }
 
-fn weight(node: &Candidate) -> u16 {
-    1_000_u16.saturating_sub(node.load) / STEP + 1
+/// Free places, as far as there is time to serve them. Never zero: where nobody has room somebody still must go.
+fn weight(node: &Node) -> f64 {
+    let free = node.capacity.saturating_sub(node.people.saturating_add(node.promised));
+    let idle = 1_000_u16.saturating_sub(node.busy).max(50);
+    f64::from(free.max(1)) * f64::from(idle)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    fn node(n: usize) -> Candidate {
-        Candidate { name: format!("node{n}"), draining: false, load: 0, people: None }
-    }
-
-    fn lesson(n: u128) -> LessonId {
-        LessonId(Uuid::from_u128(n))
-    }
-
-    fn nodes() -> impl Strategy<Value = Vec<Candidate>> {
-        let node = (any::<bool>(), 0_u16..1_100, proptest::option::of(0_u32..50));
-        proptest::collection::vec(node, 0..8).prop_map(|list| {
-            let numbered = list.into_iter().enumerate();
-            let named = numbered.map(|(n, (draining, load, people))| Candidate {
-                draining,
-                load,
-                people,
-                ..node_named(n)
-            });
-            named.collect()
-        })
-    }
-
-    fn node_named(n: usize) -> Candidate {
-        node(n)
-    }
-
-    proptest! {
-        #[test]
-        fn somebody_is_chosen_unless_all_are_going(nodes in nodes(), n: u128) {
-            let chosen = place(lesson(n), &nodes);
-            prop_assert_eq!(chosen.is_some(), nodes.iter().any(|node| !node.draining));
-            prop_assert!(chosen.is_none_or(|node| !node.draining));
-        }
-
-        #[test]
-        fn a_full_node_is_chosen_only_when_all_are(nodes in nodes(), n: u128) {
-            let free = nodes.iter().any(|node| !node.draining && node.load < FULL);
-            let chosen = place(lesson(n), &nodes);
-            prop_assert!(!free || chosen.is_some_and(|node| node.load < FULL));
-        }
-
-        #[test]
-        fn the_order_in_which_nodes_are_told_does_not_matter(nodes in nodes(), n: u128) {
-            let mut turned = nodes.clone();
-            turned.reverse();
-            prop_assert_eq!(place(lesson(n), &nodes), place(lesson(n), &turned));
-        }
-
-        #[test]
-        fn an_open_lesson_stays_where_most_of_its_people_are(nodes in nodes(), n: u128) {
-            let usable = |node: &&Candidate| !node.draining && node.load < FULL;
-            let most = nodes.iter().filter(usable).filter_map(|node| node.people).max();
-            if let (Some(most), Some(chosen)) = (most, place(lesson(n), &nodes)) {
-                prop_assert_eq!(chosen.people, Some(most));
-            }
-        }
-
-        #[test]
-        fn who_goes_takes_only_the_own_lessons_along(nodes in nodes(), n: u128, gone: prop::sample::Index) {
-            prop_assume!(nodes.len() > 1);
-            let gone = gone.index(nodes.len());
-            let chosen = place(lesson(n), &nodes).cloned();
-            let mut left = nodes.clone();
-            let lost = left.remove(gone);
-            if chosen.as_ref() != Some(&lost) {
-                prop_assert_eq!(place(lesson(n), &left).cloned(), chosen);
-            }
-        }
-    }
-
-    #[test]
-    fn lessons_spread_in_proportion_to_what_is_free() {
-        let nodes = [node(1), node(2), Candidate { load: 700, ..node(3) }];
-        let mut shares = [0_u32; 3];
-        for n in 0..6_000 {
-            let chosen = place(lesson(n), &nodes).expect("one of three");
-            shares[nodes.iter().position(|node| node == chosen).expect("one of them")] += 1;
-        }
-        // Weights 5, 5 and 2.
-        assert!(shares[0].abs_diff(2_500) < 250 && shares[1].abs_diff(2_500) < 250, "{shares:?}");
-        assert!(shares[2].abs_diff(1_000) < 200, "{shares:?}");
-    }
-}
+#[path = "tests/placement.rs"]
+mod tests;

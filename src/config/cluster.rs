@@ -1,6 +1,6 @@
 //! `[cluster]`: other servers beside this one, for the same schools.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -31,6 +31,9 @@ pub struct Cluster {
     /// `None`: what browsers are told.
     #[serde(deserialize_with = "media_address")]
     pub media_address: Option<IpAddr>,
+    /// Names of nodes, perhaps with a `*` at the end, by the beginning of schools' codes.
+    #[serde(deserialize_with = "homes")]
+    pub homes: BTreeMap<String, Vec<String>>,
 }
 
 impl Cluster {
@@ -49,6 +52,9 @@ impl Cluster {
                 }
                 () if self.media_address.is_some() => {
                     told("media_address", "set cluster.redis too, or leave it out: one server needs none")
+                }
+                () if !self.homes.is_empty() => {
+                    told("homes", "set cluster.redis too, or leave them out: one server is everybody's home")
                 }
                 () if !self.node.is_empty() => {
                     told("node", "set cluster.redis too, or leave the name out: one server needs none")
@@ -109,12 +115,35 @@ fn key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Redacted<String>>, D
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let name = String::deserialize(from)?;
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.len() <= NAME_CHARS && name.chars().all(fits) {
+    if is_name(&name) {
         Ok(name)
     } else {
         Err(D::Error::custom(format!("at most {NAME_CHARS} of a-z, 0-9 and -, e.g. \"node1\"")))
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.len() <= NAME_CHARS && name.chars().all(fits)
+}
+
+fn homes<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+    let homes = BTreeMap::<String, Vec<String>>::deserialize(from)?;
+    let is_fit = |name: &String| !name.is_empty() && is_name(name.strip_suffix('*').unwrap_or(name));
+    for (code, nodes) in &homes {
+        if code.is_empty() || nodes.is_empty() {
+            return Err(D::Error::custom(
+                "write the beginning of a school's code and names of servers, e.g. \"01\" = [\"node1\"]",
+            ));
+        }
+        if let Some(wrong) = nodes.iter().find(|name| !is_fit(name)) {
+            let problem = format!(
+                "`{wrong}` is no name of a server: write its cluster.node, or a beginning and `*`, e.g. \"rabat-*\""
+            );
+            return Err(D::Error::custom(problem));
+        }
+    }
+    Ok(homes)
 }
 
 fn media_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error> {

@@ -12,6 +12,7 @@ mod meter;
 mod nodes;
 mod open;
 mod people;
+mod places;
 mod records;
 mod reports;
 mod row;
@@ -34,8 +35,9 @@ use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
 pub use fleet::{LessonTotals, ServerLoad};
-pub use nodes::{MediaDoors, NodeNow, NodeRow, OpenRoom, Place};
+pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
+pub use places::{Place, PlannedLesson};
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };

@@ -24,9 +24,32 @@ pub struct NodeRow {
     pub version: String,
     /// Takes nobody new.
     pub draining: bool,
-    /// Per mille of the connections that it may have.
-    pub load: u16,
+    pub load: Load,
     pub media: MediaDoors,
+}
+
+/// What a server has to do, and what it can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Connections that it may have.
+    pub capacity: u32,
+    /// Connections that it has.
+    pub people: u32,
+    /// Connections that it keeps free for lessons placed on it whose people are not there yet.
+    pub promised: u32,
+    /// Per mille of its processors' time that it has used of late.
+    pub busy: u16,
+}
+
+/// What is assumed of a server of an older version, which tells only what share of its connections is open.
+const ASSUMED_CAPACITY: u32 = 20_000;
+
+impl Load {
+    /// Per mille of the connections that it may have.
+    pub fn per_mille(&self) -> u16 {
+        let share = u64::from(self.people) * 1_000 / u64::from(self.capacity.max(1));
+        u16::try_from(share).unwrap_or(u16::MAX)
+    }
 }
 
 /// How the media of other servers gets in.
@@ -59,19 +82,7 @@ pub struct OpenRoom {
     pub now: LessonNow,
 }
 
-/// A server that lives, as a place for one lesson.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub incarnation: IncarnationId,
-    pub name: String,
-    pub draining: bool,
-    /// Per mille of the connections that it may have.
-    pub load: u16,
-    /// Connections of the lesson that it holds; `None`: the lesson is not open there.
-    pub seats: Option<u32>,
-}
-
-fn stale_ms() -> u64 {
+pub(super) fn stale_ms() -> u64 {
     fleet::STALE.as_millis() as u64
 }
 
@@ -101,19 +112,25 @@ impl Store {
     ) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
         sqlx::query(
-            "INSERT INTO node (incarnation, name, version, beat, draining, load, media_doors, dtls_fingerprint) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+            "INSERT INTO node (incarnation, name, version, beat, draining, load, media_doors, dtls_fingerprint, \
+             capacity, people, promised, busy) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load, \
-             media_doors = excluded.media_doors, dtls_fingerprint = excluded.dtls_fingerprint",
+             media_doors = excluded.media_doors, dtls_fingerprint = excluded.dtls_fingerprint, capacity = excluded.capacity, \
+             people = excluded.people, promised = excluded.promised, busy = excluded.busy",
         )
         .bind(own.incarnation.to_string())
         .bind(own.name.clone())
         .bind(own.version.clone())
         .bind(now as i64)
         .bind(i64::from(own.draining))
-        .bind(i64::from(own.load))
+        .bind(i64::from(own.load.per_mille()))
         .bind(own.media.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "))
         .bind(own.media.fingerprint.clone())
+        .bind(i64::from(own.load.capacity))
+        .bind(i64::from(own.load.people))
+        .bind(i64::from(own.load.promised))
+        .bind(i64::from(own.load.busy))
         .execute(&mut *transaction)
         .await?;
         for room in changed {
@@ -131,7 +148,8 @@ impl Store {
 
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
-        let sql = "SELECT incarnation, name, version, draining, load, beat, media_doors, dtls_fingerprint FROM node";
+        let sql = "SELECT incarnation, name, version, draining, beat, media_doors, dtls_fingerprint, \
+             load, capacity, people, promised, busy FROM node";
         let found = sqlx::query(sql).fetch_all(&self.school.read).await?;
         found.iter().map(|found| node(found, now)).collect()
     }
@@ -162,19 +180,6 @@ impl Store {
             query = query.bind(lesson.to_string());
         }
         query.fetch_all(&self.school.read).await?.iter().map(open_room).collect()
-    }
-
-    /// The servers that live, as they say at this moment: one that goes takes nobody from its very word on.
-    pub async fn places(&self, lesson: LessonId, now: u64) -> Result<Vec<Place>, StorageError> {
-        let found = sqlx::query(
-            "SELECT n.incarnation, n.name, n.draining, n.load, COALESCE(r.seats, -1) FROM node n \
-             LEFT JOIN node_room r ON r.incarnation = n.incarnation AND r.lesson = $1 WHERE n.beat > $2",
-        )
-        .bind(lesson.to_string())
-        .bind(now.saturating_sub(stale_ms()) as i64)
-        .fetch_all(&self.school.read)
-        .await?;
-        found.iter().map(place).collect()
     }
 
     /// A server that has ended in order is gone at once: nobody looks for its people.
@@ -228,13 +233,13 @@ fn node(found: &AnyRow, now: u64) -> Result<NodeNow, StorageError> {
         name: found.try_get(1)?,
         version: found.try_get(2)?,
         draining: found.try_get::<i64, _>(3)? != 0,
-        load: u16::try_from(found.try_get::<i64, _>(4)?).unwrap_or(u16::MAX),
+        load: load(found, 7)?,
         media: MediaDoors {
-            addresses: addresses(&found.try_get::<String, _>(6)?)?,
-            fingerprint: found.try_get(7)?,
+            addresses: addresses(&found.try_get::<String, _>(5)?)?,
+            fingerprint: found.try_get(6)?,
         },
     };
-    let beat = found.try_get::<i64, _>(5)? as u64;
+    let beat = found.try_get::<i64, _>(4)? as u64;
     Ok(NodeNow { node, age_ms: now.saturating_sub(beat) })
 }
 
@@ -245,14 +250,17 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, StorageError> {
     text.split_whitespace().map(address).collect()
 }
 
-fn place(found: &AnyRow) -> Result<Place, StorageError> {
-    Ok(Place {
-        incarnation: IncarnationId(row::id(&found.try_get::<String, _>(0)?)?),
-        name: found.try_get(1)?,
-        draining: found.try_get::<i64, _>(2)? != 0,
-        load: u16::try_from(found.try_get::<i64, _>(3)?).unwrap_or(u16::MAX),
-        seats: u32::try_from(found.try_get::<i64, _>(4)?).ok(),
-    })
+/// Five columns from `at` on: share of the connections, capacity, people, promised, busy.
+pub(super) fn load(found: &AnyRow, at: usize) -> Result<Load, StorageError> {
+    let number = |column: usize| found.try_get::<i64, _>(at + column);
+    let count = |column| Ok::<_, sqlx::Error>(u32::try_from(number(column)?).unwrap_or(u32::MAX));
+    if number(1)? == 0 {
+        let people = u64::try_from(number(0)?).unwrap_or(0) * u64::from(ASSUMED_CAPACITY) / 1_000;
+        let people = u32::try_from(people).unwrap_or(u32::MAX);
+        return Ok(Load { capacity: ASSUMED_CAPACITY, people, ..Load::default() });
+    }
+    let busy = u16::try_from(number(4)?).unwrap_or(u16::MAX);
+    Ok(Load { capacity: count(1)?, people: count(2)?, promised: count(3)?, busy })
 }
 
 fn open_room(found: &AnyRow) -> Result<OpenRoom, StorageError> {

@@ -15,6 +15,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/003_node.sql"),
     include_str!("migrations/school/004_relay.sql"),
     include_str!("migrations/school/005_starting.sql"),
+    include_str!("migrations/school/006_place.sql"),
 ];
 const LOG: &[&str] = &[include_str!("migrations/log/001_log.sql")];
 

@@ -7,7 +7,6 @@ use super::metrics::Sample;
 /// Nothing where there is no `/proc`.
 pub fn samples() -> Vec<Sample> {
     let memory = fs::read_to_string("/proc/self/statm").ok().and_then(|text| resident_pages(&text));
-    let cpu = fs::read_to_string("/proc/self/stat").ok().and_then(|text| cpu_ticks(&text));
     let files = fs::read_dir("/proc/self/fd").map(Iterator::count).ok();
     let gauge = |name, help, value: Option<f64>| value.map(|value| Sample::gauge(name, help, value));
     [
@@ -18,14 +17,17 @@ pub fn samples() -> Vec<Sample> {
         ),
         gauge("process_open_fds", "Open file descriptors.", files.map(|files| files as f64)),
         gauge("process_max_fds", "File descriptors that may be open.", max_files()),
-        cpu.map(|ticks| {
-            let seconds = ticks as f64 / setting(libc::_SC_CLK_TCK);
-            Sample::counter("process_cpu_seconds_total", "CPU time used.", seconds)
-        }),
+        cpu_seconds().map(|seconds| Sample::counter("process_cpu_seconds_total", "CPU time used.", seconds)),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Seconds of processors that this process has used since its start; nothing where there is no `/proc`.
+pub fn cpu_seconds() -> Option<f64> {
+    let ticks = cpu_ticks(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    Some(ticks as f64 / setting(libc::_SC_CLK_TCK))
 }
 
 /// The second field of proc_pid_statm(5).

@@ -59,15 +59,24 @@ impl Cluster {
 
     /// The same as a file, for a node in a process of its own.
     pub fn file(&self, n: usize) -> std::path::PathBuf {
+        self.file_with(n, "")
+    }
+
+    /// The same, with more sections.
+    pub fn file_with(&self, n: usize, more: &str) -> std::path::PathBuf {
         let path = self.folder.path().join(format!("node{n}.toml"));
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{}\"\n[media]\nudp_port = 0\nlisten_addresses = [\"127.0.0.1\"]\n\
-             [cluster]\nredis = \"{}\"\nkey = \"{KEY}\"\nnode = \"node{n}\"\n[log]\nfilter = \"warn\"\n",
+             [cluster]\nredis = \"{}\"\nkey = \"{KEY}\"\nnode = \"node{n}\"\n[log]\nfilter = \"warn\"\n{more}",
             self.storage_url,
             self.redis.url()
         );
         std::fs::write(&path, text).expect("written");
         path
+    }
+
+    pub fn storage_url(&self) -> &str {
+        &self.storage_url
     }
 
     pub fn url(&self, n: usize) -> String {

@@ -1,0 +1,170 @@
+//! On which server each lesson's people are to meet, and what servers there are to choose from.
+
+use qism_signaling::protocol::LessonId;
+use sqlx::{
+    Any, AssertSqlSafe, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
+
+use super::{
+    Load, StorageError, Store,
+    nodes::{load, stale_ms},
+    row,
+};
+
+/// A server that lives, as a place for one lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub name: String,
+    pub draining: bool,
+    pub load: Load,
+    /// Connections of the lesson that it holds; `None`: the lesson is not open there.
+    pub seats: Option<u32>,
+}
+
+/// What must be known of a lesson to find a server for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedLesson {
+    pub lesson: LessonId,
+    /// Of its school.
+    pub code: String,
+    /// People on its list, the teacher among them.
+    pub expected: u32,
+    pub starts_at: u64,
+    pub ends_at: u64,
+}
+
+const PLANNED: &str = "SELECT l.id, s.code, \
+     (SELECT COUNT(*) FROM enrollment e WHERE e.study_group = l.study_group), l.starts_at, l.ends_at \
+     FROM lesson l JOIN school s ON s.id = l.school ";
+
+impl Store {
+    /// The servers that live, as they say at this moment: one that goes takes nobody from its very word on. And the name of the
+    /// one that the lesson was placed on.
+    pub async fn places(
+        &self,
+        lesson: LessonId,
+        now: u64,
+    ) -> Result<(Vec<Place>, Option<String>), StorageError> {
+        let found = sqlx::query(
+            "SELECT n.name, n.draining, n.load, n.capacity, n.people, n.promised, n.busy, COALESCE(r.seats, -1), \
+             (SELECT p.node FROM lesson_place p WHERE p.lesson = $1) FROM node n \
+             LEFT JOIN node_room r ON r.incarnation = n.incarnation AND r.lesson = $1 WHERE n.beat > $2",
+        )
+        .bind(lesson.to_string())
+        .bind(now.saturating_sub(stale_ms()) as i64)
+        .fetch_all(&self.school.read)
+        .await?;
+        let placed = found.first().map(|found| found.try_get(8)).transpose()?.flatten();
+        Ok((found.iter().map(place).collect::<Result<_, _>>()?, placed))
+    }
+
+    /// A lesson that is to be placed.
+    pub async fn planned_lesson(&self, lesson: LessonId) -> Result<Option<PlannedLesson>, StorageError> {
+        let sql = format!("{PLANNED} WHERE l.id = $1");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(lesson.to_string());
+        Ok(self.planned(query).await?.pop())
+    }
+
+    /// The first lessons that begin in a span of time and were not placed yet, of all schools.
+    pub async fn unplaced_lessons(
+        &self,
+        span: super::Span,
+        count: u32,
+    ) -> Result<Vec<PlannedLesson>, StorageError> {
+        let sql = format!(
+            "{PLANNED} LEFT JOIN lesson_place p ON p.lesson = l.id \
+             WHERE l.starts_at >= $1 AND l.starts_at < $2 AND p.lesson IS NULL ORDER BY l.starts_at, l.id LIMIT $3"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = query.bind(span.from as i64).bind(span.to as i64).bind(i64::from(count));
+        self.planned(query).await
+    }
+
+    async fn planned(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<PlannedLesson>, StorageError> {
+        query.fetch_all(&self.school.read).await?.iter().map(planned).collect()
+    }
+
+    /// Places lessons on servers of these names, unless somebody else did meanwhile.
+    pub async fn place_lessons(&self, placed: &[(&PlannedLesson, &str)]) -> Result<(), StorageError> {
+        let mut transaction = self.school.write.begin().await?;
+        for (planned, node) in placed {
+            sqlx::query(
+                "INSERT INTO lesson_place (lesson, node, expected, starts_at, ends_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (lesson) DO NOTHING",
+            )
+            .bind(planned.lesson.to_string())
+            .bind(*node)
+            .bind(i64::from(planned.expected))
+            .bind(planned.starts_at as i64)
+            .bind(planned.ends_at as i64)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Moves a lesson from a server that is gone, unless somebody else did meanwhile.
+    pub async fn move_lesson(&self, lesson: LessonId, from: &str, to: &str) -> Result<(), StorageError> {
+        sqlx::query("UPDATE lesson_place SET node = $1 WHERE lesson = $2 AND node = $3")
+            .bind(to)
+            .bind(lesson.to_string())
+            .bind(from)
+            .execute(&self.school.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Where a lesson was placed.
+    pub async fn placed_on(&self, lesson: LessonId) -> Result<Option<String>, StorageError> {
+        let found = sqlx::query("SELECT node FROM lesson_place WHERE lesson = $1")
+            .bind(lesson.to_string())
+            .fetch_optional(&self.school.read)
+            .await?;
+        Ok(found.map(|found| found.try_get(0)).transpose()?)
+    }
+
+    /// The lessons placed on a server that began after `since`, or will begin, and how many people each expects.
+    pub async fn expected_on(&self, node: &str, since: u64) -> Result<Vec<(LessonId, u32)>, StorageError> {
+        let found =
+            sqlx::query("SELECT lesson, expected FROM lesson_place WHERE node = $1 AND starts_at > $2")
+                .bind(node)
+                .bind(since as i64)
+                .fetch_all(&self.school.read)
+                .await?;
+        let expected = |found: &AnyRow| {
+            let lesson = LessonId(row::id(&found.try_get::<String, _>(0)?)?);
+            Ok((lesson, found.try_get::<i64, _>(1)? as u32))
+        };
+        found.iter().map(expected).collect()
+    }
+
+    /// Clears away the places of lessons that ended before.
+    pub async fn forget_places(&self, before: u64) -> Result<(), StorageError> {
+        sqlx::query("DELETE FROM lesson_place WHERE ends_at < $1")
+            .bind(before as i64)
+            .execute(&self.school.write)
+            .await?;
+        Ok(())
+    }
+}
+
+fn place(found: &AnyRow) -> Result<Place, StorageError> {
+    Ok(Place {
+        name: found.try_get(0)?,
+        draining: found.try_get::<i64, _>(1)? != 0,
+        load: load(found, 2)?,
+        seats: u32::try_from(found.try_get::<i64, _>(7)?).ok(),
+    })
+}
+
+fn planned(found: &AnyRow) -> Result<PlannedLesson, StorageError> {
+    Ok(PlannedLesson {
+        lesson: LessonId(row::id(&found.try_get::<String, _>(0)?)?),
+        code: found.try_get(1)?,
+        expected: found.try_get::<i64, _>(2)? as u32 + 1,
+        starts_at: found.try_get::<i64, _>(3)? as u64,
+        ends_at: found.try_get::<i64, _>(4)? as u64,
+    })
+}

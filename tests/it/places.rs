@@ -1,0 +1,143 @@
+//! Where tickets send a lesson's people, with three servers in processes of their own: home, the next one when that is full, and
+//! places that were found before the bell.
+
+use std::time::Duration;
+
+use qism::storage::{NewLesson, Store};
+use qism_signaling::protocol::{LessonId, SessionId};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::{
+    cluster::Cluster,
+    program::Program,
+    server::{Person, eventually},
+};
+
+/// The demonstration's school is at home on node1, which bears its three classes of 31, and nothing beside them.
+const HOME: &str = "[limits]\nheader_timeout_s = 60\nconnections = ";
+const ROOM_AT_HOME: usize = 120;
+
+/// Three servers; the demonstration's lessons of this moment.
+struct School {
+    cluster: Cluster,
+    nodes: Vec<Program>,
+}
+
+impl School {
+    async fn start() -> Option<Self> {
+        let cluster = Cluster::of(0).await?;
+        let start = |n: usize| {
+            let room = if n == 1 { ROOM_AT_HOME } else { 2_000 };
+            let more =
+                format!("{HOME}{room}\n[cluster.homes]\n\"0123\" = [\"node1\"]\n\"99\" = [\"node0\"]\n");
+            tokio::task::block_in_place(|| Program::of_file(&cluster.file_with(n, &more)))
+        };
+        let nodes = (0..3).map(start).collect();
+        Some(Self { cluster, nodes })
+    }
+
+    /// The same person, asking each of the servers that run.
+    async fn at_each(&self, login: &str) -> Vec<Person> {
+        let person = Person::sign_in(&self.nodes[0].url, login).await;
+        self.nodes.iter().map(|node| person.at(&node.url)).collect()
+    }
+
+    async fn store(&self) -> Store {
+        Store::open_beside(self.cluster.storage_url()).await.expect("opened")
+    }
+}
+
+async fn socket(person: &Person, lesson: LessonId) -> String {
+    let wish = json!({ "session": SessionId(Uuid::now_v7()) });
+    let answer = person.post(&format!("/api/lessons/{lesson}/ticket"), &wish).await;
+    assert_eq!(answer.status(), 200);
+    answer.json::<Value>().await.expect("JSON")["socket"].as_str().expect("a path").to_owned()
+}
+
+/// What all of them are told, if it is the same.
+async fn told(people: &[Person], lesson: LessonId) -> Option<String> {
+    let mut told = Vec::new();
+    for person in people {
+        told.push(socket(person, lesson).await);
+    }
+    told.dedup();
+    (told.len() == 1).then(|| told.remove(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_of_a_lesson_say_one_server_at_home_while_it_has_room() {
+    let Some(mut school) = School::start().await else { return };
+    let teacher = school.at_each("teacher1").await;
+    let student = school.at_each("student1").await;
+    let lesson = teacher[0].first_lesson().await;
+    for people in [&teacher, &student] {
+        assert_eq!(told(people, lesson).await.as_deref(), Some("/ws/node1"), "at home, whoever is asked");
+    }
+    // Home is full: whoever comes now meets on one other server, and whoever comes later at home again.
+    let home = school.nodes[1].url.trim_start_matches("http://").to_owned();
+    let mut crowd = Vec::new();
+    for _ in 0..ROOM_AT_HOME - 3 {
+        crowd.push(TcpStream::connect(&home).await.expect("connected"));
+    }
+    let others = [teacher[0].at(&school.nodes[0].url), student[0].at(&school.nodes[2].url)];
+    let elsewhere = eventually(async || told(&others, lesson).await.filter(|path| path != "/ws/node1")).await;
+    assert_eq!(told(&others, lesson).await.as_deref(), Some(elsewhere.as_str()));
+    drop(crowd);
+    eventually(async || told(&others, lesson).await.filter(|path| path == "/ws/node1")).await;
+    // Home dies: the lesson has another place, and keeps it.
+    school.nodes[1].kill();
+    let moved = eventually(async || told(&others, lesson).await.filter(|path| path != "/ws/node1")).await;
+    let store = school.store().await;
+    let placed = eventually(async || {
+        told(&others, lesson).await?;
+        store.placed_on(lesson).await.expect("read").filter(|node| node != "node1")
+    });
+    assert_eq!(format!("/ws/{}", placed.await), moved);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lessons_of_the_timetable_have_their_place_before_the_bell() {
+    let Some(school) = School::start().await else { return };
+    let teacher = school.at_each("teacher1").await;
+    let now = teacher[0].first_lesson().await;
+    let store = school.store().await;
+    let present = store.lesson(now).await.expect("read").expect("a lesson");
+    let taught = store.taught_groups(present.teacher).await.expect("read");
+    let starts_at = store.database_now().await.expect("a clock") + 10 * 60 * 1_000;
+    let lessons: Vec<LessonId> = (0..12).map(|n| LessonId(Uuid::from_u128(n))).collect();
+    for &lesson in &lessons {
+        let new = NewLesson {
+            lesson,
+            school: present.school,
+            group: present.group,
+            subject: taught[0].subjects[0].subject,
+            teacher: present.teacher,
+            starts_at,
+            ends_at: starts_at + 3_600_000,
+        };
+        store.add_lesson(&new).await.expect("added");
+    }
+    let place = async |lesson: LessonId| store.placed_on(lesson).await.expect("read");
+    eventually(async || place(lessons[11]).await).await;
+    let mut at = [0; 3];
+    for &lesson in &lessons {
+        let placed = place(lesson).await.expect("all at once");
+        assert_eq!(told(&teacher, lesson).await, Some(format!("/ws/{placed}")));
+        at[usize::from(placed.as_bytes()[4] - b'0')] += 1;
+    }
+    // 85 of 100 places of 120 are for whole classes: three of 31 at home, the rest elsewhere.
+    assert_eq!(at[1], 3, "{at:?}");
+    assert!(at[0] > 0 && at[2] > 0, "spread over both others: {at:?}");
+    // A beat later each says what it keeps free.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let clock = store.database_now().await.expect("a clock");
+    let (places, _) = store.places(lessons[0], clock).await.expect("read");
+    for node in places {
+        let count = at[usize::from(node.name.as_bytes()[4] - b'0')];
+        assert_eq!(node.load.promised, count * 31, "{}", node.name);
+    }
+    store.close().await;
+}
