@@ -13,6 +13,7 @@ mod lesson_media;
 mod lossy;
 mod media_between_nodes;
 mod media_over_tcp;
+mod over_tcp;
 mod peer;
 mod places;
 mod postgres;

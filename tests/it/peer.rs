@@ -4,12 +4,12 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use crate::lossy::LossyLink;
+use crate::{lossy::LossyLink, over_tcp::TcpLink};
 use qism::sfu::{Membership, SHARE, Sfu, SfuConfig};
 use qism_signaling::{
     hub::ports::{DataPlan, LayerCap, Leg, MediaError, MediaEvent, MediaOrder, MediaPlane},
@@ -205,6 +205,7 @@ pub struct Publisher {
     connection: Arc<dyn PeerConnection>,
     tracks: Vec<Arc<TrackLocalStaticRTP>>,
     stopped: Arc<AtomicBool>,
+    spoken: Arc<AtomicU32>,
 }
 
 impl Publisher {
@@ -228,7 +229,7 @@ impl Publisher {
         let answer = plane.publish(leg, offer.sdp, offered).await.expect("an answer");
         let answer = RTCSessionDescription::answer(answer).expect("well formed");
         connection.set_remote_description(answer).await.expect("acceptable");
-        Self { leg, connection, tracks, stopped: Arc::default() }
+        Self { leg, connection, tracks, stopped: Arc::default(), spoken: Arc::default() }
     }
 
     /// Sends 50 packets of each track a second; every tenth picture is a key frame of 640 × 360.
@@ -260,6 +261,39 @@ impl Publisher {
                 }
             });
         }
+    }
+
+    /// Sends a voice whose packets carry their count, and 12 pictures a second of [`FILM_PACKETS`] packets each, 400 kbit/s: a key frame at the start and whenever the SFU asked for one.
+    pub fn send_film(&self, sfu: &Arc<Sfu>) {
+        let (voice, film) = (self.tracks[0].clone(), self.tracks[1].clone());
+        let (stopped, spoken, sfu) = (self.stopped.clone(), self.spoken.clone(), sfu.clone());
+        tokio::spawn(async move {
+            let mut timer = tokio::time::interval(Duration::from_millis(20));
+            let (mut sequence, mut asked) = (0, 0);
+            for count in 0u32.. {
+                timer.tick().await;
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut packet = packet(true, false, count);
+                packet.payload = [&[0xfc][..], &count.to_be_bytes(), &[7; 75]].concat().into();
+                let _ = voice.write_rtp(packet).await;
+                spoken.store(count, Ordering::Relaxed);
+                if !count.is_multiple_of(FILM_TICKS) {
+                    continue;
+                }
+                let now = sfu.counters().plis_out;
+                let is_key = count == 0 || std::mem::replace(&mut asked, now) != now;
+                for packet in picture_of_many(is_key, count, &mut sequence) {
+                    let _ = film.write_rtp(packet).await;
+                }
+            }
+        });
+    }
+
+    /// The count of the newest packet of a voice that [`Self::send_film`] sent.
+    pub fn spoken(&self) -> u32 {
+        self.spoken.load(Ordering::Relaxed)
     }
 
     /// Sends the microphone alone: in turn `silent` packets too small for speech, and `loud` ones that carry their count.
@@ -354,6 +388,31 @@ fn picture(is_key: bool, count: u32) -> Vec<u8> {
     payload
 }
 
+/// Packets of one picture of a film.
+pub const FILM_PACKETS: usize = 4;
+/// Packets of a voice for each picture of a film.
+pub const FILM_TICKS: u32 = 4;
+
+/// The packets of one VP8 picture; `sequence` goes on.
+fn picture_of_many(is_key: bool, count: u32, sequence: &mut u16) -> Vec<rtp::Packet> {
+    let whole = |at: usize| {
+        let mut packet = packet(false, is_key && at == 0, count);
+        let mut payload = packet.payload.to_vec();
+        if at > 0 {
+            // RFC 7741 section 4.2: not the beginning of a partition.
+            payload[0] &= !0x10;
+        }
+        payload.resize(1_000, 7);
+        packet.payload = payload.into();
+        packet.header.marker = at + 1 == FILM_PACKETS;
+        packet.header.sequence_number = sequence.wrapping_add(at as u16);
+        packet
+    };
+    let packets = (0..FILM_PACKETS).map(whole).collect();
+    *sequence = sequence.wrapping_add(FILM_PACKETS as u16);
+    packets
+}
+
 /// What a subscriber got, by SSRC.
 #[derive(Clone, Default)]
 pub struct Received(Arc<Mutex<HashMap<u32, Vec<rtp::Packet>>>>);
@@ -399,6 +458,16 @@ pub fn told<'a>(offer: &'a str, word: &str) -> &'a str {
     offer.lines().find_map(|line| line.strip_prefix(word)).expect("in the offer").trim()
 }
 
+/// Transport-wide feedback needs both.
+fn is_of_feedback(line: &str) -> bool {
+    line.contains("transport-cc") || line.contains("transport-wide-cc")
+}
+
+/// The same offer, as if the SFU were at this port of loopback.
+fn by_way_of(port: u16, offer: &str) -> String {
+    offer.replace(&format!(" {} typ host", candidate_port(offer)), &format!(" {port} typ host"))
+}
+
 /// Receives whatever is assigned.
 pub struct Subscriber {
     pub leg: Leg,
@@ -417,10 +486,19 @@ impl Subscriber {
     pub async fn join_over_link(plane: &Plane, seed: u64) -> (Self, LossyLink) {
         let leg = plane.leg(LegKind::Subscriber);
         let offer = plane.subscribe(leg, 2).await;
-        let port = candidate_port(&offer);
-        let link = LossyLink::open(port, seed).await;
-        let offer = offer.replace(&format!(" {port} typ host"), &format!(" {} typ host", link.port));
-        (Self::accept(plane, leg, offer).await, link)
+        let link = LossyLink::open(candidate_port(&offer), seed).await;
+        (Self::accept(plane, leg, by_way_of(link.port, &offer)).await, link)
+    }
+
+    /// Joins over one TCP connection, and says what comes when, or never.
+    pub async fn join_over_tcp(plane: &Plane, feeds_back: bool) -> (Self, TcpLink) {
+        let leg = plane.leg(LegKind::Subscriber);
+        let mut offer = plane.subscribe(leg, 2).await;
+        if !feeds_back {
+            offer = offer.split_inclusive("\r\n").filter(|line| !is_of_feedback(line)).collect();
+        }
+        let link = TcpLink::open(plane.sfu.clone()).await;
+        (Self::accept(plane, leg, by_way_of(link.port, &offer)).await, link)
     }
 
     async fn accept(plane: &Plane, leg: Leg, offer: String) -> Self {

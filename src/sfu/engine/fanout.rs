@@ -10,7 +10,12 @@ use super::{
     imports,
     legs::{LegState, Legs, Role},
     reports,
-    room::{Room, TrackIndex, downlink::VoiceCare, joined::JOINED, outgoing::Destination},
+    room::{
+        Room, TrackIndex,
+        downlink::{Carrier, VoiceCare},
+        joined::JOINED,
+        outgoing::Destination,
+    },
     rtcp,
     worker::{Worker, flush},
 };
@@ -69,6 +74,10 @@ impl Worker {
             };
             let Some(path) = transport.ice.live_path(now) else { continue };
             let Some(srtp) = &mut transport.srtp else { continue };
+            downlink.carrier = self.streams.carrier(path);
+            if downlink.carrier != Carrier::Datagrams {
+                downlink.follow_link(now);
+            }
             let mut to = Destination { srtp, path, batch: &mut self.batch, now };
             let care = downlink.care(track, now);
             downlink.send(slot, track, care, &mut to);

@@ -189,8 +189,8 @@ impl Lesson {
 
     /// What the first frame of a connection makes us send.
     pub fn connection(&mut self, first: &[u8]) -> usize {
-        let (frames, mut written) = mpsc::channel(16);
-        let out = StreamOut { frames, queued: Arc::default() };
+        let ((urgent, mut written), (pictures, _)) = (mpsc::channel(16), mpsc::channel(1));
+        let out = StreamOut { urgent, pictures, queued: Arc::default() };
         let (peer, local) = (address(From::Stranger), [192, 0, 2, 1].into());
         let first = Bytes::copy_from_slice(first);
         self.worker.receive_stream(StreamEvent::Opened { peer, local, out, first }, self.now);

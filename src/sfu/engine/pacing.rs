@@ -31,6 +31,7 @@ impl Worker {
         let room = self.rooms.get(&name.lesson)?;
         let path = transport.ice.live_path(now)?;
         let srtp = transport.srtp.as_mut()?;
+        downlink.carrier = self.streams.carrier(path);
         let mut to = Destination { srtp, path, batch: &mut self.batch, now };
         downlink.drain(|track| room.tracks.get(track), &mut to);
         let probes = downlink.probe(&mut to);

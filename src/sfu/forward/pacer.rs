@@ -142,13 +142,13 @@ impl Pacer {
     }
 
     fn may_leave(&self) -> bool {
-        self.rate.is_none() || (self.tokens > 0 && !self.is_held)
+        !self.is_held && self.rate.is_none_or(|_| self.tokens > 0)
     }
 
     /// Something may be sent again: before pictures that wait, but not beyond what the link takes.
     pub fn may_repair(&mut self, now: Instant) -> bool {
         self.fill(now);
-        self.rate.is_none() || (!self.is_held && self.tokens > -REPAIR_BYTES)
+        !self.is_held && self.rate.is_none_or(|_| self.tokens > -REPAIR_BYTES)
     }
 
     /// Nothing is drawn upon this any more: a newer key frame of its layer is on its way.

@@ -1,5 +1,7 @@
 //! Peers whose network lets no UDP through: each has one TCP connection, on which datagrams travel as frames (RFC 4571).
-//! The thread writes into bounded queues; tasks of the runtime own the sockets.
+//! The thread writes into two bounded queues by connection, tasks of the runtime own the sockets: voices and control messages
+//! leave before the pictures that wait. Where a connection takes less than comes, pictures wait with their pacer, who drops
+//! whole frames, long before there is no room here.
 
 use std::{
     collections::HashMap,
@@ -13,20 +15,28 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-use crate::sfu::sdp::offer::{OPUS, RED};
+use crate::sfu::{
+    engine::{leg::Path, room::downlink::Carrier},
+    sdp::offer::{OPUS, RED},
+};
 
 /// Stands for a socket's index in the paths of these peers.
 pub const STREAM: u8 = u8::MAX;
-/// Bytes that wait for one peer; beyond, pictures are dropped: what waits longer comes too late.
+/// Bytes that wait for one peer, at most: more than half a second on a link that bears a small picture, and what waits longer comes too
+/// late. Beyond, a datagram is dropped.
 const QUEUED: usize = 64 * 1024;
-/// Voices and control messages may go over it by so much.
-const RESERVED: usize = 32 * 1024;
+/// Bytes beyond which pictures are dropped: the rest is for voices and control messages.
+const PICTURES: usize = 48 * 1024;
+/// Bytes beyond which pictures stay with their pacer.
+const FULL: usize = 12 * 1024;
 
 /// The thread's end of one connection; dropping it closes the connection.
 #[derive(Debug)]
 pub struct StreamOut {
-    pub frames: Sender<Bytes>,
-    /// Bytes in `frames`.
+    /// Voices and control messages.
+    pub urgent: Sender<Bytes>,
+    pub pictures: Sender<Bytes>,
+    /// Bytes in both.
     pub queued: Arc<AtomicUsize>,
 }
 
@@ -81,16 +91,27 @@ impl Streams {
         self.open.get(&peer).map(|open| open.local)
     }
 
+    /// What carries this path; while a connection is full, pictures must wait for what is queued already.
+    pub fn carrier(&self, path: Path) -> Carrier {
+        match self.open.get(&path.peer).filter(|_| path.socket == STREAM) {
+            Some(open) => Carrier::Stream { is_full: open.out.queued.load(Ordering::Relaxed) > FULL },
+            None => Carrier::Datagrams,
+        }
+    }
+
     /// Queues a datagram; false when it was dropped.
     pub fn send(&self, peer: SocketAddr, datagram: &[u8]) -> bool {
         let Some(Open { out, .. }) = self.open.get(&peer) else { return false };
-        let limit = if is_picture(datagram) { QUEUED } else { QUEUED + RESERVED };
+        let (queue, limit) = match is_picture(datagram) {
+            true => (&out.pictures, PICTURES),
+            false => (&out.urgent, QUEUED),
+        };
         if out.queued.load(Ordering::Relaxed) + datagram.len() > limit {
             return false;
         }
         // Counted first: the writer takes it off as soon as it has it.
         out.queued.fetch_add(datagram.len(), Ordering::Relaxed);
-        let queued = out.frames.try_send(Bytes::copy_from_slice(datagram)).is_ok();
+        let queued = queue.try_send(Bytes::copy_from_slice(datagram)).is_ok();
         if !queued {
             out.queued.fetch_sub(datagram.len(), Ordering::Relaxed);
         }
@@ -118,26 +139,37 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_connection_drops_pictures_before_voices() {
-        let (frames, mut waiting) = channel(1_024);
+    fn a_connection_that_takes_nothing_drops_pictures_before_voices_and_never_holds_more_than_told() {
+        let (urgent, mut voices) = channel(1_024);
+        let (pictures, mut waiting) = channel(1_024);
         let mut streams = Streams::default();
         let queued = Arc::new(AtomicUsize::new(0));
-        streams.insert(peer(), peer().ip(), StreamOut { frames, queued: queued.clone() });
+        streams.insert(peer(), peer().ip(), StreamOut { urgent, pictures, queued: queued.clone() });
+        let path = Path { socket: STREAM, peer: peer(), local: None };
         let packet = |payload_type: u8| {
             let mut packet = vec![0; 1_000];
             packet[..2].copy_from_slice(&[0x80, payload_type]);
             packet
         };
-        let sent = (0..200).filter(|_| streams.send(peer(), &packet(96))).count();
-        assert_eq!(sent, QUEUED / 1_000);
+        let mut until_full = 0;
+        while streams.carrier(path) == (Carrier::Stream { is_full: false }) {
+            assert!(streams.send(peer(), &packet(96)));
+            until_full += 1;
+        }
+        assert_eq!(until_full, FULL / 1_000 + 1);
+        let sent = until_full + (0..200).filter(|_| streams.send(peer(), &packet(96))).count();
+        assert_eq!(sent, PICTURES / 1_000);
         assert!(streams.send(peer(), &packet(0x80 | OPUS)) && streams.send(peer(), &[0, 1, 0, 0]));
-        let room = QUEUED + RESERVED - queued.load(Ordering::Relaxed);
-        let voices = (0..200).filter(|_| streams.send(peer(), &packet(RED))).count();
-        assert_eq!(voices, room / 1_000);
-        assert!(voices > 30, "{voices}");
+        let room = QUEUED - queued.load(Ordering::Relaxed);
+        let spoken = (0..200).filter(|_| streams.send(peer(), &packet(RED))).count();
+        assert_eq!(spoken, room / 1_000);
+        assert!(spoken >= 15 && queued.load(Ordering::Relaxed) <= QUEUED, "{spoken}");
         streams.remove(peer());
         assert!(!streams.send(peer(), &packet(OPUS)));
-        let waiting = std::iter::from_fn(|| waiting.try_recv().ok()).count();
-        assert_eq!(waiting, sent + 2 + voices);
+        assert_eq!(streams.carrier(path), Carrier::Datagrams);
+        let count = |queue: &mut tokio::sync::mpsc::Receiver<Bytes>| {
+            std::iter::from_fn(|| queue.try_recv().ok()).count()
+        };
+        assert_eq!((count(&mut waiting), count(&mut voices)), (sent, 2 + spoken));
     }
 }

@@ -35,6 +35,10 @@ use crate::sfu::{
 const HEADERS: usize = 28;
 /// What a link must bear for redundancy, in bits per second: two earlier frames in each packet of a voice, and a small picture.
 const REDUNDANCY: u32 = 130_000;
+/// At most so many bits per second leave for a connection: what may leave at once always finds room in its queue.
+const STREAM: u32 = 6_000_000;
+/// A connection that is full takes at least so many, in bits per second.
+const TRICKLE: u32 = 50_000;
 /// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
 const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
 
@@ -129,6 +133,16 @@ fn smaller(wanted: usize, limit: usize, facts: &[LayerFacts]) -> usize {
     }
 }
 
+/// What carries a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Datagrams,
+    /// One TCP connection; full: it has enough to write for now.
+    Stream {
+        is_full: bool,
+    },
+}
+
 /// How voices are sent to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoiceCare {
@@ -149,6 +163,7 @@ pub struct Downlink {
     repairs: RepairBudget,
     /// Pictures that wait for the link.
     pub pacer: Pacer,
+    pub carrier: Carrier,
     /// Noted with the worker, who comes back until nothing waits and no probe runs.
     pub is_paced: bool,
     pub prober: Prober,
@@ -182,6 +197,7 @@ impl Downlink {
             link: Link::default(),
             repairs: RepairBudget::default(),
             pacer,
+            carrier: Carrier::Datagrams,
             is_paced: false,
             prober: Prober::default(),
             may_probe: true,
@@ -281,9 +297,16 @@ impl Downlink {
     /// Lets pictures leave as the link takes them.
     pub fn follow_link(&mut self, now: Instant) {
         let (pace, is_held) = (self.link.pace(now), self.link.is_held(now));
-        match self.prober.bitrate() {
-            Some(probe) => self.pacer.set_link(pace.map(|pace| pace.max(probe)), false, now),
-            None => self.pacer.set_link(pace, is_held, now),
+        let (pace, is_held) = match self.prober.bitrate() {
+            Some(probe) => (pace.map(|pace| pace.max(probe)), false),
+            None => (pace, is_held),
+        };
+        match self.carrier {
+            Carrier::Datagrams => self.pacer.set_link(pace, is_held, now),
+            Carrier::Stream { is_full } => {
+                let takes = if is_full { self.link.flow(now).max(TRICKLE) } else { STREAM };
+                self.pacer.set_link(Some(pace.unwrap_or(takes).min(STREAM)), is_held || is_full, now);
+            }
         }
     }
 

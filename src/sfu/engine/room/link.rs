@@ -161,6 +161,11 @@ impl Link {
         self.estimator.bitrate()
     }
 
+    /// Bits per second that were sent lately.
+    pub fn flow(&mut self, now: Instant) -> u32 {
+        self.flow.bitrate(now)
+    }
+
     /// At which rate pictures leave; at first no faster than assumed, until it is clear that no feedback comes. What waits
     /// leaves faster than what flows on the average, but not into a full queue.
     pub fn pace(&self, now: Instant) -> Option<u32> {
