@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-join bench-network bench-voice bench-drain bench-saver chaos clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-join bench-network bench-voice bench-drain bench-saver bench-skew chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -125,6 +125,10 @@ bench-drain: release $(E2E)/node_modules/.package-lock.json ## how much of voice
 bench-saver: release $(E2E)/node_modules/.package-lock.json ## what an hour of voice costs a student who saves data: target/bench/saver.json (root)
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node saver.mjs
+
+bench-skew: release $(E2E)/node_modules/.package-lock.json ## how far picture and voice are apart in Chromium while the picture changes its size: target/bench/skew.json (root)
+	tools/setup.sh browsers namespaces
+	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node skew.mjs
 
 chaos: release ## breaks a real cluster in every way that is promised to be survived, about 20 minutes (FAULT=name for one): target/bench/chaos.json (root)
 	tools/setup.sh postgres redis haproxy namespaces faketime
