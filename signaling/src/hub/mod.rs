@@ -2,7 +2,7 @@
 //!
 //! One [`room_task`] per lesson owns its fold and its sessions; nothing else is shared but the registry (lesson → queue of
 //! its task) and each session's byte-bounded [`outbox`]. The body calls [`Hub::attach`] with a verified ticket, feeds
-//! frames into the [`Attached`] and writes what the [`OutboxReader`] yields.
+//! frames into the [`Attached`] and writes what the [`OutboxReader`] yields; with a [`Wire`] the room writes, too.
 
 mod appender;
 pub mod envelope;
@@ -19,6 +19,6 @@ mod seats;
 mod session;
 mod watch;
 
-pub use outbox::{OutboxReader, Outgoing};
+pub use outbox::{OutboxReader, Outgoing, Waiting, Wire};
 pub use registry::{Entry, Hub, HubConfig, LessonNow, Ports};
 pub use session::Attached;

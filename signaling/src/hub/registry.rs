@@ -165,7 +165,8 @@ impl Hub {
             if queue.send(message).await.is_ok()
                 && let Ok(outcome) = answer.await
             {
-                return outcome.map(|seat| (Attached::new(seat, queue, outbox), reader));
+                let clock = self.ports.clock.clone();
+                return outcome.map(|seat| (Attached::new(seat, queue, outbox, clock), reader));
             }
         }
         Err(CloseCode::Unavailable)

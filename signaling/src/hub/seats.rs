@@ -30,7 +30,7 @@ pub(crate) struct Seat {
     pub session: SessionId,
     pub attach: Attach,
     pub outbox: Outbox,
-    /// Any frame counts; the client pings when it has nothing to say.
+    /// To the accuracy of a tick. Any frame counts; the client pings when it has nothing to say.
     pub last_heard: Instant,
     pub reception: Reception,
     /// The line that was refused as *later*.
@@ -148,14 +148,14 @@ impl Seats {
         self.seats.iter().map(|(id, seat)| (*id, seat))
     }
 
-    /// One rendering to everybody, written when the seats are woken.
+    /// One rendering to everybody, for the next [`Seats::write_all`].
     pub(crate) fn broadcast(&self, frame: &Bytes) {
         for seat in self.seats.values() {
             seat.outbox.put(frame.clone());
         }
     }
 
-    /// One rendering to the readers, another to the others, written when the seats are woken.
+    /// One rendering to the readers, another to the others, for the next [`Seats::write_all`].
     pub(crate) fn split(&self, readers: Readers, frame: &Bytes, others: &Bytes) {
         for seat in self.seats.values() {
             let frame = if readers.include(seat.user, seat.role) { frame } else { others };
@@ -163,9 +163,16 @@ impl Seats {
         }
     }
 
-    /// Has everybody's frames written.
-    pub(crate) fn wake_all(&self) {
-        self.seats.values().for_each(|seat| seat.outbox.wake());
+    /// Writes everybody's frames.
+    pub(crate) fn write_all(&self) {
+        self.seats.values().for_each(|seat| seat.outbox.write());
+    }
+
+    /// Who said anything since this was last called was heard now.
+    pub(crate) fn note_heard(&mut self, now: Instant) {
+        for seat in self.seats.values_mut().filter(|seat| seat.outbox.take_heard()) {
+            seat.last_heard = now;
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -177,5 +184,12 @@ impl Seats {
             seat.outbox.close(code);
         }
         self.by_user.clear();
+    }
+}
+
+/// A room that ends in any way leaves nobody behind.
+impl Drop for Seats {
+    fn drop(&mut self) {
+        self.close_all(CloseCode::Unavailable);
     }
 }

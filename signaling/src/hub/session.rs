@@ -1,8 +1,11 @@
 //! One attached connection, seen from the socket: rate limit first, then into the room's queue.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use tokio::{
@@ -14,7 +17,9 @@ use crate::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame, limits};
 
 use super::{
     outbox::Outbox,
+    ports::Clock,
     rate::{Bucket, Pace},
+    render,
     room_task::RoomMessage,
     seats::SeatId,
 };
@@ -23,33 +28,47 @@ use super::{
 const MALFORMED_FRAMES: u32 = 10;
 
 /// The handle of the socket's task. Dropped or [`Attached::disconnected`]: the room starts the grace of a cut line.
-#[derive(Debug)]
 pub struct Attached {
     seat: SeatId,
     room: mpsc::Sender<RoomMessage>,
     outbox: Outbox,
+    clock: Arc<dyn Clock>,
     bucket: Mutex<Bucket>,
     malformed: AtomicU32,
 }
 
 impl Attached {
-    pub(crate) fn new(seat: SeatId, room: mpsc::Sender<RoomMessage>, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        seat: SeatId,
+        room: mpsc::Sender<RoomMessage>,
+        outbox: Outbox,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let bucket = Mutex::new(Bucket::new(Instant::now()));
-        Self { seat, room, outbox, bucket, malformed: AtomicU32::new(0) }
+        Self { seat, room, outbox, clock, bucket, malformed: AtomicU32::new(0) }
     }
 
     /// Takes one frame from the client. Answers come through the outbox.
     pub async fn receive(&self, frame: ClientFrame) {
-        match self.pace() {
-            Pace::Fine => self.pass_on(frame),
-            Pace::TooFast => self.refuse(&frame, ErrorCode::TooFast),
-            Pace::Flood => self.outbox.close(CloseCode::Flood),
+        self.outbox.note_heard();
+        match (self.pace(), frame) {
+            (Pace::Fine, ClientFrame::Ping { nonce }) => self.pong(nonce),
+            (Pace::Fine, frame) => self.pass_on(frame),
+            (Pace::TooFast, frame) => self.refuse(&frame, ErrorCode::TooFast),
+            (Pace::Flood, _) => self.outbox.close(CloseCode::Flood),
         }
     }
 
     fn pace(&self) -> Pace {
         let mut bucket = self.bucket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         bucket.take(Instant::now())
+    }
+
+    /// Answered here: ten thousand clients with nothing to say wake no room.
+    fn pong(&self, nonce: u32) {
+        let server_time = self.clock.now_ms();
+        self.outbox.put(render::frame(&ServerFrame::Pong { nonce, server_time }));
+        self.outbox.write();
     }
 
     /// A full room queue means an overloaded lesson: the client keeps its command and is told when to come again.
@@ -88,6 +107,12 @@ impl Attached {
     /// The socket is gone.
     pub async fn disconnected(self) {
         let _ = self.room.send(RoomMessage::Disconnected { seat: self.seat }).await;
+    }
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attached").field("seat", &self.seat).finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The WebSocket of a lesson: one task per socket moves frames between it and the hub.
 //!
-//! Cheap by thousands: small buffers, one timer, writes coalesced (what is in the outbox leaves in one system call, see
-//! [`texts`]). Not here: what a frame means, rate limits, who is in the lesson; that is `qism_signaling::hub`.
+//! Cheap by thousands: small buffers, no timer while it sits (the room closes silent ones), writes coalesced (what is in the
+//! outbox leaves in one system call, see [`texts`]) and done by the room where the transport takes them ([`wire`]). Not here:
+//! what a frame means, rate limits, who is in the lesson; that is `qism_signaling::hub`.
 
 mod cost;
 mod texts;
+mod wire;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -20,10 +22,10 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use qism_signaling::{
-    hub::{Attached, OutboxReader, Outgoing},
+    hub::{self, Attached, OutboxReader},
     protocol::{self, ClientFrame, CloseCode, limits},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -35,24 +37,21 @@ use tokio_tungstenite::{
 
 use super::{AppState, connections::Permit, headers::bad_origin};
 use crate::school::TicketRefusal;
-use texts::Texts;
+use wire::{Library, Wire};
 
 /// The default of 128 KiB would be the cost of an idle socket. Most messages are shorter than this.
 const READ_BUFFER_BYTES: usize = 1024;
 /// Up to here a message that is too large is read and answered; a larger one is cut off unread.
 const READABLE_BYTES: usize = 4 * limits::CLIENT_MESSAGE_BYTES;
-/// Written to the kernel before the socket is read again.
-const WRITE_BYTES: usize = 32 * 1024;
 /// Pongs and a close: all that goes through the socket's own write buffer.
 const CONTROL_BYTES: usize = 4 * 1024;
 /// Head of a client's frame of usual length, with its mask.
 const CLIENT_HEAD: usize = 6;
-/// Nothing heard for this long, not even a ping.
-const SILENCE: Duration = Duration::from_secs(limits::PING_INTERVAL.as_secs() * 3);
 /// How long a closed socket may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Transport = TokioIo<Upgraded>;
+type Socket = WebSocketStream<Library<Transport>>;
 
 pub fn routes() -> Router<AppState> {
     // The last part names a node, for the proxy in front; whoever gets it serves it.
@@ -96,9 +95,10 @@ fn config() -> WebSocketConfig {
 
 /// A socket from its first frame to its last.
 async fn converse(transport: Upgraded, state: AppState) {
-    let transport = TokioIo::new(transport);
-    let mut socket = WebSocketStream::from_raw_socket(transport, Role::Server, Some(config())).await;
-    let mut line = match enter(&mut socket, &state).await {
+    let wire = Wire::new(TokioIo::new(transport));
+    let library = Library(wire.clone());
+    let mut socket = WebSocketStream::from_raw_socket(library, Role::Server, Some(config())).await;
+    let mut line = match enter(&mut socket, wire, &state).await {
         Ok(line) => line,
         Err(End::Close(code)) => return say_goodbye(socket, code).await,
         Err(End::Gone) => return,
@@ -125,7 +125,7 @@ impl From<CloseCode> for End {
 }
 
 /// Waits for `hello`, checks the ticket, attaches to the hub.
-async fn enter(socket: &mut Socket, state: &AppState) -> Result<Line, End> {
+async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState) -> Result<Line, End> {
     let text = timeout(limits::HELLO, next_text(socket)).await.map_err(|_| CloseCode::Malformed)??;
     let Ok(ClientFrame::Hello { version, ticket, position }) = serde_json::from_str(&text) else {
         return Err(CloseCode::Malformed.into());
@@ -135,7 +135,9 @@ async fn enter(socket: &mut Socket, state: &AppState) -> Result<Line, End> {
     }
     let entry = state.school.verify_ticket(&ticket).await.map_err(refused)?;
     let (attached, outbox) = state.hub.attach(entry, position).await?;
-    Ok(Line { attached, outbox, stall: state.write_stall })
+    let shared: Arc<dyn hub::Wire> = wire.clone();
+    outbox.connect(Arc::downgrade(&shared));
+    Ok(Line { attached, outbox, wire, stall: state.write_stall })
 }
 
 fn refused(refusal: TicketRefusal) -> CloseCode {
@@ -174,6 +176,7 @@ fn broken(error: tungstenite::Error) -> End {
 struct Line {
     attached: Attached,
     outbox: OutboxReader,
+    wire: Arc<Wire<Transport>>,
     /// A write that gets nowhere for this long ends the connection.
     stall: Duration,
 }
@@ -181,25 +184,17 @@ struct Line {
 impl Line {
     /// Moves frames both ways until one side ends it. The outbox first: reading is looked at when it is empty.
     async fn carry(&mut self, socket: &mut Socket) -> End {
-        let silence = sleep(SILENCE);
-        tokio::pin!(silence);
         loop {
-            tokio::select! {
+            let moved = tokio::select! {
                 biased;
-                outgoing = self.outbox.next() => {
-                    let Some(outgoing) = outgoing else { return End::Gone };
-                    if let Err(end) = self.deliver(socket, outgoing).await {
-                        return end;
-                    }
-                }
+                () = self.outbox.needed() => self.deliver(socket).await,
                 text = next_text(socket) => match text {
-                    Ok(text) => {
-                        silence.as_mut().reset(Instant::now() + SILENCE);
-                        self.take(&text).await;
-                    }
-                    Err(end) => return end,
+                    Ok(text) => { self.take(&text).await; Ok(()) }
+                    Err(end) => Err(end),
                 },
-                () = &mut silence => return End::Close(CloseCode::Idle),
+            };
+            if let Err(end) = moved {
+                return end;
             }
         }
     }
@@ -215,43 +210,29 @@ impl Line {
         }
     }
 
-    /// Writes what waits, up to [`WRITE_BYTES`] at once.
-    async fn deliver(&mut self, socket: &mut Socket, first: Outgoing) -> Result<(), End> {
-        let (mut texts, close) = self.collect(first);
-        let bytes = texts.len();
-        let written = async {
-            // A pong that is half written goes first.
-            socket.flush().await.map_err(io::Error::other)?;
-            texts.write_to(socket.get_mut()).await
-        };
-        match timeout(self.stall, written).await {
-            Ok(Ok(())) => {
-                self.attached.carried(cost::on_the_air(bytes));
-                close.map_or(Ok(()), |code| Err(End::Close(code)))
-            }
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => {
-                tracing::debug!("a socket took nothing for too long");
-                Err(End::Gone)
-            }
-        }
-    }
-
-    /// What waits, and the code when the hub wants this connection closed after it.
-    fn collect(&mut self, first: Outgoing) -> (Texts, Option<CloseCode>) {
-        let (mut texts, mut bytes) = (Texts::default(), 0);
-        let mut next = Some(first);
-        while let Some(outgoing) = next {
-            match outgoing {
-                Outgoing::Close(code) => return (texts, Some(code)),
-                Outgoing::Frame(text) => {
-                    bytes += text.len();
-                    texts.push(text);
+    /// Writes what the room could not, and closes when the hub wants it.
+    async fn deliver(&mut self, socket: &mut Socket) -> Result<(), End> {
+        loop {
+            let written = async {
+                // A pong that is half written goes first.
+                socket.flush().await.map_err(io::Error::other)?;
+                self.wire.write(self.outbox.waiting()).await
+            };
+            match timeout(self.stall, written).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(End::Gone),
+                Err(_) => {
+                    tracing::debug!("a socket took nothing for too long");
+                    return Err(End::Gone);
                 }
             }
-            next = if bytes < WRITE_BYTES { self.outbox.try_next() } else { None };
+            if let Some(code) = self.outbox.take_close() {
+                return Err(End::Close(code));
+            }
+            if self.outbox.waiting().is_empty() {
+                return Ok(());
+            }
         }
-        (texts, None)
     }
 }
 

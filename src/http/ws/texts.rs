@@ -61,22 +61,15 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// `text` must be UTF-8.
-    pub fn push(&mut self, text: Bytes) {
+    /// `text` must be UTF-8. The bytes to write for it, head included.
+    pub fn push(&mut self, text: Bytes) -> usize {
+        let bytes = Head::of(text.len()).len + text.len();
         self.waiting.push_back(text);
+        bytes
     }
 
-    /// Bytes that wait, heads included.
-    pub fn len(&self) -> usize {
-        self.waiting.iter().map(|text| Head::of(text.len()).len + text.len()).sum::<usize>() - self.written
-    }
-
-    /// Writes everything. To be awaited to its end: a half-written message can only be continued or cut off.
-    pub async fn write_to(&mut self, transport: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_write(cx, Pin::new(transport))).await
-    }
-
-    fn poll_write(
+    /// Writes everything, and flushes. To be polled to its end: a half-written message can only be continued or cut off.
+    pub fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         mut transport: Pin<&mut impl AsyncWrite>,
@@ -178,9 +171,11 @@ mod tests {
         let texts: Vec<String> = texts.collect();
         for each in [1, 7, 1_000, usize::MAX] {
             let mut sending = Texts::default();
-            texts.iter().for_each(|text| sending.push(Bytes::from(text.clone())));
+            let bytes: usize = texts.iter().map(|text| sending.push(Bytes::from(text.clone()))).sum();
             let mut transport = Reluctant { taken: Vec::new(), each, willing: false };
-            sending.write_to(&mut transport).await.expect("written");
+            let written = std::future::poll_fn(|cx| sending.poll_write(cx, Pin::new(&mut transport)));
+            written.await.expect("written");
+            assert_eq!(transport.taken.len(), bytes);
             assert!(read_back(transport.taken, texts.len()).await == texts, "{each} bytes at a time");
         }
     }

@@ -37,6 +37,7 @@ impl RoomTask {
     }
 
     fn close_idle(&mut self, now: Instant) {
+        self.seats.note_heard(now);
         let silent = self.seats.iter().filter(|(_, seat)| now - seat.last_heard > limits::PING_INTERVAL * 3);
         let silent: Vec<_> = silent.map(|(id, _)| id).collect();
         for id in silent {

@@ -1,6 +1,5 @@
 //! Frames of seated people.
 
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::protocol::{
@@ -17,8 +16,7 @@ use crate::hub::{
 
 impl RoomTask {
     pub(super) fn frame(&mut self, id: SeatId, frame: ClientFrame) {
-        let Some(seat) = self.seats.get_mut(id) else { return };
-        seat.last_heard = Instant::now();
+        let Some(seat) = self.seats.get(id) else { return };
         match frame {
             ClientFrame::Hello { .. } => {
                 seat.outbox.send(&ServerFrame::Error { error: ErrorCode::Malformed })
@@ -34,10 +32,8 @@ impl RoomTask {
             }
             ClientFrame::Receive { mode, cameras } => self.receive(id, mode, cameras),
             ClientFrame::SetBudget { bytes } => self.set_budget(id, bytes),
-            ClientFrame::Ping { nonce } => {
-                let server_time = self.hub.ports.clock.now_ms();
-                seat.outbox.send(&ServerFrame::Pong { nonce, server_time });
-            }
+            // Answered by the session.
+            ClientFrame::Ping { .. } => {}
         }
     }
 

@@ -182,10 +182,8 @@ impl RoomTask {
         }
         match intent.wish {
             Wish::Command { seat, .. } => {
-                if let Some(seat) = self.seats.get(seat) {
-                    let number = events.last().map_or(self.room.head.number, |logged| logged.number);
-                    seat.outbox.send(&ServerFrame::Accepted { id: intent.command, number });
-                }
+                let number = events.last().map_or(self.room.head.number, |logged| logged.number);
+                self.accept(seat, intent.command, number);
             }
             Wish::Arrive(knock) => self.seat(*knock, attach),
             Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => {}
@@ -216,11 +214,7 @@ impl RoomTask {
     fn answer_known(&mut self, intent: Intent, number: u64) {
         self.holds.release(intent.command);
         match intent.wish {
-            Wish::Command { seat, .. } => {
-                if let Some(seat) = self.seats.get(seat) {
-                    seat.outbox.send(&ServerFrame::Accepted { id: intent.command, number });
-                }
-            }
+            Wish::Command { seat, .. } => self.accept(seat, intent.command, number),
             Wish::Arrive(knock) => {
                 let _ = knock.reply.send(Err(CloseCode::Ticket));
             }

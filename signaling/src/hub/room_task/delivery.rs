@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use crate::{
-    protocol::{Event, Logged, Position, Role, ServerFrame, UserId},
+    protocol::{CommandId, Event, Logged, Position, Role, ServerFrame, UserId},
     room::audience::Audience,
 };
 
 use super::{RING, RoomTask};
-use crate::hub::{registry::LessonNow, render};
+use crate::hub::{registry::LessonNow, render, seats::SeatId};
 
 /// Events that go to the director with a removal or report.
 const RECENT: usize = 50;
@@ -45,10 +45,21 @@ impl RoomTask {
         self.rhythm.told();
     }
 
-    /// Has what was told written, at the rhythm of a class of this size.
+    /// Writes what was told, at the rhythm of a class of this size; answers wait for nothing.
     pub(super) fn write_out(&mut self) {
         if self.rhythm.strikes(self.seats.len()) {
-            self.seats.wake_all();
+            self.seats.write_all();
+        } else {
+            self.answered.iter().filter_map(|id| self.seats.get(*id)).for_each(|seat| seat.outbox.write());
+        }
+        self.answered.clear();
+    }
+
+    /// Acknowledges a command, by the same write as its event.
+    pub(super) fn accept(&mut self, id: SeatId, command: CommandId, number: u64) {
+        if let Some(seat) = self.seats.get(id) {
+            seat.outbox.put(render::frame(&ServerFrame::Accepted { id: command, number }));
+            self.answered.push(id);
         }
     }
 

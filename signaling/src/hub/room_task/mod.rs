@@ -117,6 +117,8 @@ pub(crate) struct RoomTask {
     /// What the server itself could not write yet.
     owed: Vec<Wish>,
     rhythm: rhythm::Rhythm,
+    /// Seats that were acknowledged something in this turn, which ends with its being written.
+    answered: Vec<SeatId>,
     /// Events of other nodes that wait for the ones before them.
     early: elsewhere::Early,
     ghosts: ghosts::Ghosts,
@@ -235,6 +237,7 @@ impl RoomTask {
             cuts: Vec::new(),
             owed: Vec::new(),
             rhythm: rhythm::Rhythm::default(),
+            answered: Vec::new(),
             early: elsewhere::Early::default(),
             ghosts: ghosts::Ghosts::default(),
             holds: holds::Holds::default(),
