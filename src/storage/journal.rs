@@ -89,18 +89,7 @@ impl Journal for SqlJournal {
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
         self.meter.note_read();
-        let sql = format!(
-            "SELECT {} FROM event WHERE lesson = $1 AND number > $2 ORDER BY number LIMIT $3",
-            row::COLUMNS
-        );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(lesson.to_string())
-            .bind(after as i64)
-            .bind(limit as i64)
-            .fetch_all(&self.pools.read)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        events(&found)
+        row::read_after(&self.pools.read, lesson, after, limit).await.map_err(|error| unavailable(&error))
     }
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {

@@ -4,6 +4,7 @@
 //! its own file, so that a long query of the school never delays a chat line. Not here: rules.
 
 mod accounts;
+mod append;
 mod attempts;
 mod backup;
 mod fleet;

@@ -14,6 +14,8 @@ use super::StorageError;
 /// Readers of one SQLite file, or connections to PostgreSQL.
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// Of those, the ones that the log's writers keep: so many commits are under way at once.
+pub const POSTGRES_WRITERS: u32 = POSTGRES_CONNECTIONS - READERS;
 /// Waiting for a connection longer than this means the store is not available.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,7 @@
 //! An event as a row. The erasable text stands in a column of its own, so that erasing it is one update.
 
-use qism_signaling::protocol::{Chain, CommandId, Event, Logged, UserId};
-use sqlx::{Row as _, any::AnyRow};
+use qism_signaling::protocol::{Chain, CommandId, Event, LessonId, Logged, UserId};
+use sqlx::{Any, AssertSqlSafe, Executor, Row as _, any::AnyRow};
 use uuid::Uuid;
 
 use super::StorageError;
@@ -43,6 +43,20 @@ pub fn logged(row: &AnyRow) -> Result<Logged, StorageError> {
         command: CommandId(id(&row.try_get::<String, _>(4)?)?),
         event,
     })
+}
+
+/// Events with number > `after`, in order, at most `limit`.
+pub async fn read_after<'e>(
+    from: impl Executor<'e, Database = Any>,
+    lesson: LessonId,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Logged>, StorageError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM event WHERE lesson = $1 AND number > $2 ORDER BY number LIMIT $3");
+    let query =
+        sqlx::query(AssertSqlSafe(sql)).bind(lesson.to_string()).bind(after as i64).bind(limit as i64);
+    query.fetch_all(from).await?.iter().map(logged).collect()
 }
 
 pub fn id(text: &str) -> Result<Uuid, StorageError> {

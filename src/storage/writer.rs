@@ -1,61 +1,65 @@
 //! Appending. With SQLite one task writes everything that queued during its last commit in one transaction (group
-//! commit); PostgreSQL commits one batch per transaction, many at once.
+//! commit). With PostgreSQL several tasks commit one batch each, by one statement on a connection that each keeps: PostgreSQL
+//! itself flushes for all of them at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use qism_signaling::{
     hub::ports::{AppendError, Batch},
-    protocol::{CommandId, LessonId, Logged, Position, UserId},
+    protocol::{LessonId, Position},
 };
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Row as _};
-use tokio::sync::{mpsc, oneshot};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row as _, pool::PoolConnection};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::Instant,
+};
 
-use super::{journal::unavailable, open::Pools, row};
+use super::{
+    append::{is_taken, why_taken, write},
+    journal::unavailable,
+    open::{POSTGRES_WRITERS, Pools},
+};
 
 /// Batches waiting for the writer. Full: the room task waits, and its own queue answers `busy`.
 const QUEUE: usize = 1_024;
 /// Batches in one transaction: more would make the first of them wait.
 const TOGETHER: usize = 128;
-/// Statements of up to this many rows are kept prepared.
-const KEPT_PREPARED: usize = 16;
 /// So much quiet after an erasure, and the write-ahead log is emptied.
 const LULL: Duration = Duration::from_millis(200);
 /// A writer that is stuck is told after this.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that nobody used for so long is asked whether it lives.
+const DOUBTFUL: Duration = Duration::from_secs(1);
 
 type Outcome = Result<(), AppendError>;
 
-pub struct Job {
+struct Job {
     batch: Batch,
     reply: oneshot::Sender<Outcome>,
 }
 
 /// Where batches go.
-pub enum Writer {
-    Grouped(mpsc::Sender<Job>),
-    Alone(AnyPool),
-}
+pub struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
     pub fn start(pools: Pools) -> Self {
-        if !pools.sqlite {
-            return Self::Alone(pools.write);
-        }
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(pools.write, jobs));
-        Self::Grouped(queue)
+        if pools.sqlite {
+            tokio::spawn(write_groups(pools.write, jobs));
+        } else {
+            let jobs = Arc::new(Mutex::new(jobs));
+            for _ in 0..POSTGRES_WRITERS {
+                tokio::spawn(write_each(pools.write.clone(), jobs.clone()));
+            }
+        }
+        Self(queue)
     }
 
     pub async fn append(&self, batch: Batch) -> Outcome {
-        match self {
-            Self::Grouped(queue) => {
-                let (reply, outcome) = oneshot::channel();
-                let gone = || AppendError::from(unavailable(&"the writer is gone"));
-                queue.send(Job { batch, reply }).await.map_err(|_| gone())?;
-                outcome.await.map_err(|_| gone())?
-            }
-            Self::Alone(pool) => append_alone(pool, &batch).await,
-        }
+        let (reply, outcome) = oneshot::channel();
+        let gone = || AppendError::from(unavailable(&"the writer is gone"));
+        self.0.send(Job { batch, reply }).await.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 }
 
@@ -126,23 +130,78 @@ async fn write_group(pool: &AnyPool, group: &[Job]) -> Result<Vec<Outcome>, sqlx
     Ok(outcomes)
 }
 
-async fn append_alone(pool: &AnyPool, batch: &Batch) -> Outcome {
-    let attempt = async {
-        let mut transaction = pool.begin().await?;
-        match write(&mut transaction, batch).await {
-            Ok(true) => transaction.commit().await.map(|()| Ok(())),
-            Ok(false) => transaction.rollback().await.map(|()| Err(AppendError::Conflict)),
-            Err(error) if is_taken(&error) => {
-                transaction.rollback().await?;
-                // One connection for both: to another primary the later commit would prove nothing.
-                let mut connection = pool.acquire().await?;
-                let why = why_taken(&mut connection, batch).await?;
-                outliving(&mut connection, batch.lesson, why).await.map(Err)
+/// One of several that take batches from the same queue, until the pool is closed.
+async fn write_each(pool: AnyPool, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let mut line = Line { pool: pool.clone(), kept: None };
+    let next = async || jobs.lock().await.recv().await;
+    while let Ok(Some(Job { batch, reply })) = pool.close_event().do_until(next()).await {
+        // A room that closed meanwhile does not wait for the answer.
+        let _ = reply.send(line.append(&batch).await);
+    }
+}
+
+/// A connection to PostgreSQL that is kept from one batch to the next. After any trouble it is closed: a transaction might be
+/// open in it.
+struct Line {
+    pool: AnyPool,
+    /// With the moment of its last use.
+    kept: Option<(PoolConnection<Any>, Instant)>,
+}
+
+impl Line {
+    async fn append(&mut self, batch: &Batch) -> Outcome {
+        let mut connection = match self.connection().await {
+            Ok(connection) => connection,
+            Err(error) => return Err(unavailable(&error).into()),
+        };
+        match append_alone(&mut connection, batch).await {
+            Ok(outcome) => {
+                self.kept = Some((connection, Instant::now()));
+                outcome
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                connection.close_on_drop();
+                Err(unavailable(&error).into())
+            }
         }
+    }
+
+    async fn connection(&mut self) -> Result<PoolConnection<Any>, sqlx::Error> {
+        if let Some((mut connection, used)) = self.kept.take() {
+            if used.elapsed() < DOUBTFUL || connection.ping().await.is_ok() {
+                return Ok(connection);
+            }
+            connection.close_on_drop();
+        }
+        self.pool.acquire().await
+    }
+}
+
+/// One statement is a transaction by itself, which a server that stands still cannot leave open.
+async fn append_alone(connection: &mut AnyConnection, batch: &Batch) -> Result<Outcome, sqlx::Error> {
+    let written = match batch.erase.is_empty() {
+        true => write(connection, batch).await,
+        false => write_and_erase(connection, batch).await,
     };
-    attempt.await.unwrap_or_else(|error: sqlx::Error| Err(unavailable(&error).into()))
+    match written {
+        Ok(true) => Ok(Ok(())),
+        Ok(false) => Ok(Err(AppendError::Conflict)),
+        Err(error) if is_taken(&error) => {
+            let why = why_taken(connection, batch).await?;
+            outliving(connection, batch.lesson, why).await.map(Err)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn write_and_erase(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let outcome = write(&mut transaction, batch).await;
+    match outcome {
+        Ok(true) => transaction.commit().await?,
+        _ => transaction.rollback().await?,
+    }
+    outcome
 }
 
 /// A known command is acknowledged only after a later commit. Its row may be seen while no standby has it: PostgreSQL shows
@@ -160,7 +219,7 @@ async fn outliving(
     .bind(number as i64)
     .bind(sender.to_string())
     .bind(command.to_string())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
     Ok(if touched.rows_affected() == 0 { AppendError::Conflict } else { why })
 }
@@ -175,104 +234,4 @@ pub async fn confirm(pool: &AnyPool, lesson: LessonId, head: Position) -> Result
             .execute(pool)
             .await?;
     Ok(touched.rows_affected() > 0)
-}
-
-/// The events in one statement, all or nothing, then the erasures. False: nothing was written, since the log does not have
-/// the head that they were decided on (it went back to an older state).
-async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, sqlx::Error> {
-    let lesson = batch.lesson.to_string();
-    if !batch.events.is_empty() {
-        let sql = insert_sql(batch.events.len(), batch.head.number > 0);
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(batch.events.len() <= KEPT_PREPARED);
-        for (event, part) in batch.events.iter().zip(parts(&batch.events)) {
-            let (body, text) = row::split(&event.event);
-            query = query
-                .bind(lesson.clone())
-                .bind(event.number as i64)
-                .bind(event.chain.0 as i64)
-                .bind(event.at as i64)
-                .bind(event.sender.map(|sender| sender.to_string()))
-                .bind(event.command.to_string())
-                .bind(part)
-                .bind(event.event.kind())
-                .bind(body)
-                .bind(text);
-        }
-        if batch.head.number > 0 {
-            query = query.bind(lesson.clone()).bind(batch.head.number as i64).bind(batch.head.chain.0 as i64);
-        }
-        if query.execute(&mut *connection).await?.rows_affected() == 0 {
-            return Ok(false);
-        }
-    }
-    for number in &batch.erase {
-        sqlx::query("UPDATE event SET text = NULL WHERE lesson = $1 AND number = $2")
-            .bind(lesson.clone())
-            .bind(*number as i64)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(true)
-}
-
-const COLUMNS: usize = 10;
-
-/// Inserts so many rows; behind a head only if that is there.
-fn insert_sql(rows: usize, has_head: bool) -> String {
-    let tuple = |row: usize| {
-        let list: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
-        format!("({})", list.join(", "))
-    };
-    let tuples: Vec<String> = (0..rows).map(tuple).collect();
-    let values = format!("VALUES {}", tuples.join(", "));
-    let source = match (has_head, rows * COLUMNS) {
-        (false, _) => values,
-        (true, bound) => format!(
-            "SELECT * FROM ({values}) AS new WHERE EXISTS \
-             (SELECT 1 FROM event WHERE lesson = ${} AND number = ${} AND chain = ${})",
-            bound + 1,
-            bound + 2,
-            bound + 3
-        ),
-    };
-    format!("INSERT INTO event (lesson, number, chain, at, sender, command, part, kind, body, text) {source}")
-}
-
-/// The place of each event among those of its command.
-fn parts(events: &[Logged]) -> Vec<i64> {
-    let mut counts = std::collections::HashMap::new();
-    let mut next = |event: &Logged| {
-        let count = counts.entry((event.sender, event.command)).or_insert(-1);
-        *count += 1;
-        *count
-    };
-    events.iter().map(&mut next).collect()
-}
-
-fn is_taken(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.is_unique_violation())
-}
-
-/// A command of the batch that the log knows already, else the number was taken by somebody else.
-async fn why_taken(connection: &mut AnyConnection, batch: &Batch) -> Result<AppendError, sqlx::Error> {
-    let mut asked: Vec<(UserId, CommandId)> = Vec::new();
-    for event in &batch.events {
-        let Some(sender) = event.sender.filter(|sender| !asked.contains(&(*sender, event.command))) else {
-            continue;
-        };
-        asked.push((sender, event.command));
-        let found = sqlx::query(
-            "SELECT number FROM event WHERE lesson = $1 AND sender = $2 AND command = $3 ORDER BY number DESC LIMIT 1",
-        )
-        .bind(batch.lesson.to_string())
-        .bind(sender.to_string())
-        .bind(event.command.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
-        if let Some(found) = found {
-            let number = found.try_get::<i64, _>(0)? as u64;
-            return Ok(AppendError::Known { sender, command: event.command, number });
-        }
-    }
-    Ok(AppendError::Conflict)
 }

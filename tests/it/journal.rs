@@ -71,9 +71,10 @@ async fn what_was_appended_is_read_back_bit_by_bit(journal: &Arc<dyn Journal>) {
 
 async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dyn Journal>) {
     let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
-    journal.append(batch(lesson, vec![said(1, user, "a"), said(2, user, "b")])).await.expect("appended");
+    let since = vec![said(1, user, "a"), said(2, user, "b")];
+    journal.append(batch(lesson, since.clone())).await.expect("appended");
     let late = batch(lesson, vec![said(2, user, "c"), said(3, user, "d")]);
-    assert_eq!(journal.append(late).await, Err(AppendError::Conflict));
+    assert_eq!(journal.append(late).await, Err(AppendError::Overtaken { since }));
     assert_eq!(journal.read(lesson, 0, 10).await.expect("read").len(), 2);
 }
 
@@ -148,7 +149,7 @@ async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal: &Arc
                 while written < 5 {
                     match journal.append(batch(lesson, vec![said(number, user, "x")])).await {
                         Ok(()) => written += 1,
-                        Err(AppendError::Conflict) => {}
+                        Err(AppendError::Overtaken { .. }) => {}
                         Err(other) => panic!("{other}"),
                     }
                     number += 1;

@@ -88,7 +88,11 @@ impl Journal for MemoryJournal {
         }
         let head = batch.head;
         let is_there = head.number == 0 || log.last().is_some_and(|last| last.chain == head.chain);
-        if log.len() as u64 != head.number || !is_there {
+        if log.len() as u64 > head.number {
+            let since = log.iter().skip((head.number as usize).saturating_sub(1)).cloned().collect();
+            return Err(AppendError::Overtaken { since });
+        }
+        if (log.len() as u64) < head.number || !is_there {
             return Err(AppendError::Conflict);
         }
         for number in batch.erase {

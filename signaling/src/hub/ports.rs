@@ -54,7 +54,11 @@ pub struct Batch {
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Somebody else wrote at this number, or the head is not in the log (any more): read on, decide again.
+    /// Somebody else wrote at this number: fold these, decide again. They begin with the head itself, if that is an event, and
+    /// may be fewer than there are.
+    #[error("{} events were written since", since.len().saturating_sub(1))]
+    Overtaken { since: Vec<Logged> },
+    /// The head is not in the log (any more): read on, decide again.
     #[error("the head has moved")]
     Conflict,
     /// This sender's command is in the log already, up to that number.

@@ -112,6 +112,7 @@ impl RoomTask {
                 self.answer_all_known(flight.known);
                 self.all_committed(flight.decided).await;
             }
+            Err(AppendError::Overtaken { since }) => self.overtaken(flight.into_intents(), since).await,
             Err(AppendError::Conflict) => self.decide_again(flight.into_intents()).await,
             Err(AppendError::Known { sender, command, number }) => {
                 let known = |intent: &Intent| intent.sender == Some(sender) && intent.command == command;
@@ -160,7 +161,15 @@ impl RoomTask {
         }
     }
 
-    /// Somebody wrote first: see what, then decide again on the new head.
+    /// Somebody wrote first: fold that, then decide again on the new head.
+    async fn overtaken(&mut self, intents: Vec<Intent>, since: Vec<Logged>) {
+        match self.take_in(since) {
+            true => self.lanes.put_back(intents.into_iter()),
+            false => self.decide_again(intents).await,
+        }
+    }
+
+    /// The log is other than we thought: see how, then decide again on its head.
     async fn decide_again(&mut self, intents: Vec<Intent>) {
         match self.catch_up().await {
             Ok(()) => self.lanes.put_back(intents.into_iter()),
@@ -256,27 +265,35 @@ impl RoomTask {
     /// went back to an older state), is folded anew and everybody reset.
     pub(super) async fn catch_up(&mut self) -> Result<(), Unavailable> {
         loop {
-            let head = self.room.head;
             // The head itself is read along, to see whether it is still there.
-            let before = head.number.saturating_sub(1);
+            let before = self.room.head.number.saturating_sub(1);
             let events = self.hub.ports.journal.read(self.lesson, before, CATCH_UP).await?;
             let count = events.len();
-            let mut events = events.into_iter();
-            if head.number > 0 && events.next().is_none_or(|own| own.chain != head.chain) {
+            if !self.take_in(events) {
                 return self.refold().await;
             }
-            for logged in events {
-                if !continues(&self.room.head, &logged) {
-                    return self.refold().await;
-                }
-                self.fold_foreign(&logged);
-                self.unconfirmed = true;
-            }
-            self.after_change();
             if count < CATCH_UP {
                 return Ok(());
             }
         }
+    }
+
+    /// Folds what the journal has from our head on, or from an earlier one. False: they do not continue our history.
+    fn take_in(&mut self, events: Vec<Logged>) -> bool {
+        let head = self.room.head;
+        let mut events = events.into_iter().skip_while(|logged| logged.number < head.number);
+        if head.number > 0 && events.next().is_none_or(|own| own.chain != head.chain) {
+            return false;
+        }
+        for logged in events {
+            if !continues(&self.room.head, &logged) {
+                return false;
+            }
+            self.fold_foreign(&logged);
+            self.unconfirmed = true;
+        }
+        self.after_change();
+        true
     }
 
     pub(super) async fn refold(&mut self) -> Result<(), Unavailable> {
