@@ -13,6 +13,9 @@ import { gapAfter, stopwatch, untilHeard } from './support/stopwatch.mjs';
 const { values } = parseArgs({ options: { joins: { type: 'string', default: '10' }, drops: { type: 'string', default: '5' }, moves: { type: 'string', default: '12' } } });
 const [joins, drops, moves] = [values.joins, values.drops, values.moves].map(Number);
 
+/** So long it is a lesson already. */
+const LESSON_MS = 5_000;
+
 enterNamespace();
 
 const far = openFarEnd(CHROMIUM);
@@ -59,16 +62,16 @@ async function enterByFirefox(school, number) {
 }
 
 /** Joins while no UDP passes. */
-async function joinsWithoutUdp(name, options) {
+async function joinsWithoutUdp(name, options, enterBy, drop) {
   const { school } = await open(options);
-  loseOnCable(100);
+  drop(100);
   const times = [];
   for (let number = 1; number <= joins; number += 1) {
-    const person = await enter(school, number);
+    const person = await enterBy(school, number);
     times.push(await untilHeard(person.page));
     await person.close();
   }
-  loseOnCable(0);
+  drop(0);
   note(name, times);
   await school.close();
 }
@@ -83,6 +86,7 @@ async function dropsOfUdp(name, enterBy, drop) {
   for (let number = 1; number <= drops; number += 1) {
     const person = await enterBy(school, number);
     await untilHeard(person.page);
+    await person.page.evaluate((ms) => new Promise((done) => setTimeout(done, ms)), LESSON_MS);
     times.push(await gapAfter(person.page, () => drop(100)));
     drop(0);
     await person.close();
@@ -109,8 +113,9 @@ async function movesOfAddress(name) {
 }
 
 try {
-  if (joins > 0) await joinsWithoutUdp('network.join_without_udp', {});
-  if (joins > 0) await joinsWithoutUdp('network.join_without_udp_https', { https: true });
+  if (joins > 0) await joinsWithoutUdp('network.join_without_udp', {}, enter, loseOnCable);
+  if (joins > 0) await joinsWithoutUdp('network.join_without_udp_https', { https: true }, enter, loseOnCable);
+  if (joins > 0) await joinsWithoutUdp('network.join_without_udp_firefox', {}, enterByFirefox, lose);
   if (drops > 0) await dropsOfUdp('network.udp_dropped_chromium', enter, loseOnCable);
   if (drops > 0) await dropsOfUdp('network.udp_dropped_firefox', enterByFirefox, lose);
   if (moves > 0) await movesOfAddress('network.address_changed');

@@ -65,6 +65,11 @@ export function lose(percent) {
   execFileSync('nft', ['-f', '-'], { input: `table inet loss {\nchain in {\n${chain}\n${drop}\n}\n}\n` });
 }
 
+/** Lets nothing at all through in this namespace, until something else is asked of it. */
+export function cut() {
+  execFileSync('nft', ['-f', '-'], { input: 'table inet cut {\nchain in {\ntype filter hook input priority 0; policy drop;\n}\n}\n' });
+}
+
 /** Runs in the far namespace: what its own loopback is asked goes on to the server at the near end of the cable. */
 const FORWARD = `const net = require('node:net'); const [port, host] = process.argv.slice(1);
 net.createServer((a) => { const b = net.connect(Number(port), host); a.pipe(b); b.pipe(a); for (const s of [a, b]) s.setNoDelay(true).on('error', () => { a.destroy(); b.destroy(); }); }).listen(Number(port), '127.0.0.1');`;

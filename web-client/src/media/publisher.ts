@@ -3,6 +3,7 @@ import { cameraCodec } from './codec.ts';
 import { configuration, renewRelays } from './configuration.ts';
 import { HANDOVER_MS } from './handover.ts';
 import { fit, ladder, type Terms } from './ladder.ts';
+import { watchSilence } from './silence.ts';
 
 /** What the sending leg tells its owner. */
 export interface PublisherEvents {
@@ -123,6 +124,12 @@ export class PublisherLeg {
     this.#connection = connection;
     this.#fresh = true;
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
+    // The server reports on what it gets.
+    watchSilence(
+      connection,
+      (sends) => sends,
+      () => this.#restart(connection),
+    );
     const voice = { priority: 'high', networkPriority: 'high', maxBitrate: this.#voiceRate };
     this.#add('microphone', 'audio', [voice as RTCRtpEncodingParameters]);
     this.#add('camera', 'video', ladder({}));
@@ -231,7 +238,11 @@ export class PublisherLeg {
   }
 
   #restartIfStill(connection: RTCPeerConnection): void {
-    if (connection !== this.#connection || connection.connectionState !== 'disconnected' || this.#answer) return;
+    if (connection.connectionState === 'disconnected') this.#restart(connection);
+  }
+
+  #restart(connection: RTCPeerConnection): void {
+    if (connection !== this.#connection || this.#answer) return;
     void this.#negotiate(connection, true).catch(() => undefined);
   }
 

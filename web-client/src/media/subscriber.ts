@@ -1,5 +1,6 @@
 import type { ClientFrame, Publication, Slot, Source } from '../protocol/generated.ts';
 import { configuration, renewRelays } from './configuration.ts';
+import { watchSilence } from './silence.ts';
 
 /** What the receiving leg tells its owner. */
 export interface SubscriberEvents {
@@ -175,6 +176,8 @@ export class SubscriberLeg {
     connection.ontrack = ({ transceiver, track }) => this.#trackArrived(Number(transceiver.mid), track);
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
     this.#connection = connection;
+    const ask = () => connection === this.#connection && this.#events.send({ type: 'restart_subscriber' });
+    watchSilence(connection, () => this.#slots.size > 0, ask);
     return connection;
   }
 
