@@ -55,7 +55,9 @@ impl Placement {
         match order {
             MediaOrder::Subscribe { leg, .. } => self.subscribe(leg, order),
             MediaOrder::Permit { lesson, user, sources } => self.permit(lesson, user, sources),
-            MediaOrder::Origin { lesson, .. } => vec![at(self.home(lesson), order)],
+            MediaOrder::Origin { lesson, .. } | MediaOrder::Heard { lesson, .. } => {
+                vec![at(self.home(lesson), order)]
+            }
             MediaOrder::Close { leg } => {
                 let thread = self.thread_of(&leg);
                 self.forget(&leg);

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::protocol::{
@@ -137,6 +138,8 @@ pub enum MediaOrder {
     Permit { lesson: LessonId, user: UserId, sources: Vec<Source> },
     /// Where this person's tracks come in: on another node, or here (`None`, as for everybody never told of).
     Origin { lesson: LessonId, user: UserId, node: Option<IncarnationId> },
+    /// What the other nodes should know of the voices here, while the bus is away: told over the relays that are open.
+    Heard { lesson: LessonId, voices: Voices },
     /// Puts a publication into a slot of a subscriber leg (`None` empties it), at most as large as told.
     Assign { leg: Leg, slot: Slot, publication: Option<Publication>, cap: LayerCap },
     /// What a subscriber may cost from now on.
@@ -145,6 +148,15 @@ pub enum MediaOrder {
     Close { leg: Leg },
     /// End all legs of a lesson.
     CloseLesson { lesson: LessonId },
+}
+
+/// Who is heard on one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Voices {
+    /// Now, loudest first.
+    Speaking(Vec<UserId>),
+    /// Begins to speak: past its use in a moment.
+    Begins(UserId),
 }
 
 /// Answers an order with an SDP.
@@ -214,6 +226,8 @@ pub enum MediaEvent {
     Speaking { lesson: LessonId, users: Vec<UserId> },
     /// A permitted microphone begins to speak: told with its second packet.
     VoiceBegins { lesson: LessonId, user: UserId },
+    /// The same from another node, which told it over a relay. May be lost.
+    HeardElsewhere { lesson: LessonId, node: IncarnationId, voices: Voices },
     /// Which simulcast layers of a camera anybody receives, smallest first.
     LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
     /// All pictures to this subscriber were stopped so that the voice gets through; or they flow again.

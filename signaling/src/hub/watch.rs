@@ -80,6 +80,7 @@ pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>
             | MediaEvent::PicturesSpared { leg, .. } => leg.lesson,
             MediaEvent::Speaking { lesson, .. }
             | MediaEvent::VoiceBegins { lesson, .. }
+            | MediaEvent::HeardElsewhere { lesson, .. }
             | MediaEvent::Carried { lesson, .. }
             | MediaEvent::LayersWanted { lesson, .. }
             | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,

@@ -7,11 +7,11 @@ use qism_signaling::{
         envelope::{Content, Envelope},
         fleet::Fleet,
         memory_bus::Wire,
-        ports::MediaEvent,
+        ports::{MediaEvent, Voices},
     },
     protocol::{
         Chain, ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Logged, Recipients,
-        ServerFrame, Source,
+        ServerFrame, Source, UserId,
     },
 };
 use tokio::time::Instant;
@@ -319,6 +319,39 @@ async fn who_speaks_on_another_node_is_told_here_and_forgotten_when_it_falls_sil
     wire.set_cut(true);
     wait(6).await;
     assert_eq!(told(&teacher.now().await), [vec![]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_bus_is_away_voices_are_told_by_the_media_plane() {
+    let (classes, wire, mut teacher, students) = spread(2).await;
+    let (lesson, speaker) = (classes[1].lesson, students[1].entry.user);
+    wire.set_cut(true);
+    teacher.now().await;
+    classes[1].media.take();
+    let speaks = MediaEvent::Speaking { lesson, users: vec![speaker] };
+    classes[1].media_events.send(speaks).await.expect("the hub listens");
+    settle().await;
+    let told = |orders: &[String]| orders.iter().filter(|order| order.starts_with("Heard")).count();
+    assert_eq!(told(&classes[1].media.take()), 1);
+    wait(5).await;
+    assert_eq!(told(&classes[1].media.take()), 2, "renewed while it goes on");
+    // What the relay brings.
+    let node = incarnation(2);
+    let heard = |voices| MediaEvent::HeardElsewhere { lesson, node, voices };
+    let speaking = async |users: Vec<UserId>, teacher: &mut Seated| {
+        classes[0].media_events.send(heard(Voices::Speaking(users))).await.expect("the hub listens");
+        settle().await;
+        let lists = teacher.now().await.into_iter().filter_map(|frame| match frame {
+            ServerFrame::Speaking { users } => Some(users),
+            _ => None,
+        });
+        lists.collect::<Vec<_>>()
+    };
+    assert_eq!(speaking(vec![speaker], &mut teacher).await, [vec![speaker]]);
+    assert_eq!(speaking(vec![], &mut teacher).await, [vec![]]);
+    wire.set_cut(false);
+    wait(3).await;
+    assert_eq!(told(&classes[1].media.take()), 0, "by the bus again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,10 @@ use super::{
     },
     net::batch::Batch,
     ntp,
-    relay::{self, Far, letter::Word},
+    relay::{
+        self, Far,
+        letter::{Letter, Word},
+    },
     room::{
         TrackIndex,
         export::{Demand, Export, Remote, Streams, Way},
@@ -234,7 +237,8 @@ fn is_told(lesson: LessonId, track: &TrackIn, export: &mut Export, ways: &mut Wa
             let Some(version) = export.tells(shape, now) else { return false };
             let ssrc = export.remote.as_ref().map_or(0, |remote| remote.ssrc);
             let Some(relay) = ways.relays.get_mut(far) else { return false };
-            relay.write(lesson, publication, Word::Shape { ssrc, version, clock: ntp::at(now), shape }, now)
+            let word = Word::Shape { ssrc, version, clock: ntp::at(now), shape };
+            relay.write(&Letter { lesson, publication, word }, now)
         }
     }
 }

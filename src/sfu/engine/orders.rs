@@ -55,6 +55,7 @@ impl Worker {
             }
             MediaOrder::Permit { lesson, user, sources } => self.permit(lesson, user, sources),
             MediaOrder::Origin { lesson, user, node } => self.set_origin(lesson, user, node, now),
+            MediaOrder::Heard { lesson, voices } => self.tell_nodes(lesson, &voices, now),
             MediaOrder::Assign { leg, slot, publication, cap } => {
                 self.assign(leg, slot, publication, cap, now);
             }

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use qism_signaling::protocol::{IncarnationId, LessonId, Publication};
+use qism_signaling::{
+    hub::ports::{MediaEvent, Voices},
+    protocol::{IncarnationId, LessonId, Publication},
+};
 use rtc::rtcp::{packet::unmarshal, transport_feedbacks::transport_layer_nack::TransportLayerNack};
 
 use super::{
@@ -110,6 +113,15 @@ impl Worker {
         }
     }
 
+    /// Tells the other nodes of a lesson who is heard here.
+    pub(super) fn tell_nodes(&mut self, lesson: LessonId, voices: &Voices, now: Instant) {
+        let letter = Letter::heard(lesson, voices);
+        self.ways.relays.of_lesson(lesson).for_each(|relay| {
+            relay.write(&letter, now);
+        });
+        self.send_letters();
+    }
+
     /// Takes a datagram that may be the knock of a neighbor.
     pub(super) fn receive_knock(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let (far, ended) = self.ways.relays.knocked(path, bytes, &self.identity, now)?;
@@ -205,7 +217,7 @@ impl Worker {
     fn take_letter(&mut self, far: Far, letter: Letter, now: Instant) {
         let Letter { lesson, publication, word } = letter;
         let (whose, way) = ((lesson, publication), Way::Relay(far));
-        if let Some(relay) = self.ways.relays.get_mut(far).filter(|_| !matches!(word, Word::Leave)) {
+        if let Some(relay) = self.ways.relays.get_mut(far).filter(|_| word.is_need()) {
             relay.used = now;
         }
         match word {
@@ -215,6 +227,10 @@ impl Worker {
             Word::Demand(demand) => self.demanded(way, whose, demand, now),
             Word::Leave => self.left(way, whose, now),
             Word::KeyFrame { layer } => self.key_frame_wanted(whose, layer, now),
+            Word::Heard(voices) if self.rooms.contains_key(&lesson) => {
+                self.tell(MediaEvent::HeardElsewhere { lesson, node: far.node, voices });
+            }
+            Word::Heard(_) => {}
             Word::Losses(losses) => {
                 let Some(room) = self.rooms.get_mut(&lesson) else { return };
                 let Some(index) = room.find(publication) else { return };

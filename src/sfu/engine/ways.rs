@@ -8,7 +8,7 @@ use super::{
     bridge::{Bridge, Content, Crossing},
     relay::{
         Relays,
-        letter::{LISTENERS, Word},
+        letter::{LISTENERS, Letter, Word},
     },
     room::Origin,
 };
@@ -42,7 +42,7 @@ impl Ways {
             Origin::Node(node) => {
                 let Some(word) = word(content) else { return false };
                 let relay = self.relays.toward(node, lesson, now);
-                relay.is_some_and(|relay| relay.write(lesson, publication, word, now))
+                relay.is_some_and(|relay| relay.write(&Letter { lesson, publication, word }, now))
             }
         }
     }

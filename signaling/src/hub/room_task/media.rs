@@ -11,7 +11,7 @@ use crate::{
 
 use super::RoomTask;
 use crate::hub::{
-    ports::{Leg, MediaError, MediaEvent, MediaOrder, SdpReply},
+    ports::{Leg, MediaError, MediaEvent, MediaOrder, SdpReply, Voices},
     seats::SeatId,
 };
 
@@ -161,6 +161,10 @@ impl RoomTask {
             MediaEvent::PicturesSpared { leg, pictures } => self.pictures_spared(leg.user, pictures),
             MediaEvent::Speaking { users, .. } => self.speaking(users),
             MediaEvent::VoiceBegins { user, .. } => self.voice_begins(user),
+            MediaEvent::HeardElsewhere { node, voices: Voices::Speaking(users), .. } => {
+                self.heard_elsewhere(node, users);
+            }
+            MediaEvent::HeardElsewhere { voices: Voices::Begins(user), .. } => self.seat_voice(user),
             MediaEvent::LayersWanted { publication, layers, .. } => {
                 self.tell_user(publication.user, &ServerFrame::LayersWanted { layers });
             }

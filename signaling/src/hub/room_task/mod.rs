@@ -123,7 +123,7 @@ pub(crate) struct RoomTask {
     early: elsewhere::Early,
     ghosts: ghosts::Ghosts,
     holds: holds::Holds,
-    voices: voices::Voices,
+    voices: voices::VoicesByNode,
     /// Heard now on all nodes, as last told.
     speakers: Vec<UserId>,
     /// Who of them, and of others before, is forwarded.
@@ -241,7 +241,7 @@ impl RoomTask {
             early: elsewhere::Early::default(),
             ghosts: ghosts::Ghosts::default(),
             holds: holds::Holds::default(),
-            voices: voices::Voices::default(),
+            voices: voices::VoicesByNode::default(),
             speakers: Vec::new(),
             voice_seats: VoiceSeats::default(),
             opened: Instant::now(),

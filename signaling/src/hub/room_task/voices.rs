@@ -7,7 +7,11 @@ use tokio::time::Instant;
 use crate::protocol::{IncarnationId, ServerFrame, Source, UserId};
 
 use super::RoomTask;
-use crate::hub::{envelope::Content, render};
+use crate::hub::{
+    envelope::Content,
+    ports::{MediaOrder, Voices},
+    render,
+};
 
 /// What a node heard is told again so often while somebody speaks.
 const RENEWED: Duration = Duration::from_secs(2);
@@ -16,13 +20,13 @@ const FORGOTTEN: Duration = Duration::from_secs(5);
 
 /// Voices by node. Bounded by the number of nodes.
 #[derive(Debug, Default)]
-pub(super) struct Voices {
+pub(super) struct VoicesByNode {
     here: Vec<UserId>,
     told: Option<Instant>,
     elsewhere: BTreeMap<IncarnationId, (Vec<UserId>, Instant)>,
 }
 
-impl Voices {
+impl VoicesByNode {
     /// The loudest of every node, then the second of every node: the same list on all of them, so that all give the seats
     /// to the same voices.
     fn all(&self, own: IncarnationId) -> Vec<UserId> {
@@ -73,7 +77,17 @@ impl RoomTask {
     fn tell_voices(&mut self) {
         self.voices.told = Some(Instant::now());
         let users = self.voices.here.clone();
-        self.hub.ports.bus.publish(self.lesson, Content::Speaking { users });
+        self.tell_nodes(Voices::Speaking(users));
+    }
+
+    /// By the bus; while it is away the media plane has ways of its own.
+    fn tell_nodes(&self, voices: Voices) {
+        let (ports, lesson) = (&self.hub.ports, self.lesson);
+        match voices {
+            voices if !ports.bus.is_up() => ports.media.order(MediaOrder::Heard { lesson, voices }),
+            Voices::Speaking(users) => ports.bus.publish(lesson, Content::Speaking { users }),
+            Voices::Begins(user) => ports.bus.publish(lesson, Content::VoiceBegins { user }),
+        }
     }
 
     fn voices_changed(&mut self) {
@@ -92,7 +106,7 @@ impl RoomTask {
 
     /// The first syllable of somebody: heard at once, long before it is told who speaks.
     pub(super) fn voice_begins(&mut self, user: UserId) {
-        self.hub.ports.bus.publish(self.lesson, Content::VoiceBegins { user });
+        self.tell_nodes(Voices::Begins(user));
         self.seat_voice(user);
     }
 
@@ -120,7 +134,7 @@ mod tests {
         let (user, node) = (|n| UserId(Uuid::from_u128(n)), |n| IncarnationId(Uuid::from_u128(n)));
         let lists = [vec![user(1), user(2), user(3)], vec![], vec![user(4), user(2)]];
         let seen_from = |own: usize| {
-            let mut voices = Voices { here: lists[own].clone(), ..Voices::default() };
+            let mut voices = VoicesByNode { here: lists[own].clone(), ..VoicesByNode::default() };
             for other in (0..lists.len()).filter(|other| *other != own) {
                 let heard = (lists[other].clone(), Instant::now());
                 voices.elsewhere.insert(node(other as u128), heard);

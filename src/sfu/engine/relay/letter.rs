@@ -1,8 +1,12 @@
 //! What two nodes tell each other about publications beside the packets: an RTCP packet of the application-defined kind
 //! (RFC 3550 section 6.7), sealed like all RTCP. A letter may be lost; each is told again until its effect shows.
 
-use qism_signaling::protocol::{LessonId, Publication};
+use qism_signaling::{
+    hub::ports::Voices,
+    protocol::{LessonId, Publication, Source, UserId},
+};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::sfu::engine::room::{export::Demand, shape::Shape};
 
@@ -15,6 +19,8 @@ const NAME: [u8; 4] = *b"QISM";
 const HEAD: usize = 14;
 /// Letters of one packet take at most so many bytes.
 const LONGEST: usize = 1_100;
+/// Voices that one letter tells: more than are ever seated.
+const VOICES: usize = 16;
 /// Listeners whose losses one letter tells.
 pub const LISTENERS: usize = 256;
 
@@ -26,7 +32,7 @@ pub struct Letter {
     pub word: Word,
 }
 
-/// Away from the publisher's node: `Shape`. Towards it: the others.
+/// Away from the publisher's node: `Shape`, `Heard`. Towards it: the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Word {
     /// The streams of the publication, told until a demand confirms it.
@@ -47,6 +53,30 @@ pub enum Word {
     },
     /// Share that each listener lost, in 256ths.
     Losses(Vec<u8>),
+    /// Who is heard on that node.
+    Heard(Voices),
+}
+
+impl Word {
+    /// Somebody on the other node needs something: the relay stays open for it.
+    pub fn is_need(&self) -> bool {
+        !matches!(self, Self::Leave | Self::Heard(_))
+    }
+}
+
+impl Letter {
+    /// Who is heard. The publication is the first voice's; nobody's where all are silent.
+    pub fn heard(lesson: LessonId, voices: &Voices) -> Self {
+        let (user, voices) = match voices {
+            Voices::Begins(user) => (*user, voices.clone()),
+            Voices::Speaking(users) => {
+                let told: Vec<UserId> = users.iter().take(VOICES).copied().collect();
+                (told.first().copied().unwrap_or(UserId(Uuid::nil())), Voices::Speaking(told))
+            }
+        };
+        let publication = Publication { user, source: Source::Microphone };
+        Self { lesson, publication, word: Word::Heard(voices) }
+    }
 }
 
 /// Letters that wait to be sent together.
@@ -106,8 +136,6 @@ pub fn read(packet: &[u8]) -> Vec<Letter> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use qism_signaling::protocol::{Source, UserId};
-    use uuid::Uuid;
 
     use super::*;
 
@@ -130,6 +158,7 @@ mod tests {
             Word::Leave,
             Word::KeyFrame { layer: 1 },
             Word::Losses(vec![0, 200]),
+            Word::Heard(Voices::Speaking(vec![UserId(Uuid::from_u128(2))])),
         ]
         .map(letter)
         .to_vec()

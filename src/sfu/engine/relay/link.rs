@@ -12,7 +12,7 @@ use qism_signaling::protocol::{LessonId, Publication};
 
 use super::{
     knock::{Far, Knock},
-    letter::{Letter, LetterBox, Word},
+    letter::{Letter, LetterBox},
 };
 use crate::sfu::{
     engine::{
@@ -263,14 +263,14 @@ impl Relay {
     }
 
     /// Adds a letter to what goes out with the end of this turn; false while nothing gets through.
-    pub fn write(&mut self, lesson: LessonId, publication: Publication, word: Word, now: Instant) -> bool {
-        if !matches!(word, Word::Leave) {
+    pub fn write(&mut self, letter: &Letter, now: Instant) -> bool {
+        if letter.word.is_need() {
             self.used = now;
         }
         if !self.is_live(now) {
             return false;
         }
-        let full = self.letters.add(&Letter { lesson, publication, word });
+        let full = self.letters.add(letter);
         self.waiting.extend(full);
         true
     }

@@ -112,6 +112,16 @@ impl Relays {
         self.open(far, now)
     }
 
+    /// The relays to a lesson's home threads on other nodes, as far as there are any.
+    pub fn of_lesson(&mut self, lesson: LessonId) -> impl Iterator<Item = &mut Relay> {
+        let neighbors = self.neighbors.clone();
+        let is_home = move |far: &Far| {
+            let doors = neighbors.iter().find(|it| it.incarnation == far.node).map(|it| it.doors.len());
+            doors.is_some_and(|doors| usize::from(far.thread) == home(lesson, doors))
+        };
+        self.relays.values_mut().filter(move |relay| is_home(&relay.far))
+    }
+
     fn neighbor(&self, node: IncarnationId) -> Option<&Neighbor> {
         self.neighbors.iter().find(|neighbor| neighbor.incarnation == node)
     }

@@ -9,10 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use qism_signaling::{
-    hub::ports::{LayerCap, Leg, MediaOrder},
+    hub::ports::{LayerCap, Leg, MediaEvent, MediaOrder, Voices},
     protocol::{LegKind, SessionId, Slot, Source, UserId},
 };
 use rtc::srtp::{config::SessionKeys, protection_profile::ProtectionProfile};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
@@ -80,6 +81,8 @@ struct World {
     at: usize,
     /// What the link carried so far, in datagrams to each node.
     carried: [usize; 2],
+    /// What each node's hub is told.
+    events: [mpsc::Receiver<MediaEvent>; 2],
 }
 
 impl World {
@@ -90,8 +93,10 @@ impl World {
     fn with(seed: u64, wrong: Wrong) -> Self {
         let now = Instant::now();
         let identities = [(); 2].map(|()| Arc::new(Identity::generate().expect("a certificate")));
+        let [(first, to_first), (second, to_second)] = [(); 2].map(|()| mpsc::channel(1_024));
+        let tellers = [first, second];
         let nodes = [0, 1].map(|node| {
-            let (events, _) = tokio::sync::mpsc::channel(8);
+            let events = tellers[node].clone();
             let (identity, candidates) = (identities[node].clone(), Candidates::default());
             let mut worker = Worker::new(identity, 0, Vec::new(), candidates, events, Arc::default());
             let key = if wrong.key && node == 1 { [8; 32] } else { [7; 32] };
@@ -111,6 +116,7 @@ impl World {
             voice: HashMap::new(),
             at: 0,
             carried: [0; 2],
+            events: [to_first, to_second],
         };
         for node in 0..2 {
             let far = 1 - node;
@@ -290,6 +296,16 @@ impl World {
             Role::Subscriber(downlink) => downlink.slots[usize::from(slot.0)].packets,
             Role::Publisher(_) => 0,
         }
+    }
+
+    /// What this node's hub was told of voices on the other since it was last asked.
+    fn heard_elsewhere(&mut self, node: usize) -> Vec<(IncarnationId, Voices)> {
+        let events = std::iter::from_fn(|| self.events[node].try_recv().ok());
+        let heard = |event| match event {
+            MediaEvent::HeardElsewhere { node, voices, .. } => Some((node, voices)),
+            _ => None,
+        };
+        events.filter_map(heard).collect()
     }
 
     fn both(&mut self) -> [u32; 2] {
@@ -472,6 +488,33 @@ fn only_the_layers_that_are_received_cross_and_others_follow_at_once() {
     world.run(Duration::from_millis(500));
     assert_eq!(per_second(&mut world), 150);
     world.until(20, Duration::from_secs(1)).expect("and the picture flows");
+}
+
+#[test]
+fn who_is_heard_on_a_node_is_told_over_the_relay_and_keeps_nothing_open() {
+    let mut world = World::new(14);
+    world.run(Duration::from_secs(2));
+    let (lesson, speaker) = (lesson(), UserId(Uuid::from_u128(4)));
+    let crowd = Voices::Speaking((0..40).map(|n| UserId(Uuid::from_u128(n))).collect());
+    let voices =
+        [Voices::Speaking(vec![speaker, teacher()]), Voices::Begins(speaker), Voices::Speaking(vec![])];
+    for voices in voices {
+        world.obey(1, MediaOrder::Heard { lesson, voices: voices.clone() });
+        world.run(TRAVEL * 2);
+        assert_eq!(world.heard_elsewhere(0), [(incarnation(1), voices)]);
+    }
+    world.obey(0, MediaOrder::Heard { lesson, voices: crowd });
+    world.run(TRAVEL * 2);
+    let heard = world.heard_elsewhere(1);
+    assert!(matches!(&heard[..], [(_, Voices::Speaking(users))] if users.len() == 16), "{heard:?}");
+    // Nobody on the second node needs anything any more.
+    world.nodes[1].obey(Order::Hub(MediaOrder::CloseLesson { lesson }), world.now);
+    for _ in 0..40 {
+        world.obey(0, MediaOrder::Heard { lesson, voices: Voices::Begins(speaker) });
+        world.run(Duration::from_secs(1));
+    }
+    assert_eq!(world.heard_elsewhere(1), [], "the lesson is not open there");
+    assert!(world.nodes[0].ways.relays.is_empty());
 }
 
 #[test]
