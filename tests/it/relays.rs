@@ -6,14 +6,14 @@ use std::time::Duration;
 use qism::sfu::{Membership, Neighbor};
 use qism_signaling::{
     hub::ports::{MediaOrder, MediaPlane as _},
-    protocol::{IncarnationId, LegKind, LessonId, Slot, Source, UserId},
+    protocol::{IncarnationId, LegKind, LessonId, Source, UserId},
 };
 use uuid::Uuid;
 
 use crate::{
     lossy::LossyLink,
-    peer::{Plane, Publisher, Received, Subscriber, eventually},
-    sfu::{EVERYTHING, is_up, ssrc},
+    peer::{Plane, Publisher, Subscriber, eventually},
+    sfu::{self, EVERYTHING, both, in_order, is_up},
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -54,19 +54,12 @@ impl Node {
     }
 
     async fn publish(&mut self, sources: &[Source]) -> Publisher {
-        let publisher = Publisher::join(&self.plane).await;
-        self.plane.permit(publisher.leg.user, sources);
-        is_up(&mut self.plane, LegKind::Publisher).await;
-        publisher
+        sfu::publish(&mut self.plane, sources).await
     }
 
     /// Joins and receives everything of a publisher.
     async fn join(&mut self, user: UserId) -> Subscriber {
-        let subscriber = Subscriber::join(&self.plane).await;
-        self.plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
-        self.plane.assign(subscriber.leg, Slot::FIRST_CAMERA, user, Source::Camera);
-        is_up(&mut self.plane, LegKind::Subscriber).await;
-        subscriber
+        sfu::join(&mut self.plane, user).await
     }
 }
 
@@ -89,17 +82,6 @@ fn two() -> (Node, Node) {
 fn known(user: UserId, at: &Node, on: &Node) {
     on.plane.permit(user, &EVERYTHING);
     on.origin(user, at);
-}
-
-fn both(received: &Received) -> (usize, usize) {
-    (received.count(ssrc(Slot::TEACHER_AUDIO)), received.count(ssrc(Slot::FIRST_CAMERA)))
-}
-
-fn in_order(received: &Received) -> bool {
-    [Slot::TEACHER_AUDIO, Slot::FIRST_CAMERA].into_iter().all(|slot| {
-        let sequences = received.sequences(ssrc(slot));
-        sequences.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
-    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

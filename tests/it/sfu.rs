@@ -5,10 +5,10 @@ use std::{net::UdpSocket, time::Duration};
 use qism::sfu::{SHARE, Sfu, SfuConfig, SfuError};
 use qism_signaling::{
     hub::ports::{MediaError, MediaEvent},
-    protocol::{LegKind, Slot, Source},
+    protocol::{LegKind, Slot, Source, UserId},
 };
 
-use crate::peer::{Plane, Publisher, Subscriber, candidate_port, eventually, told};
+use crate::peer::{Plane, Publisher, Received, Subscriber, candidate_port, eventually, told};
 
 /// SSRC of a slot on every subscriber leg.
 pub fn ssrc(slot: Slot) -> u32 {
@@ -18,13 +18,40 @@ pub fn ssrc(slot: Slot) -> u32 {
 /// An SFU with a publisher who may send everything and is connected.
 async fn on_air() -> (Plane, Publisher) {
     let mut plane = Plane::start();
-    let publisher = Publisher::join(&plane).await;
-    plane.permit(publisher.leg.user, &EVERYTHING);
-    is_up(&mut plane, LegKind::Publisher).await;
+    let publisher = publish(&mut plane, &EVERYTHING).await;
     (plane, publisher)
 }
 
 pub const EVERYTHING: [Source; 2] = [Source::Microphone, Source::Camera];
+
+/// A permitted publisher who is connected.
+pub async fn publish(plane: &mut Plane, sources: &[Source]) -> Publisher {
+    let publisher = Publisher::join(plane).await;
+    plane.permit(publisher.leg.user, sources);
+    is_up(plane, LegKind::Publisher).await;
+    publisher
+}
+
+/// Joins and receives everything of a publisher.
+pub async fn join(plane: &mut Plane, user: UserId) -> Subscriber {
+    let subscriber = Subscriber::join(plane).await;
+    plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, user, Source::Microphone);
+    plane.assign(subscriber.leg, Slot::FIRST_CAMERA, user, Source::Camera);
+    is_up(plane, LegKind::Subscriber).await;
+    subscriber
+}
+
+/// Packets of voice and picture.
+pub fn both(received: &Received) -> (usize, usize) {
+    (received.count(ssrc(Slot::TEACHER_AUDIO)), received.count(ssrc(Slot::FIRST_CAMERA)))
+}
+
+pub fn in_order(received: &Received) -> bool {
+    [Slot::TEACHER_AUDIO, Slot::FIRST_CAMERA].into_iter().all(|slot| {
+        let sequences = received.sequences(ssrc(slot));
+        sequences.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
+    })
+}
 
 pub async fn is_up(plane: &mut Plane, kind: LegKind) {
     plane.event(|event| matches!(event, MediaEvent::LegUp { leg } if leg.kind == kind).then_some(())).await;

@@ -6,36 +6,19 @@ use qism_signaling::protocol::{LegKind, Slot, Source};
 
 use crate::{
     peer::{Plane, Publisher, Received, Subscriber, eventually},
-    sfu::{EVERYTHING, is_up, ssrc},
+    sfu::{self, EVERYTHING, both, in_order, is_up},
 };
 
 /// On two threads, so many subscribers on each; the publisher is permitted and connected.
 async fn on_two_threads(share: usize) -> (Plane, Publisher) {
     let mut plane = Plane::start_on(2, share);
-    let publisher = Publisher::join(&plane).await;
-    plane.permit(publisher.leg.user, &EVERYTHING);
-    is_up(&mut plane, LegKind::Publisher).await;
+    let publisher = sfu::publish(&mut plane, &EVERYTHING).await;
     (plane, publisher)
 }
 
 /// Joins and receives everything of the publisher.
 async fn join(plane: &mut Plane, publisher: &Publisher) -> Subscriber {
-    let subscriber = Subscriber::join(plane).await;
-    plane.assign(subscriber.leg, Slot::TEACHER_AUDIO, publisher.leg.user, Source::Microphone);
-    plane.assign(subscriber.leg, Slot::FIRST_CAMERA, publisher.leg.user, Source::Camera);
-    is_up(plane, LegKind::Subscriber).await;
-    subscriber
-}
-
-fn both(received: &Received) -> (usize, usize) {
-    (received.count(ssrc(Slot::TEACHER_AUDIO)), received.count(ssrc(Slot::FIRST_CAMERA)))
-}
-
-fn in_order(received: &Received) -> bool {
-    [Slot::TEACHER_AUDIO, Slot::FIRST_CAMERA].into_iter().all(|slot| {
-        let sequences = received.sequences(ssrc(slot));
-        sequences.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
-    })
+    sfu::join(plane, publisher.leg.user).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,7 +48,7 @@ impl Worker {
 
     fn receive_check(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let mut request = Request::parse(bytes)?;
-        let index = index_of(&request.ufrag)?;
+        let index = index_of(request.ufrag())?;
         let state = self.legs.get_mut(index)?;
         let checked = state.transport.ice.check(&mut request, path, now, self.identity.crypto())?;
         state.transport.account.count(bytes.len());

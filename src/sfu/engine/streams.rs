@@ -14,7 +14,7 @@ use super::{
 
 /// The thread of the leg that a check names; `None` when it is none.
 pub fn thread_of_check(frame: &[u8]) -> Option<usize> {
-    thread_of(&Request::parse(frame)?.ufrag)
+    thread_of(Request::parse(frame)?.ufrag())
 }
 
 impl Worker {

@@ -86,10 +86,10 @@ impl IceLite {
         now: Instant,
         crypto: &dyn RTCCrypto,
     ) -> Option<Checked> {
-        let is_pending = self.pending.as_ref().is_some_and(|pending| pending.ufrag == request.ufrag);
+        let is_pending = self.pending.as_ref().is_some_and(|pending| pending.ufrag == request.ufrag());
         let credentials = match &self.pending {
             Some(pending) if is_pending => pending,
-            _ if self.current.ufrag == request.ufrag => &self.current,
+            _ if self.current.ufrag == request.ufrag() => &self.current,
             _ => return None,
         };
         if !request.is_authentic(&credentials.password, crypto) {

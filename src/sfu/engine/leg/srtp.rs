@@ -48,6 +48,20 @@ pub struct Place {
     pub sequence: u64,
 }
 
+/// Bits of the first byte of an RTP header: padding follows, an extension follows (RFC 3550 section 5.1).
+pub const PADDED: u8 = 0x20;
+pub const EXTENDED: u8 = 0x10;
+
+impl Place {
+    /// Appends the fixed RTP header of the packet at this place; `kind` is its marker and payload type.
+    pub fn write_header(&self, flags: u8, kind: u8, timestamp: u32, buffer: &mut Vec<u8>) {
+        buffer.extend([0x80 | flags, kind]);
+        buffer.extend((self.sequence as u16).to_be_bytes());
+        buffer.extend(timestamp.to_be_bytes());
+        buffer.extend(self.ssrc.to_be_bytes());
+    }
+}
+
 impl Srtp {
     pub fn new(keys: &Keys, identity: &Identity) -> Result<Self, DtlsError> {
         let crypto = identity.crypto();

@@ -17,11 +17,12 @@ use rtc::{
 /// Longest message read; browsers send about 110 bytes.
 const LONGEST: usize = 576;
 
-/// A binding request that names one of our user fragments; not authenticated yet.
+/// A binding request; not authenticated yet.
 #[derive(Debug)]
 pub struct Request {
     message: Message,
-    pub ufrag: String,
+    /// What is asked, a colon, who asks: between a browser and us their user fragments.
+    pub username: String,
     /// Carries USE-CANDIDATE.
     pub nominates: bool,
 }
@@ -38,9 +39,13 @@ impl Request {
             return None;
         }
         let username = TextAttribute::get_from_as(&message, ATTR_USERNAME).ok()?;
-        let (ufrag, _) = username.text.split_once(':')?;
-        let (ufrag, nominates) = (ufrag.to_owned(), message.contains(ATTR_USE_CANDIDATE));
-        Some(Self { message, ufrag, nominates })
+        let nominates = message.contains(ATTR_USE_CANDIDATE);
+        Some(Self { message, username: username.text, nominates })
+    }
+
+    /// Of the user fragments, ours.
+    pub fn ufrag(&self) -> &str {
+        self.username.split_once(':').map_or("", |(ufrag, _)| ufrag)
     }
 
     /// Verifies MESSAGE-INTEGRITY.

@@ -11,12 +11,14 @@ use rtc::{
         attributes::ATTR_USERNAME,
         fingerprint::FINGERPRINT,
         integrity::MessageIntegrity,
-        message::{BINDING_REQUEST, Message, Setter, TransactionId, is_stun_message},
+        message::{BINDING_REQUEST, Message, Setter, TransactionId},
         textattrs::TextAttribute,
     },
 };
 use sha2::Sha256;
 use uuid::Uuid;
+
+use crate::sfu::engine::leg::stun::Request;
 
 /// Begins every user name; no user fragment of a leg does.
 const BEGIN: &str = "relay.";
@@ -67,19 +69,12 @@ impl Knock {
         is_expected: impl FnOnce(&Self) -> bool,
         crypto: &dyn RTCCrypto,
     ) -> Option<Self> {
-        if datagram.len() > LONGEST || !is_stun_message(datagram) {
+        if datagram.len() > LONGEST {
             return None;
         }
-        let mut message = Message::new();
-        message.unmarshal_binary(datagram).ok()?;
-        if message.typ != BINDING_REQUEST {
-            return None;
-        }
-        let username = TextAttribute::get_from_as(&message, ATTR_USERNAME).ok()?;
-        let knock = Self::of_username(&username.text).filter(is_expected)?;
-        let password = password(key, knock.to, knock.from);
-        MessageIntegrity::check(&mut message, password.as_bytes(), crypto).ok()?;
-        Some(knock)
+        let mut request = Request::parse(datagram)?;
+        let knock = Self::of_username(&request.username).filter(is_expected)?;
+        request.is_authentic(&password(key, knock.to, knock.from), crypto).then_some(knock)
     }
 
     fn of_username(username: &str) -> Option<Self> {
@@ -124,7 +119,6 @@ mod tests {
     use rtc::crypto::{RTCCryptoProvider as _, providers::RingProvider};
 
     use super::*;
-    use crate::sfu::engine::leg::stun::Request;
 
     const KEY: [u8; 32] = [7; 32];
 
@@ -153,8 +147,8 @@ mod tests {
     #[test]
     fn no_leg_is_named_by_it() {
         let request = Request::parse(&written()).expect("a binding request");
-        assert_eq!(crate::sfu::engine::legs::index_of(&request.ufrag), None);
-        assert_eq!(crate::sfu::engine::legs::thread_of(&request.ufrag), None);
+        assert_eq!(crate::sfu::engine::legs::index_of(request.ufrag()), None);
+        assert_eq!(crate::sfu::engine::legs::thread_of(request.ufrag()), None);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::sfu::{
     engine::{
         leg::{
             Path,
-            srtp::{Place, Srtp},
+            srtp::{EXTENDED, PADDED, Place, Srtp},
         },
         net::batch::Batch,
     },
@@ -85,11 +85,8 @@ impl Outgoing<'_> {
         // RFC 3551 section 4.1: a voice begins, here also where another one takes the slot.
         let begins = self.packet.is_sound() && self.rewritten.is_entry;
         let marker = u8::from(self.packet.marker || begins) << 7;
-        buffer.push(0x80 | u8::from(has_extension) << 4);
-        buffer.push(payload_type | marker);
-        buffer.extend((place.sequence as u16).to_be_bytes());
-        buffer.extend(self.rewritten.timestamp.to_be_bytes());
-        buffer.extend(place.ssrc.to_be_bytes());
+        let flags = if has_extension { EXTENDED } else { 0 };
+        place.write_header(flags, payload_type | marker, self.rewritten.timestamp, buffer);
     }
 
     fn is_redundant(&self) -> bool {
@@ -120,10 +117,7 @@ pub fn write_padding(slot: Slot, sequence: u64, link: &mut Link, to: &mut Destin
     let Destination { srtp, path, batch, now } = to;
     let mut size = 0;
     let written = batch.push_with(*path, |buffer, start| {
-        buffer.extend([0x80 | 0x20 | 0x10, offer::VP8_RTX]);
-        buffer.extend((sequence as u16).to_be_bytes());
-        buffer.extend([0; 4]);
-        buffer.extend(place.ssrc.to_be_bytes());
+        place.write_header(PADDED | EXTENDED, offer::VP8_RTX, 0, buffer);
         write_transport_extension(link.next_number(), buffer);
         let header = buffer.len() - start;
         buffer.resize(buffer.len() + usize::from(PADDING) - 1, 0);
