@@ -130,6 +130,11 @@ impl Sources {
                 totals.relay_packets_out,
             ),
             counter(
+                "qism_relay_left_out_packets_total",
+                "Packets of pictures not sent to other servers since the link had no room.",
+                totals.relay_packets_left_out,
+            ),
+            counter(
                 "qism_relay_received_packets_total",
                 "Media packets of other servers.",
                 totals.relay_packets_in,

@@ -52,6 +52,8 @@ counters! {
     plis_in,
     /// Media packets sent to other nodes, repeats left out.
     relay_packets_out,
+    /// Packets of pictures not sent to other nodes since the link had no room.
+    relay_packets_left_out,
     /// Media packets sent to other nodes again.
     relay_packets_repeated,
     /// Bytes sent to other nodes: media and control messages, without IP and UDP headers.

@@ -3,19 +3,18 @@
 
 use std::time::Instant;
 
-use qism_signaling::protocol::{LessonId, Publication};
+use qism_signaling::protocol::{LessonId, Publication, Source};
 
 use super::{
     bridge::{Bridge, Content, Crossing},
     counters::{Counters, add},
-    leg::{
-        Path,
-        srtp::{Place, Srtp},
-    },
+    leg::srtp::Place,
     net::batch::Batch,
     ntp,
     relay::{
-        self, Far,
+        self, Far, Outgoing,
+        congestion::{Class, Waiting},
+        gate::Passage,
         letter::{Letter, Word},
     },
     room::{
@@ -27,6 +26,7 @@ use super::{
     ways::Ways,
     worker::Worker,
 };
+use crate::sfu::{forward::packet::Packet, sdp::answer::LAYERS};
 
 impl Worker {
     /// The way to another thread.
@@ -120,8 +120,10 @@ impl Worker {
     /// Passes a room's fresh packets to its other threads; what waits here for others does not cross yet.
     pub(super) fn export(&mut self, lesson: LessonId, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson).filter(|room| room.home.is_none()) else { return };
-        let exported = |track: &&mut TrackIn| !track.exports.is_empty() && track.waits_until(now).is_none();
-        for track in room.tracks.iter_mut().filter(exported) {
+        let exported = |(_, track): &(usize, &mut TrackIn)| {
+            !track.exports.is_empty() && track.waits_until(now).is_none()
+        };
+        for (index, track) in room.tracks.iter_mut().enumerate().filter(exported) {
             let mut exports = std::mem::take(&mut track.exports);
             for export in &mut exports {
                 let is_told = is_told(lesson, track, export, &mut self.ways, now);
@@ -135,8 +137,9 @@ impl Worker {
                     // Another node asks for what it misses by itself.
                     Way::Relay(far) => {
                         let relay = self.ways.relays.get_mut(far).filter(|_| is_told);
-                        if let Some((srtp, path)) = relay.and_then(|relay| relay.outgoing(now)) {
-                            relay_fresh(track, export, (srtp, path, &mut self.batch), &self.counters);
+                        if let Some(link) = relay.and_then(|relay| relay.outgoing(now)) {
+                            let mut to = Node { link, batch: &mut self.batch, counters: &self.counters, now };
+                            relay_fresh((lesson, index), track, export, &mut to);
                         }
                     }
                 }
@@ -259,24 +262,81 @@ fn cross(lesson: LessonId, track: &TrackIn, bridge: Option<&mut Bridge>, counter
     missed == 0
 }
 
-/// Sends the fresh packets that are asked for to another node.
+/// Another node, to send media to.
+pub(super) struct Node<'a> {
+    pub link: Outgoing<'a>,
+    pub batch: &'a mut Batch,
+    pub counters: &'a Counters,
+    pub now: Instant,
+}
+
+/// Sends the fresh packets that are asked for to another node, as far as the link has room for them now; the rest waits, or is
+/// left out until a key frame.
 fn relay_fresh(
-    track: &TrackIn,
+    (lesson, index): (LessonId, TrackIndex),
+    track: &mut TrackIn,
     export: &mut Export,
-    (srtp, path, batch): (&mut Srtp, Path, &mut Batch),
-    counters: &Counters,
+    to: &mut Node<'_>,
 ) {
     let shape = shape_for(track, export.to);
+    let class = class_of(track);
+    let mut wanted = [false; LAYERS];
     for (layer, packet) in track.fresh() {
         if !export.takes(layer, &shape) {
             continue;
         }
-        let Some(remote) = &mut export.remote else { return };
-        let ssrc = remote.ssrc + layer as u32;
-        let number = remote.numbers.get_mut(layer).and_then(|numbers| numbers.forward(packet.sequence));
-        let Some(sequence) = number else { continue };
-        let size = relay::packet::write(packet, Place { ssrc, sequence }, srtp, path, batch);
-        add(&counters.relay_packets_out, 1);
-        add(&counters.relay_bytes_out, size as u64);
+        let is_borne = class.is_none() || export.bears(layer, &shape);
+        let Some(lane) = export.remote.as_mut().and_then(|remote| remote.lanes.get_mut(layer)) else {
+            return;
+        };
+        let mut begins = false;
+        if let Some(class) = class {
+            match lane.gate.take(packet, to.link.congestion.room(class, is_borne, to.now)) {
+                Passage::Open { begins: is_first } => begins = is_first,
+                passage => {
+                    wanted[layer] |= passage == Passage::WantsKeyFrame;
+                    add(&to.counters.relay_packets_left_out, 1);
+                    continue;
+                }
+            }
+            if !to.link.congestion.is_free(to.now) {
+                let (sequence, generation, bytes) = (packet.sequence, shape.generation, packet.payload.len());
+                let waiting = Waiting { lesson, track: index, layer, sequence, generation, bytes, begins };
+                to.link.congestion.wait(class, waiting);
+                continue;
+            }
+        }
+        relay_one(packet, (layer, begins), export, to);
     }
+    let wanted = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
+    wanted.for_each(|(layer, _)| track.keyframes.want(layer));
+}
+
+/// How a track waits for a link between nodes; `None` for a voice, which never does.
+pub(super) fn class_of(track: &TrackIn) -> Option<Class> {
+    match track.publication.source {
+        _ if track.is_audio() => None,
+        Source::Screen => Some(Class::Screen),
+        _ => Some(Class::Camera),
+    }
+}
+
+/// Sends one packet to another node; `begins`: packets right before it were left out.
+pub(super) fn relay_one(
+    packet: &Packet,
+    (layer, begins): (usize, bool),
+    export: &mut Export,
+    to: &mut Node<'_>,
+) -> Option<()> {
+    let number = to.link.congestion.next_number();
+    let remote = export.remote.as_mut()?;
+    let sequence = remote.lanes.get_mut(layer)?.forward(packet.sequence, begins, number)?;
+    let place = Place { ssrc: remote.ssrc + layer as u32, sequence };
+    let size = relay::packet::write(packet, place, number, to.link.srtp, to.link.path, to.batch);
+    if size > 0 {
+        to.link.congestion.sent(size, packet.is_sound(), to.now);
+    }
+    add(&to.counters.relay_packets_out, 1);
+    add(&to.counters.relay_bytes_out, size as u64);
+    Some(())
 }

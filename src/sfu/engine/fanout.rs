@@ -167,4 +167,4 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
 
 #[cfg(test)]
 #[path = "tests/fanout.rs"]
-mod tests;
+pub(super) mod tests;

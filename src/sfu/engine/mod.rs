@@ -26,6 +26,7 @@ mod relays;
 mod reports;
 mod room;
 mod rtcp;
+mod sharing;
 mod streams;
 mod timers;
 mod ways;
@@ -110,3 +111,7 @@ fn read_reports(worker: &mut Worker, socket: usize, receiver: &mut Receiver) {
 #[cfg(test)]
 #[path = "tests/bad_link/mod.rs"]
 mod bad_link;
+
+#[cfg(test)]
+#[path = "tests/parties.rs"]
+mod parties;

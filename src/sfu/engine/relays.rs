@@ -7,7 +7,10 @@ use qism_signaling::{
     hub::ports::{MediaEvent, Voices},
     protocol::{IncarnationId, LessonId, Publication},
 };
-use rtc::rtcp::{packet::unmarshal, transport_feedbacks::transport_layer_nack::TransportLayerNack};
+use rtc::rtcp::{
+    packet::unmarshal,
+    transport_feedbacks::{transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack},
+};
 
 use super::{
     counters::add,
@@ -15,7 +18,7 @@ use super::{
     leg::{Path, srtp::Place},
     ntp,
     relay::{
-        Far, Membership, Neighbor, Relays, SSRCS, find,
+        Far, Membership, Neighbor, Outgoing, Relays, SSRCS, find,
         letter::{self, Letter, Word},
         packet::{self, Incoming},
     },
@@ -26,7 +29,7 @@ use super::{
     rtcp,
     worker::Worker,
 };
-use crate::sfu::sdp::answer::LAYERS;
+use crate::sfu::{forward::rtp::Header, sdp::answer::LAYERS};
 
 /// Packets one datagram may ask for.
 const ASKED: usize = 256;
@@ -168,14 +171,22 @@ impl Worker {
     pub(super) fn take_relayed(&mut self, far: Far, packet: &Bytes, now: Instant) -> Option<()> {
         let relay = self.ways.relays.get_mut(far)?;
         let incoming = Incoming::read(packet)?;
-        // Its shape was lost and comes again in a moment.
-        let Some((lesson, publication, layer)) = find(&relay.inward, incoming.header.ssrc) else {
-            return Some(());
-        };
-        let streams = (relay.far.node, relay.association(), incoming.header.ssrc - layer as u32);
-        let room = self.rooms.get_mut(&lesson)?;
-        let index = room.find(publication)?;
-        let track = &mut room.tracks[index];
+        let Header { ssrc, sequence, .. } = incoming.header;
+        let stream = find(&relay.inward, ssrc);
+        let track = stream.and_then(|(lesson, publication, _)| {
+            let room = self.rooms.get_mut(&lesson)?;
+            let index = room.find(publication)?;
+            Some(&mut room.tracks[index])
+        });
+        let layer = stream.and_then(|(.., layer)| track.as_ref()?.layers.get(layer));
+        // What is sent again tells nothing of the way.
+        if let Some(number) = incoming.number.filter(|_| layer.is_none_or(|layer| !layer.is_late(sequence))) {
+            relay.congestion.arrived(number, ssrc, now);
+        }
+        // Its shape was lost and comes again in a moment; or it is padding.
+        let Some((lesson, _, layer)) = stream else { return Some(()) };
+        let streams = (relay.far.node, relay.association(), ssrc - layer as u32);
+        let track = track?;
         if track.import.is_none_or(|import| import.streams.remote != Some(streams)) {
             return Some(());
         }
@@ -210,6 +221,11 @@ impl Worker {
         for packet in &packets {
             if let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() {
                 self.repeat_to_node(far, nack, now);
+            } else if let Some(feedback) = packet.as_any().downcast_ref::<TransportLayerCc>()
+                && let Some(relay) = self.ways.relays.get_mut(far)
+                && relay.congestion.handle_feedback(feedback, now)
+            {
+                self.share_relay(far, now);
             }
         }
     }
@@ -281,17 +297,23 @@ impl Worker {
     fn repeat_to_node(&mut self, far: Far, nack: &TransportLayerNack, now: Instant) -> Option<()> {
         let relay = self.ways.relays.get_mut(far)?;
         let (lesson, publication, layer) = find(&relay.outward, nack.media_ssrc)?;
-        let (srtp, path) = relay.outgoing(now)?;
+        let Outgoing { srtp, path, congestion } = relay.outgoing(now)?;
         let room = self.rooms.get(&lesson)?;
         let track = &room.tracks[room.find(publication)?];
         let export = track.exports.iter().find(|export| export.to == Way::Relay(far))?;
         let remote = export.remote.as_ref().filter(|it| it.ssrc + layer as u32 == nack.media_ssrc)?;
         let ring = track.ring(layer)?;
+        let lane = remote.lanes.get(layer)?;
         for wrapped in nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(ASKED) {
-            let Some((sequence, out)) = remote.numbers.get(layer)?.origin(wrapped) else { continue };
+            let Some((sequence, out, number)) = lane.origin(wrapped) else { continue };
             let Some(kept) = ring.get(sequence) else { continue };
+            // It is asked for again where the link has no room now.
+            if !congestion.may_repeat(kept.is_sound(), now) {
+                break;
+            }
             let place = Place { ssrc: nack.media_ssrc, sequence: out };
-            let size = packet::write(kept, place, srtp, path, &mut self.batch);
+            let size = packet::write(kept, place, number, srtp, path, &mut self.batch);
+            congestion.repeated(size);
             add(&self.counters.relay_packets_repeated, 1);
             add(&self.counters.relay_bytes_out, size as u64);
         }

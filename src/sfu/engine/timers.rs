@@ -48,16 +48,21 @@ fn is_due(last: &mut Option<Instant>, interval: Duration, now: Instant) -> bool 
 
 impl Worker {
     /// How long the thread may wait for datagrams.
-    pub fn patience(&self, now: Instant) -> Duration {
+    pub fn patience(&mut self, now: Instant) -> Duration {
         if !self.has_peers() {
             return IDLE;
         }
-        let (last, interval) = match self.paced.is_empty() {
-            true => (self.timers.ticked, TICK),
-            false => (self.timers.paced, pacing::INTERVAL),
+        let (last, interval) = match self.is_pacing() {
+            false => (self.timers.ticked, TICK),
+            true => (self.timers.paced, pacing::INTERVAL),
         };
         let due = last.map_or(now, |last| last + interval);
         self.gathering.map_or(due, |gathering| due.min(gathering)).saturating_duration_since(now)
+    }
+
+    /// Something waits for a link, of a subscriber or between nodes.
+    fn is_pacing(&mut self) -> bool {
+        !self.paced.is_empty() || self.are_relays_busy()
     }
 
     /// Somebody may send, or wait for something.
@@ -72,8 +77,9 @@ impl Worker {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Instant) {
-        if !self.paced.is_empty() && is_due(&mut self.timers.paced, pacing::INTERVAL, now) {
+        if self.is_pacing() && is_due(&mut self.timers.paced, pacing::INTERVAL, now) {
             self.drain_paced(now);
+            self.drain_relays(now);
         }
         if !is_due(&mut self.timers.ticked, TICK, now) {
             return;
@@ -85,6 +91,7 @@ impl Worker {
         self.drive_relays(now);
         if is_due(&mut self.timers.fed_back, arrivals::INTERVAL, now) {
             self.feed_back_arrivals(now);
+            self.feed_back_relays();
         }
         if is_due(&mut self.timers.reported, REPORTS, now) {
             self.report_to_publishers(now);
@@ -95,6 +102,7 @@ impl Worker {
             self.review_legs(now);
             self.count_carried(now);
             self.share_links(now);
+            self.share_relays(now);
             self.review_rooms(now);
         }
         if is_due(&mut self.timers.accounted, ACCOUNTS, now) {

@@ -8,8 +8,8 @@ use std::{
 
 use super::sequence::Unwrapper;
 
-/// Arrivals kept between two feedbacks; beyond, the oldest are forgotten.
-const KEPT: usize = 1_000;
+/// Arrivals kept between two feedbacks, also on a link between two nodes; beyond, the oldest are forgotten.
+const KEPT: usize = 8_000;
 /// Packets one feedback tells about, lost ones included.
 const TOLD: u64 = 400;
 /// Unit of the reference time.

@@ -30,18 +30,26 @@ impl Run {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renumberer {
     run: Option<Run>,
+    pauses: bool,
 }
 
 impl Renumberer {
+    /// What was left out until the next packet is a pause, however short it was.
+    pub fn pause(&mut self) {
+        self.pauses = true;
+    }
+
     /// The number that a packet leaves with; `None` for one from before the last pause.
     pub fn forward(&mut self, sequence: u64) -> Option<u64> {
         let run = match self.run {
-            Some(run) if sequence < run.first => return None,
-            Some(run) if sequence <= run.highest + KEPT => Run { highest: run.highest.max(sequence), ..run },
+            Some(run) if sequence < run.first || (self.pauses && sequence <= run.highest) => return None,
+            Some(run) if sequence <= run.highest + KEPT && !self.pauses => {
+                Run { highest: run.highest.max(sequence), ..run }
+            }
             Some(run) => Run { first: sequence, highest: sequence, out: run.leaves(run.highest) + JUMP },
             None => Run { first: sequence, highest: sequence, out: FIRST },
         };
-        self.run = Some(run);
+        (self.run, self.pauses) = (Some(run), false);
         Some(run.leaves(sequence))
     }
 
@@ -71,6 +79,16 @@ mod tests {
         assert_eq!(numbers.origin(4), None);
         assert_eq!(numbers.origin(4 + JUMP as u16), Some((90_000, 4 + JUMP)));
         assert_eq!(numbers.origin(5 + JUMP as u16), None, "has not left");
+    }
+
+    #[test]
+    fn a_pause_that_is_told_is_one_however_short() {
+        let mut numbers = Renumberer::default();
+        assert_eq!((numbers.forward(10), numbers.forward(11)), (Some(1), Some(2)));
+        numbers.pause();
+        assert_eq!(numbers.forward(11), None);
+        assert_eq!((numbers.forward(14), numbers.forward(15)), (Some(2 + JUMP), Some(3 + JUMP)));
+        assert_eq!(numbers.forward(12), None, "left out");
     }
 
     proptest! {

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use qism_signaling::protocol::{LessonId, Publication};
 
 use super::{
+    congestion::Congestion,
     knock::{Far, Knock},
     letter::{Letter, LetterBox},
 };
@@ -72,6 +73,8 @@ pub struct Relay {
     letters: LetterBox,
     /// Full packets of letters that wait to be sealed. Bounded by what one turn of the thread tells.
     waiting: Vec<Vec<u8>>,
+    /// What the link bears.
+    pub congestion: Congestion,
     /// By the SSRC of layer 0: what comes, and what goes.
     pub inward: Streams,
     pub outward: Streams,
@@ -99,6 +102,7 @@ impl Relay {
             bound: Vec::new(),
             letters: LetterBox::default(),
             waiting: Vec::new(),
+            congestion: Congestion::new(now),
             inward: Streams::new(),
             outward: Streams::new(),
         }
@@ -122,7 +126,7 @@ impl Relay {
     /// Begins anew; the wait after failures grows.
     pub fn restart(&mut self, attempt: u32, failed: bool, now: Instant) {
         self.attempt = attempt;
-        self.forget_keys();
+        self.forget_keys(now);
         self.knocked = None;
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
         if failed {
@@ -131,8 +135,9 @@ impl Relay {
         }
     }
 
-    fn forget_keys(&mut self) {
+    fn forget_keys(&mut self, now: Instant) {
         (self.dtls, self.srtp) = (None, None);
+        self.congestion = Congestion::new(now);
         self.inward.clear();
         self.outward.clear();
     }
@@ -146,7 +151,7 @@ impl Relay {
         let was_up = self.is_up();
         if knock.attempt > self.known {
             self.known = knock.attempt;
-            self.forget_keys();
+            self.forget_keys(now);
             self.knocked = None;
         } else if knock.known != self.attempt {
             self.knocked = None;
@@ -255,11 +260,12 @@ impl Relay {
     }
 
     /// For media that goes out now.
-    pub fn outgoing(&mut self, now: Instant) -> Option<(&mut Srtp, Path)> {
+    pub fn outgoing(&mut self, now: Instant) -> Option<Outgoing<'_>> {
         if !self.is_live(now) {
             return None;
         }
-        Some((self.srtp.as_mut()?, self.path))
+        let (srtp, path, congestion) = (self.srtp.as_mut()?, self.path, &mut self.congestion);
+        Some(Outgoing { srtp, path, congestion })
     }
 
     /// Adds a letter to what goes out with the end of this turn; false while nothing gets through.
@@ -283,6 +289,13 @@ impl Relay {
         };
         self.seal_rtcp(&packet)
     }
+}
+
+/// What it takes to send media.
+pub struct Outgoing<'a> {
+    pub srtp: &'a mut Srtp,
+    pub path: Path,
+    pub congestion: &'a mut Congestion,
 }
 
 /// What a stream of this SSRC is, and which layer.

@@ -8,6 +8,8 @@
 //!
 //! Not here: which publication comes from where (`exports`, `imports`), and Redis.
 
+pub mod congestion;
+pub mod gate;
 pub mod knock;
 pub mod letter;
 mod link;
@@ -25,7 +27,7 @@ use qism_signaling::protocol::{IncarnationId, LessonId};
 
 pub use knock::Far;
 use knock::Knock;
-pub use link::{Relay, SSRCS, find};
+pub use link::{Outgoing, Relay, SSRCS, find};
 pub use neighbors::{Membership, Neighbor, home};
 
 use super::{identity::Identity, leg::Path};

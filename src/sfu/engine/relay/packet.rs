@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 
+use super::SSRCS;
 use crate::sfu::{
     engine::{
         leg::{
             Path,
-            srtp::{Place, Srtp},
+            srtp::{EXTENDED, Place, Srtp},
         },
         net::batch::Batch,
     },
@@ -21,26 +22,55 @@ use crate::sfu::{
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
 const H264: u8 = 98;
-/// The only extension (RFC 3550 section 5.3.1): when the packet was captured.
+/// The extensions (RFC 3550 section 5.3.1): when the packet was captured, and its transport-wide number; or that number alone.
 const CAPTURED: u16 = 0x5143;
+const NUMBERED: u16 = 0x5144;
+/// The stream of padding: no layer is named so.
+const PADDING_SSRC: u32 = SSRCS / 2;
+const PADDING: usize = 1_100;
 
-/// Appends the sealed packet to the batch; its size, zero when it could not be sealed. Sealed once more it is the same
-/// bytes.
-pub fn write(packet: &Packet, place: Place, srtp: &mut Srtp, path: Path, batch: &mut Batch) -> usize {
+/// Appends the sealed packet to the batch; its size, zero when it could not be sealed. A packet that is repeated has the number
+/// that it had first: sealed once more under the same place it must be the same bytes.
+pub fn write(
+    packet: &Packet,
+    place: Place,
+    number: u16,
+    srtp: &mut Srtp,
+    path: Path,
+    batch: &mut Batch,
+) -> usize {
     let mut size = 0;
     let written = batch.push_with(path, |buffer, start| {
-        buffer.push(0x80 | u8::from(packet.captured.is_some()) << 4);
-        buffer.push(payload_type(&packet.content) | u8::from(packet.marker) << 7);
-        buffer.extend((place.sequence as u16).to_be_bytes());
-        buffer.extend(packet.timestamp.to_be_bytes());
-        buffer.extend(place.ssrc.to_be_bytes());
-        if let Some(captured) = packet.captured {
-            buffer.extend(CAPTURED.to_be_bytes());
-            buffer.extend(1u16.to_be_bytes());
-            buffer.extend(captured.to_be_bytes());
-        }
+        let kind = payload_type(&packet.content) | u8::from(packet.marker) << 7;
+        place.write_header(EXTENDED, kind, packet.timestamp, buffer);
+        write_extension(packet.captured, number, buffer);
         let header = buffer.len() - start;
         buffer.extend_from_slice(&packet.payload);
+        let sealed = srtp.seal_rtp(place, buffer, start, header);
+        size = buffer.len() - start;
+        sealed
+    });
+    if written { size } else { 0 }
+}
+
+fn write_extension(captured: Option<u32>, number: u16, buffer: &mut Vec<u8>) {
+    let (profile, words) = if captured.is_some() { (CAPTURED, 2_u16) } else { (NUMBERED, 1) };
+    buffer.extend(profile.to_be_bytes());
+    buffer.extend(words.to_be_bytes());
+    buffer.extend(captured.map(u32::to_be_bytes).into_iter().flatten());
+    buffer.extend(number.to_be_bytes());
+    buffer.extend([0; 2]);
+}
+
+/// Appends a packet of nothing, the nth of its stream, to find out what the link bears; its size.
+pub fn write_padding(nth: u64, number: u16, srtp: &mut Srtp, path: Path, batch: &mut Batch) -> usize {
+    let mut size = 0;
+    let place = Place { ssrc: PADDING_SSRC, sequence: nth };
+    let written = batch.push_with(path, |buffer, start| {
+        place.write_header(EXTENDED, VP8, 0, buffer);
+        write_extension(None, number, buffer);
+        let header = buffer.len() - start;
+        buffer.resize(buffer.len() + PADDING, 0);
         let sealed = srtp.seal_rtp(place, buffer, start, header);
         size = buffer.len() - start;
         sealed
@@ -62,6 +92,8 @@ pub struct Incoming {
     pub header: Header,
     pub codec: Codec,
     pub captured: Option<u32>,
+    /// Transport-wide; a node of an older version tells none.
+    pub number: Option<u16>,
     pub payload: Bytes,
 }
 
@@ -76,13 +108,22 @@ impl Incoming {
             _ => return None,
         };
         let payload = packet.slice(header.payload_start..header.payload_end);
-        Some(Self { header, codec, captured: captured(packet), payload })
+        let (captured, number) = extension(packet).unwrap_or_default();
+        Some(Self { header, codec, captured, number, payload })
     }
 }
 
-fn captured(packet: &[u8]) -> Option<u32> {
+fn extension(packet: &[u8]) -> Option<(Option<u32>, Option<u16>)> {
     let (head, rest) = packet.split_first_chunk::<FIXED_HEADER>()?;
-    let (extension, rest) = rest.split_first_chunk::<4>()?;
-    let has_it = head[0] == 0x90 && extension[..2] == CAPTURED.to_be_bytes();
-    rest.first_chunk().filter(|_| has_it).map(|value| u32::from_be_bytes(*value))
+    let (extension, rest) = rest.split_first_chunk::<4>().filter(|_| head[0] == 0x90)?;
+    let [profile, words] =
+        [[extension[0], extension[1]], [extension[2], extension[3]]].map(u16::from_be_bytes);
+    let word =
+        |place: usize| rest.get(place * 4..)?.first_chunk::<4>().filter(|_| place < usize::from(words));
+    let number = |place| word(place).map(|word| u16::from_be_bytes([word[0], word[1]]));
+    match profile {
+        CAPTURED => Some((word(0).map(|word| u32::from_be_bytes(*word)), number(1))),
+        NUMBERED => Some((None, number(0))),
+        _ => None,
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use crate::sfu::{
-    engine::relay::Far,
+    engine::relay::{Far, gate::Gate},
     forward::{listeners::ReportedLoss, renumber::Renumberer},
     sdp::answer::LAYERS,
 };
@@ -62,18 +62,52 @@ pub struct Remote {
     pub version: u32,
     told_at: Option<Instant>,
     asked_at: Instant,
-    pub numbers: [Renumberer; LAYERS],
+    pub lanes: [Lane; LAYERS],
+    /// Of the layers that are asked for so many, the smallest first, have a part of the link.
+    pub borne: usize,
+}
+
+/// One layer on its way to another node.
+#[derive(Debug, Default)]
+pub struct Lane {
+    pub gate: Gate,
+    numbers: Renumberer,
+    /// The transport-wide number of each packet, and its lower bits to know it by; place = number modulo the length.
+    told: Vec<(u32, u16)>,
+}
+
+/// As many as the rings keep.
+const TOLD: usize = 1_024;
+
+impl Lane {
+    /// The number that a packet leaves with, which has this number on the link; `begins`: what was between was left out.
+    pub fn forward(&mut self, sequence: u64, begins: bool, number: u16) -> Option<u64> {
+        if begins {
+            self.numbers.pause();
+        }
+        let out = self.numbers.forward(sequence)?;
+        self.told.resize(TOLD, (0, 0));
+        self.told[out as usize % TOLD] = (out as u32, number);
+        Some(out)
+    }
+
+    /// The packet that left with this number: its number in the ring, its whole number, and the one on the link.
+    pub fn origin(&self, wrapped: u16) -> Option<(u64, u64, u16)> {
+        let (sequence, out) = self.numbers.origin(wrapped)?;
+        let &(known, number) = self.told.get(out as usize % TOLD)?;
+        (known == out as u32).then_some((sequence, out, number))
+    }
 }
 
 impl Remote {
     pub fn new(association: u64, now: Instant) -> Self {
-        let numbers = Default::default();
-        Self { ssrc: 0, association, version: 0, told_at: None, asked_at: now, numbers }
+        let (lanes, borne) = (Default::default(), usize::MAX);
+        Self { ssrc: 0, association, version: 0, told_at: None, asked_at: now, lanes, borne }
     }
 
     /// Other streams, from this SSRC on.
     pub fn begin(&mut self, ssrc: u32) {
-        (self.ssrc, self.numbers) = (ssrc, Default::default());
+        (self.ssrc, self.lanes) = (ssrc, Default::default());
     }
 }
 
@@ -126,15 +160,31 @@ impl Export {
 
     /// Whether a layer of a track of this shape is asked for.
     pub fn takes(&self, layer: usize, shape: &Shape) -> bool {
-        let count = usize::from(shape.layers).min(LAYERS);
-        if layer >= count {
+        if layer >= usize::from(shape.layers).min(LAYERS) {
             return false;
         }
         let Some(mask) = self.demand.layers else { return true };
-        let place = |of: usize| (shape.sizes[of], of);
-        let smaller = (0..count).filter(|&other| place(other) < place(layer)).count();
-        mask >> smaller & 1 == 1
+        mask >> smaller(layer, shape).count() & 1 == 1
     }
+
+    /// Whether the link to the other node has a part for a layer that is asked for.
+    pub fn bears(&self, layer: usize, shape: &Shape) -> bool {
+        let borne = self.remote.as_ref().map_or(usize::MAX, |remote| remote.borne);
+        smaller(layer, shape).filter(|&other| self.takes(other, shape)).count() < borne
+    }
+
+    /// The layers that are asked for, the smallest first.
+    pub fn asked_layers(&self, shape: &Shape) -> Vec<usize> {
+        let mut asked: Vec<usize> = (0..LAYERS).filter(|&layer| self.takes(layer, shape)).collect();
+        asked.sort_by_key(|&layer| (shape.sizes[layer], layer));
+        asked
+    }
+}
+
+/// The layers that are smaller than one.
+fn smaller(layer: usize, shape: &Shape) -> impl Iterator<Item = usize> {
+    let place = |of: usize| (shape.sizes[of], of);
+    (0..usize::from(shape.layers).min(LAYERS)).filter(move |&other| place(other) < place(layer))
 }
 
 /// A publication's way to this thread from its own.
@@ -207,6 +257,11 @@ mod tests {
         assert_eq!(taken(&export), [true; 3], "while nothing is known");
         export.demand.layers = Some(0b011);
         assert_eq!(taken(&export), [false, true, true]);
+        assert_eq!(export.asked_layers(&shape), [1, 2]);
+        let borne = |export: &Export| [1, 2].map(|layer| export.bears(layer, &shape));
+        assert_eq!(borne(&export), [true; 2]);
+        export.remote.as_mut().expect("to a node").borne = 1;
+        assert_eq!(borne(&export), [true, false], "the smallest first");
         assert!(!export.takes(3, &shape));
     }
 

@@ -13,7 +13,7 @@ use crate::sfu::forward::{
     reception::{Figures, Reception},
     ring::PacketRing,
     rtp::Header,
-    sequence::Unwrapper,
+    sequence::{Unwrapper, nearest},
 };
 
 /// A layer that is silent for longer is off (the browser stops layers that its uplink cannot carry).
@@ -146,7 +146,7 @@ impl LayerIn {
     ) -> Option<u64> {
         let original: &[u8; 2] = payload.first_chunk()?;
         let original = u16::from_be_bytes(*original);
-        let sequence = crate::sfu::forward::sequence::nearest(self.unwrapper.highest()?, original);
+        let sequence = nearest(self.unwrapper.highest()?, original);
         if !self.nack.is_missing(sequence) {
             return None;
         }
@@ -193,7 +193,7 @@ impl LayerIn {
     /// Takes a packet that came from another node, where its number and its capture were told along; its number here when it
     /// is new.
     pub fn receive_relayed(&mut self, incoming: Incoming, now: Instant) -> Option<u64> {
-        let Incoming { header, codec, captured, payload } = incoming;
+        let Incoming { header, codec, captured, payload, .. } = incoming;
         let sequence = self.unwrapper.unwrap(header.sequence);
         self.nack.received(sequence, now);
         self.newest = Some(now);
@@ -202,6 +202,11 @@ impl LayerIn {
         let Header { timestamp, marker, .. } = header;
         let packet = Packet { sequence, timestamp, marker, captured, arrived: now, payload, content };
         self.insert(packet).then_some(sequence)
+    }
+
+    /// A packet with this number is out of its turn: sent again, or late.
+    pub fn is_late(&self, wrapped: u16) -> bool {
+        self.unwrapper.highest().is_some_and(|highest| nearest(highest, wrapped) <= highest)
     }
 
     /// Takes the size that another thread knows; true when it is news.

@@ -80,9 +80,16 @@ pub struct Link {
 
 impl Default for Link {
     fn default() -> Self {
+        Self::assuming(FIRST, LEAST, MOST)
+    }
+}
+
+impl Link {
+    /// Rates in bits per second: assumed before the first feedback, least, most.
+    pub fn assuming(first: f64, least: f64, most: f64) -> Self {
         Self {
             sent: SentPackets::default(),
-            estimator: Box::new(Delays::new(FIRST, LEAST, MOST)),
+            estimator: Box::new(Delays::new(first, least, most)),
             is_measured: false,
             passed: 0,
             lag: None,
@@ -91,9 +98,7 @@ impl Default for Link {
             crowded: None,
         }
     }
-}
 
-impl Link {
     /// The number the next packet carries.
     pub fn next_number(&self) -> u16 {
         self.sent.next() as u16

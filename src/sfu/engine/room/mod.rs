@@ -8,7 +8,7 @@ pub mod downlink;
 pub mod export;
 pub mod joined;
 pub mod layer;
-mod link;
+pub mod link;
 pub mod outgoing;
 pub mod shape;
 pub mod track;
