@@ -18,6 +18,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
 use qism_signaling::{
     hub::{Hub, ports::Bus},
     protocol::IncarnationId,
@@ -32,7 +33,7 @@ use self::{door::Door, metrics::Sources, node::Node};
 use crate::{
     cluster::{MemoryBus, RedisBus, Steering},
     config::{Config, cli::Serve},
-    http::{connections::Connections, health::Draining, tls::Certificate},
+    http::{connections::Connections, health::Draining, metrics::Page, tls::Certificate},
     school::demo::Size,
     sfu::{Membership, Sfu, Totals},
     storage::Store,
@@ -131,7 +132,7 @@ impl Running {
             own: incarnation,
             store: store.clone(),
         };
-        let metrics = parts::serve_metrics(config.metrics.listen, sources).await?;
+        let metrics = serve_metrics(config.metrics.listen, sources).await?;
         let serving = tokio::spawn(door.listener.serve(service));
         tracing::info!(%address, storage = config.storage.shown(), "serving");
         Ok(Self {
@@ -194,6 +195,24 @@ impl Running {
     pub fn bus_is_up(&self) -> bool {
         self.bus().is_some_and(Bus::is_up)
     }
+}
+
+async fn serve_metrics(
+    listen: Option<SocketAddr>,
+    sources: Sources,
+) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
+    let Some(listen) = listen else { return Ok(None) };
+    let told = || format!("metrics.listen {listen}");
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(told)?;
+    let address = listener.local_addr().with_context(told)?;
+    let serving = tokio::spawn(async move {
+        let page: Page = Arc::new(move || sources.page());
+        if let Err(error) = crate::http::metrics::serve(listener, page).await {
+            tracing::error!(%error, "metrics are served no more");
+        }
+    });
+    tracing::info!(%address, "metrics");
+    Ok(Some((address, serving)))
 }
 
 /// Listens for signals from now on; the rest waits for one.

@@ -10,12 +10,9 @@ use qism_signaling::{
     },
     protocol::IncarnationId,
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 
-use super::{
-    metrics::Sources,
-    node::{Letters, Node, standby_rule},
-};
+use super::node::{Letters, Node, standby_rule};
 use crate::{
     auth::Turn,
     cluster::{Board, RedisBus, Steering},
@@ -24,7 +21,6 @@ use crate::{
         AppState, Origins, Site,
         assets::Assets,
         health::{Draining, Readiness, Ready},
-        metrics::Page,
     },
     school::{self, School},
     sfu::{Membership, SHARE, Sfu, SfuConfig},
@@ -47,24 +43,6 @@ pub(super) fn readiness(board: Arc<Board>, bus: Option<Arc<RedisBus>>) -> Readin
         shortfall: board.shortfall(),
         bus: bus.as_ref().map(|bus| bus.is_up()),
     })
-}
-
-pub(super) async fn serve_metrics(
-    listen: Option<SocketAddr>,
-    sources: Sources,
-) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
-    let Some(listen) = listen else { return Ok(None) };
-    let told = || format!("metrics.listen {listen}");
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(told)?;
-    let address = listener.local_addr().with_context(told)?;
-    let serving = tokio::spawn(async move {
-        let page: Page = Arc::new(move || sources.page());
-        if let Err(error) = crate::http::metrics::serve(listener, page).await {
-            tracing::error!(%error, "metrics are served no more");
-        }
-    });
-    tracing::info!(%address, "metrics");
-    Ok(Some((address, serving)))
 }
 
 pub(super) async fn open_school(
