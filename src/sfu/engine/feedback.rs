@@ -10,7 +10,7 @@ use rtc::rtcp::{
     },
     receiver_report::ReceiverReport,
     sender_report::SenderReport,
-    transport_feedbacks::{transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack},
+    transport_feedbacks::transport_layer_nack::TransportLayerNack,
 };
 
 use super::{
@@ -20,17 +20,41 @@ use super::{
     room::{LegIndex, layer::SenderClock, outgoing::Destination},
     worker::Worker,
 };
-use crate::sfu::{forward::listeners::ReportedLoss, sdp::offer};
+use crate::sfu::{
+    forward::{feedback::Feedback, listeners::ReportedLoss},
+    sdp::offer,
+};
 
 /// Packets one RTCP datagram may ask for.
 const ASKED: usize = 256;
 
 impl Worker {
-    /// Takes a decrypted compound packet. A malformed one is dropped as a whole.
+    /// Takes a decrypted compound packet. A malformed one is dropped as a whole; transport-wide feedback, most of what comes in,
+    /// is read in place.
     pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: Bytes, now: Instant) {
-        let Ok(packets) = unmarshal(&mut packet) else { return };
-        for packet in &packets {
-            self.handle_packet(index, packet.as_ref(), now);
+        while let Some(first) = split_first(&mut packet) {
+            if let Some(feedback) = Feedback::parse(&first) {
+                self.handle_arrivals(index, &feedback, now);
+                continue;
+            }
+            let Ok(packets) = unmarshal(&mut first.clone()) else { return };
+            for packet in &packets {
+                self.handle_packet(index, packet.as_ref(), now);
+            }
+        }
+    }
+
+    fn handle_arrivals(&mut self, index: LegIndex, feedback: &Feedback<'_>, now: Instant) {
+        let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        let losses = downlink.link.handle_feedback(feedback, now);
+        // A queue that runs over is answered by sending less, not by nothing.
+        if !downlink.link.is_crowded(now) {
+            downlink.protection.lost_packets(losses.lost, losses.told, now);
+        }
+        if downlink.link.is_probe_told() {
+            self.share_link(index, now);
         }
     }
 
@@ -43,17 +67,6 @@ impl Worker {
         } else if let Some(request) = packet.downcast_ref::<FullIntraRequest>() {
             for entry in &request.fir {
                 self.handle_picture_loss(index, entry.ssrc, now);
-            }
-        } else if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
-            if let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) {
-                let losses = downlink.link.handle_feedback(feedback, now);
-                // A queue that runs over is answered by sending less, not by nothing.
-                if !downlink.link.is_crowded(now) {
-                    downlink.protection.lost_packets(losses.lost, losses.told, now);
-                }
-                if downlink.link.is_probe_told() {
-                    self.share_link(index, now);
-                }
             }
         } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
             self.handle_receiver_report(index, report, now);
@@ -146,4 +159,12 @@ impl Worker {
             room.tracks[track].clock_offset = Some(offset);
         }
     }
+}
+
+/// Takes the first packet off a compound one by the length it tells (RFC 3550 section 6.4.1); `None` at the end, or when that is
+/// beyond it.
+fn split_first(compound: &mut Bytes) -> Option<Bytes> {
+    let &[_, _, high, low] = compound.first_chunk()?;
+    let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
+    (length <= compound.len()).then(|| compound.split_to(length))
 }

@@ -7,6 +7,7 @@ pub mod arrivals;
 pub mod budget;
 pub mod estimator;
 pub mod extensions;
+pub mod feedback;
 pub mod forwarder;
 pub mod gather;
 pub mod h264;

@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use rtc::{interceptor::convert_twcc, rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc};
-
 use super::delays::Delays;
 use crate::sfu::forward::{
     estimator::{Estimator, Told},
+    feedback::{Arrival, Feedback},
     meter::Meter,
     sent::SentPackets,
 };
@@ -117,27 +116,26 @@ impl Link {
     }
 
     /// Takes the receiver's feedback.
-    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) -> Losses {
-        let statuses = convert_twcc(feedback);
-        // rtc also yields the filling symbols of the last chunk.
-        let statuses = &statuses[..statuses.len().min(usize::from(feedback.packet_status_count))];
-        let Some(last) = statuses.iter().rposition(|packet| packet.arrived) else {
+    pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, now: Instant) -> Losses {
+        let count = feedback.told();
+        if count == 0 {
             return Losses::default();
-        };
-        let told: Vec<Told> = statuses[..=last]
-            .iter()
-            .filter_map(|packet| {
-                let sent = self.sent.take(packet.sequence_number)?;
-                self.passed = self.passed.max(sent.total);
-                Some(Told {
-                    number: sent.number,
-                    size: usize::from(sent.size),
-                    departure: sent.departure,
-                    arrived: packet.arrived,
-                    arrival: packet.arrival,
-                })
+        }
+        let mut told = Vec::with_capacity(count);
+        told.extend(feedback.packets().take(count).filter_map(|(number, arrival)| {
+            let sent = self.sent.take(number)?;
+            self.passed = self.passed.max(sent.total);
+            Some(Told {
+                number: sent.number,
+                size: usize::from(sent.size),
+                departure: sent.departure,
+                arrived: arrival != Arrival::Lost,
+                arrival: match arrival {
+                    Arrival::At(at) => Some(at),
+                    Arrival::Lost | Arrival::Untold => None,
+                },
             })
-            .collect();
+        }));
         if let Some(newest) = told.last() {
             let lag = now.saturating_duration_since(newest.departure);
             self.lag = Some(self.lag.map_or(lag, |known| known.min(lag)));
@@ -304,8 +302,6 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::sfu::forward::arrivals::Arrivals;
 
@@ -329,10 +325,7 @@ mod tests {
             if sent_at >= next_feedback {
                 next_feedback += Duration::from_millis(60);
                 if let Some(feedback) = arrivals.poll_feedback(1) {
-                    let packets =
-                        rtc::rtcp::packet::unmarshal(&mut Bytes::from(feedback)).expect("well formed");
-                    let feedback = packets[0].as_any().downcast_ref().expect("a feedback");
-                    link.handle_feedback(feedback, sent_at);
+                    link.handle_feedback(&Feedback::parse(&feedback).expect("well formed"), sent_at);
                 }
             }
             let kbps = match link.estimate().filter(|_| follows) {
@@ -400,9 +393,8 @@ mod tests {
         }
         link.end_probe(start + Duration::from_millis(200));
         let feedback = arrivals.poll_feedback(1).expect("packets came");
-        let packets = rtc::rtcp::packet::unmarshal(&mut Bytes::from(feedback)).expect("well formed");
-        let feedback = packets[0].as_any().downcast_ref().expect("a feedback");
-        link.handle_feedback(feedback, start + Duration::from_millis(400));
+        let feedback = Feedback::parse(&feedback).expect("well formed");
+        link.handle_feedback(&feedback, start + Duration::from_millis(400));
         (link.poll_probe(start + Duration::from_millis(400)), link.estimate().expect("feedback came"))
     }
 
