@@ -1,7 +1,7 @@
 //! What goes out, collected in one buffer and sent by few system calls. Datagrams to one peer that lie side by side
 //! and are equally long (the last may be shorter) leave as one message that the kernel cuts.
 
-use std::io;
+use std::{io, os::fd::RawFd};
 
 use super::{
     control::Control,
@@ -54,6 +54,8 @@ pub struct Batch {
     messages: Messages,
     /// False once the kernel or the device refused segmentation.
     segments: bool,
+    /// The kernel has cut a message of ours: it knows how.
+    has_segmented: bool,
     full: usize,
 }
 
@@ -65,6 +67,7 @@ impl Default for Batch {
             runs: Vec::new(),
             messages: Messages::default(),
             segments: true,
+            has_segmented: false,
             full: FULL,
         }
     }
@@ -139,16 +142,22 @@ impl Batch {
 
     /// Sends some runs; how many are done with, sent or refused.
     fn send(&mut self, socket: &Socket, runs: &[Run], flushed: &mut Flushed) -> usize {
-        match self.send_messages(socket, runs) {
+        match self.send_messages(socket.fd(), runs) {
             Ok(sent) => {
                 for run in &runs[..sent] {
+                    self.has_segmented |= run.count > 1;
                     flushed.packets += run.count as u64;
                     flushed.bytes += run.length as u64;
                 }
                 sent
             }
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) && runs[0].count == 1 => {
+                self.send_cut(socket, runs[0], flushed);
+                1
+            }
             Err(error) if is_segmentation_refused(&error) && runs[0].count > 1 => {
-                self.segments = false;
+                // EIO is the device's word, for all; any other, from a kernel that knows segments, concerns the way to this peer.
+                self.segments &= self.has_segmented && error.raw_os_error() != Some(libc::EIO);
                 self.send_singly(socket, runs[0], flushed);
                 1
             }
@@ -183,14 +192,26 @@ impl Batch {
         }
     }
 
+    /// Sends a datagram that is too long for the way to its peer by the socket whose datagrams the kernel cuts.
+    fn send_cut(&mut self, socket: &Socket, run: Run, flushed: &mut Flushed) {
+        let sent = socket.cutting_fd().map(|fd| self.send_messages(fd, &[run]));
+        match sent {
+            Some(Ok(1)) => {
+                flushed.packets += 1;
+                flushed.bytes += run.length as u64;
+            }
+            _ => flushed.refused += 1,
+        }
+    }
+
     /// One system call; how many messages of the front were taken.
-    fn send_messages(&mut self, socket: &Socket, runs: &[Run]) -> io::Result<usize> {
+    fn send_messages(&mut self, fd: RawFd, runs: &[Run]) -> io::Result<usize> {
         self.messages.clear();
         for run in runs {
             let bytes = &mut self.buffer[run.start..run.start + run.length];
             self.messages.push(run.path.peer, control_of(run), bytes);
         }
-        self.messages.send(socket)
+        self.messages.send(fd)
     }
 }
 
@@ -205,7 +226,7 @@ fn control_of(run: &Run) -> Control {
     control
 }
 
-/// EIO: the device cannot checksum segments; EINVAL: the kernel or the path does not take them.
+/// EIO: the device cannot checksum segments; EINVAL, EMSGSIZE: the way is too narrow for one of them.
 fn is_segmentation_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
 }

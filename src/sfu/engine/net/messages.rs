@@ -1,8 +1,8 @@
 //! The headers of one `sendmmsg` call. Their memory is kept between calls: nothing is allocated per burst.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, os::fd::RawFd};
 
-use super::{address, control::Control, socket::Socket};
+use super::{address, control::Control};
 
 /// Messages per system call.
 pub const MESSAGES: usize = 64;
@@ -45,7 +45,7 @@ impl Messages {
     }
 
     /// One system call; how many of the front were taken.
-    pub fn send(&mut self, socket: &Socket) -> io::Result<usize> {
+    pub fn send(&mut self, fd: RawFd) -> io::Result<usize> {
         let parts = self.addresses.iter_mut().zip(&mut self.controls).zip(&mut self.vectors);
         self.headers.extend(parts.map(|((address, control), vector)| {
             // SAFETY: all zeros is a valid header without buffers.
@@ -59,7 +59,7 @@ impl Messages {
         }));
         let count = self.headers.len() as u32;
         // SAFETY: every header points to buffers that outlive the call.
-        let sent = unsafe { libc::sendmmsg(socket.fd(), self.headers.as_mut_ptr(), count, 0) };
+        let sent = unsafe { libc::sendmmsg(fd, self.headers.as_mut_ptr(), count, 0) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }

@@ -21,7 +21,7 @@ const KERNEL_BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Socket {
     inner: socket2::Socket,
-    /// Takes what can wait; `None` where the kernel cannot tell it apart.
+    /// Takes what can wait; `None` where the kernel cannot tell it apart. What is sent by it may be cut on its way.
     reports: Option<socket2::Socket>,
     address: SocketAddr,
 }
@@ -40,6 +40,9 @@ impl Socket {
         let reports = reports::bind(&inner, address);
         let reports = reports.and_then(|reports| prepare(&reports, address).map(|()| reports));
         let reports = reports.inspect_err(|error| tracing::warn!(%error, "reports wake media threads"));
+        if reports.is_ok() && address.is_ipv4() {
+            let _ = send_whole(&inner);
+        }
         Ok(Self { inner, reports: reports.ok(), address })
     }
 
@@ -49,6 +52,11 @@ impl Socket {
 
     pub fn fd(&self) -> RawFd {
         self.inner.as_raw_fd()
+    }
+
+    /// Sends what is too long for a way in one piece.
+    pub fn cutting_fd(&self) -> Option<RawFd> {
+        self.reports_fd()
     }
 
     /// Where reports wait.
@@ -68,19 +76,28 @@ fn prepare(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
     }
 }
 
+/// Datagrams are not to be cut on their way: the kernel need not find a number for the pieces of each, which costs a packet in
+/// twenty-five. It refuses those that are too long for the way to their peer, once it knows that.
+fn send_whole(socket: &socket2::Socket) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)
+}
+
 fn ask_for_destinations(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
     let (level, option) = match address {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
     };
-    let on: libc::c_int = 1;
+    set(socket, level, option, 1)
+}
+
+fn set(socket: &socket2::Socket, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
     // SAFETY: the option takes an int, which outlives the call.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast(),
+            (&raw const value).cast(),
             size_of::<libc::c_int>() as u32,
         )
     };
