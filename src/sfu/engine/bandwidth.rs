@@ -11,7 +11,7 @@ use super::{
     legs::{LegState, Role},
     room::{
         LegIndex, Room,
-        downlink::{Downlink, Limit, TrackOut},
+        downlink::{Downlink, Limit, Review, TrackOut},
     },
     worker::Worker,
 };
@@ -29,19 +29,26 @@ const VOICE: u32 = 50_000;
 const UNKNOWN: u32 = 2_500_000;
 
 impl Worker {
-    /// Reviews every subscriber whose link is measured.
-    pub(super) fn share_links(&mut self, now: Instant) {
-        for index in self.legs.indices() {
-            self.share_link(index, now);
+    /// Looks after a subscriber's link, with feedback that just came or by the clock.
+    pub(super) fn review_link(&mut self, index: LegIndex, with_feedback: bool, now: Instant) {
+        let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
+            return;
+        };
+        match downlink.review(with_feedback, now) {
+            Review::Share => self.share_link(index, now),
+            _ if with_feedback && downlink.link.is_probe_told() => self.share_link(index, now),
+            Review::Follow => downlink.follow_link(now),
+            Review::Nothing => {}
         }
     }
 
+    /// Gives each picture of a subscriber its part of what the link bears and the budget pays, and chooses layers by it.
     pub(super) fn share_link(&mut self, index: LegIndex, now: Instant) {
         let Some(LegState { name, is_up, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index)
         else {
             return;
         };
-        let Some(room) = self.rooms.get(&name.lesson) else { return };
+        let Some(room) = self.rooms.get_mut(&name.lesson) else { return };
         if downlink.protection.poll_resume(now) {
             downlink.link.restart();
         }
@@ -56,7 +63,9 @@ impl Worker {
         if *is_up && !downlink.has_shown() {
             downlink.consider_look(expected(downlink, room, now), now);
         }
+        choose_pictures(downlink, room, now);
         downlink.follow_link(now);
+        downlink.shared(now);
         if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
             self.paced.push(index);
         }
@@ -84,6 +93,14 @@ fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures>
         downlink.budget.as_mut().map_or(Pictures::Full, |budget| budget.pictures(wanted, no_camera, now));
     let is_new = std::mem::replace(&mut downlink.told_spared, pictures) != pictures;
     is_new.then_some(pictures)
+}
+
+/// Lets every picture choose its layer, and notes the key frames that are waited for.
+fn choose_pictures(downlink: &mut Downlink, room: &mut Room, now: Instant) {
+    for out in downlink.slots.iter_mut().filter(|out| !out.is_audio()) {
+        let Some(track) = out.track.and_then(|track| room.tracks.get_mut(track)) else { continue };
+        out.choose_layer(&track.facts(now), now).into_iter().for_each(|layer| track.keyframes.want(layer));
+    }
 }
 
 /// Bits per second that a link must bear for the pictures that are to come.

@@ -9,31 +9,28 @@ use qism_signaling::{
 
 use super::{
     legs::{LegState, Role},
+    room::LegIndex,
     worker::Worker,
 };
 use crate::sfu::forward::budget::DataBudget;
 
 impl Worker {
-    /// Counts what all legs carried since the last time.
-    pub(super) fn count_carried(&mut self, now: Instant) {
-        for index in self.legs.indices() {
-            let Some(LegState { transport, role, carried, .. }) = self.legs.get_mut(index) else { continue };
-            let fresh = transport.take_carried();
-            *carried += fresh;
-            if let Role::Subscriber(downlink) = role
-                && let Some(budget) = &mut downlink.budget
-            {
-                budget.spent(fresh, now);
-            }
+    /// Charges what a leg carried lately to its budget, where there is one.
+    pub(super) fn charge_budget(&mut self, index: LegIndex, now: Instant) {
+        if let Some(state) = self.legs.get_mut(index)
+            && matches!(&state.role, Role::Subscriber(downlink) if downlink.budget.is_some())
+        {
+            count_carried(state, now);
         }
     }
 
     /// Tells the hub, one event a lesson.
-    pub(super) fn tell_carried(&mut self) {
+    pub(super) fn tell_carried(&mut self, now: Instant) {
         let mut lessons: HashMap<LessonId, Vec<(UserId, u64)>> = HashMap::new();
         for index in self.legs.indices() {
-            let Some(LegState { name, carried, .. }) = self.legs.get_mut(index) else { continue };
-            let bytes = std::mem::take(carried);
+            let Some(state) = self.legs.get_mut(index) else { continue };
+            count_carried(state, now);
+            let (name, bytes) = (state.name, std::mem::take(&mut state.carried));
             if bytes > 0 {
                 lessons.entry(name.lesson).or_default().push((name.user, bytes));
             }
@@ -94,5 +91,16 @@ impl Worker {
         if let Some(pictures) = spared {
             self.tell(MediaEvent::PicturesSpared { leg, pictures });
         }
+    }
+}
+
+/// Counts what a leg carried since the last time.
+fn count_carried(state: &mut LegState, now: Instant) {
+    let fresh = state.transport.take_carried();
+    state.carried += fresh;
+    if let Role::Subscriber(downlink) = &mut state.role
+        && let Some(budget) = &mut downlink.budget
+    {
+        budget.spent(fresh, now);
     }
 }

@@ -15,10 +15,12 @@ use super::{
         downlink::{Carrier, VoiceCare},
         joined::JOINED,
         outgoing::Destination,
+        track::TrackIn,
     },
     rtcp,
     worker::{Worker, flush},
 };
+use crate::sfu::forward::layers::LayerFacts;
 
 impl Worker {
     /// Sends the fresh packets of all rooms, but for those of pictures whose rest is expected any moment.
@@ -109,6 +111,22 @@ impl Worker {
         }
     }
 
+    /// Looks after what no subscriber asks for by itself. Voices are chosen here too; pictures with each subscriber's link.
+    pub(super) fn review_track(
+        &mut self,
+        lesson: LessonId,
+        track: TrackIndex,
+        with_voices: bool,
+        now: Instant,
+    ) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        match room.tracks[track].is_audio() {
+            true if with_voices => choose_layers(room, track, &mut self.legs, now),
+            true => {}
+            false => _ = follow_layers(&mut room.tracks[track], now),
+        }
+    }
+
     /// Asks the publisher for a key frame where somebody waits for one.
     pub(super) fn ask_key_frame(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
         let Some(room) = self.rooms.get_mut(&lesson) else { return };
@@ -136,10 +154,10 @@ pub(super) fn restart_slots(room: &Room, track: TrackIndex, legs: &mut Legs) {
     }
 }
 
-fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
-    let track = &mut room.tracks[track];
-    let (facts, is_audio) = (track.facts(now), track.is_audio());
-    if !is_audio && !track.subscribers.is_empty() {
+/// What is known of a track's layers; notes the key frames that nobody waits for but that are needed, or no longer are.
+fn follow_layers(track: &mut TrackIn, now: Instant) -> Vec<LayerFacts> {
+    let facts = track.facts(now);
+    if !track.is_audio() && !track.subscribers.is_empty() {
         // A layer whose size nobody knows (its key frame came before the gate was open) cannot be chosen.
         let unknown = facts.iter().enumerate().filter(|(_, facts)| facts.alive && facts.size.is_none());
         unknown.for_each(|(layer, _)| track.keyframes.want(layer));
@@ -147,6 +165,12 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
     // Nobody sends those any more: a key frame of theirs would be asked for again and again.
     let dead = (0..facts.len()).filter(|&layer| !facts[layer].alive && facts[layer].size.is_some());
     dead.for_each(|layer| track.keyframes.arrived(layer));
+    facts
+}
+
+fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
+    let track = &mut room.tracks[track];
+    let (facts, is_audio) = (follow_layers(track, now), track.is_audio());
     let mut anybody_joins = false;
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };

@@ -53,9 +53,7 @@ impl Worker {
         if !downlink.link.is_crowded(now) {
             downlink.protection.lost_packets(losses.lost, losses.told, now);
         }
-        if downlink.link.is_probe_told() {
-            self.share_link(index, now);
-        }
+        self.review_link(index, true, now);
     }
 
     fn handle_packet(&mut self, index: LegIndex, packet: &dyn Packet, now: Instant) {
@@ -163,7 +161,7 @@ impl Worker {
 
 /// Takes the first packet off a compound one by the length it tells (RFC 3550 section 6.4.1); `None` at the end, or when that is
 /// beyond it.
-fn split_first(compound: &mut Bytes) -> Option<Bytes> {
+pub(super) fn split_first(compound: &mut Bytes) -> Option<Bytes> {
     let &[_, _, high, low] = compound.first_chunk()?;
     let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
     (length <= compound.len()).then(|| compound.split_to(length))

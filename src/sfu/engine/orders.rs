@@ -218,6 +218,8 @@ impl Worker {
         let Some(out) = downlink.slot(slot).filter(|_| fits) else { return };
         let track = publication.map(|publication| room.track(publication));
         out.cap = cap;
+        downlink.review_soon();
+        let Some(out) = downlink.slot(slot) else { return };
         if out.track != track {
             if let Some(old) = out.track {
                 room.tracks[old].unsubscribe_slot(index, slot);

@@ -7,14 +7,12 @@ use qism_signaling::{
     hub::ports::{MediaEvent, Voices},
     protocol::{IncarnationId, LessonId, Publication},
 };
-use rtc::rtcp::{
-    packet::unmarshal,
-    transport_feedbacks::{transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack},
-};
+use rtc::rtcp::{packet::unmarshal, transport_feedbacks::transport_layer_nack::TransportLayerNack};
 
 use super::{
     counters::add,
     exports::export_to,
+    feedback::split_first,
     leg::{Path, srtp::Place},
     ntp,
     relay::{
@@ -29,7 +27,10 @@ use super::{
     rtcp,
     worker::Worker,
 };
-use crate::sfu::{forward::rtp::Header, sdp::answer::LAYERS};
+use crate::sfu::{
+    forward::{feedback::Feedback, rtp::Header},
+    sdp::answer::LAYERS,
+};
 
 /// Packets one datagram may ask for.
 const ASKED: usize = 256;
@@ -217,16 +218,17 @@ impl Worker {
             }
             return;
         }
-        let Ok(packets) = unmarshal(&mut packet) else { return };
-        for packet in &packets {
-            if let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() {
-                self.repeat_to_node(far, nack, now);
-            } else if let Some(feedback) = packet.as_any().downcast_ref::<TransportLayerCc>()
-                && let Some(relay) = self.ways.relays.get_mut(far)
-                && relay.congestion.handle_feedback(feedback, now)
-            {
-                self.share_relay(far, now);
+        while let Some(first) = split_first(&mut packet) {
+            if let Some(feedback) = Feedback::parse(&first) {
+                let relay = self.ways.relays.get_mut(far);
+                if relay.is_some_and(|relay| relay.congestion.handle_feedback(&feedback, now)) {
+                    self.share_relay(far, now);
+                }
+                continue;
             }
+            let Ok(packets) = unmarshal(&mut first.clone()) else { return };
+            let nacks = packets.iter().filter_map(|it| it.as_any().downcast_ref::<TransportLayerNack>());
+            nacks.for_each(|nack| self.repeat_to_node(far, nack, now));
         }
     }
 

@@ -7,7 +7,7 @@ use qism_signaling::{hub::ports::MediaEvent, protocol::LessonId};
 use super::{
     counters::add,
     pacing,
-    room::{TrackIndex, codecs, wanted},
+    room::{TrackIndex, codecs, downlink, wanted},
     rtcp,
     worker::Worker,
 };
@@ -18,7 +18,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// A thread without legs looks up this seldom.
 pub const IDLE: Duration = Duration::from_secs(5);
 /// Layer choice, speakers, handshakes.
-const REVIEW: Duration = Duration::from_millis(100);
+const REVIEW: Duration = downlink::REVIEW;
+/// Who gets voices joined.
+const VOICES: Duration = Duration::from_millis(500);
 /// What was carried is told to the hub.
 const ACCOUNTS: Duration = Duration::from_secs(2);
 /// Sender and receiver reports.
@@ -32,6 +34,7 @@ pub struct Timers {
     read: Option<Instant>,
     paced: Option<Instant>,
     reviewed: Option<Instant>,
+    voices: Option<Instant>,
     fed_back: Option<Instant>,
     reported: Option<Instant>,
     accounted: Option<Instant>,
@@ -100,13 +103,11 @@ impl Worker {
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);
-            self.count_carried(now);
-            self.share_links(now);
             self.share_relays(now);
             self.review_rooms(now);
         }
         if is_due(&mut self.timers.accounted, ACCOUNTS, now) {
-            self.tell_carried();
+            self.tell_carried(now);
         }
     }
 
@@ -151,19 +152,24 @@ impl Worker {
             let Some(state) = self.legs.get_mut(index) else { continue };
             if state.transport.ice.is_lost(now) {
                 self.lose_leg(index, now);
-            } else if !state.is_up || state.transport.is_repeating() {
+                continue;
+            }
+            if !state.is_up || state.transport.is_repeating() {
                 self.drive_handshake(index, now);
             }
+            self.charge_budget(index, now);
+            self.review_link(index, false, now);
         }
     }
 
     fn review_rooms(&mut self, now: Instant) {
+        let with_voices = is_due(&mut self.timers.voices, VOICES, now);
         let rooms = self.rooms.values();
         let lessons: Vec<(LessonId, TrackIndex, bool)> =
             rooms.map(|room| (room.lesson, room.tracks.len(), room.home.is_some())).collect();
         for (lesson, tracks, is_guest) in lessons {
             for track in 0..tracks {
-                self.choose_layers(lesson, track, now);
+                self.review_track(lesson, track, with_voices, now);
                 self.ask_key_frame(lesson, track, now);
             }
             (0..tracks).for_each(|track| self.tell_demand(lesson, track, now));

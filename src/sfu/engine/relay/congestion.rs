@@ -10,7 +10,6 @@ use std::{
 };
 
 use qism_signaling::protocol::LessonId;
-use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 
 use super::gate::Room;
 use crate::sfu::{
@@ -18,7 +17,7 @@ use crate::sfu::{
         room::{TrackIndex, link::Link},
         rtcp::OWN_SSRC,
     },
-    forward::{arrivals::Arrivals, meter::Meter, prober::Prober},
+    forward::{arrivals::Arrivals, feedback::Feedback, meter::Meter, prober::Prober},
 };
 
 /// Assumed before the first feedback, in bits per second: links between servers are wide, and one that is not is found out
@@ -121,7 +120,7 @@ impl Congestion {
     }
 
     /// Takes the far end's feedback; true when the link is full since just now.
-    pub fn handle_feedback(&mut self, feedback: &TransportLayerCc, now: Instant) -> bool {
+    pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, now: Instant) -> bool {
         let was_full = self.link.is_full(now);
         self.link.handle_feedback(feedback, now);
         if let Some(helped) = self.link.poll_probe(now) {

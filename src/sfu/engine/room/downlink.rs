@@ -39,6 +39,14 @@ const REDUNDANCY: u32 = 130_000;
 const STREAM: u32 = 6_000_000;
 /// A connection that is full takes at least so many, in bits per second.
 const TRICKLE: u32 = 50_000;
+/// How often what the link bears is shared out.
+pub const REVIEW: Duration = Duration::from_millis(100);
+/// On a wide link that is done with the feedback, while the leg's state is at hand anyway, but not more often than this …
+const REVIEW_SOONEST: Duration = Duration::from_millis(80);
+/// … and by the clock when no feedback came for so long.
+const REVIEW_LATEST: Duration = Duration::from_millis(150);
+/// So long a wide link on which everybody has what they want need not be shared out again.
+const CALM: Duration = Duration::from_millis(500);
 /// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
 const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
 
@@ -143,6 +151,16 @@ pub enum Carrier {
     },
 }
 
+/// What is to be done about a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    Nothing,
+    /// Only the pacer follows it.
+    Follow,
+    /// It is shared out among the pictures.
+    Share,
+}
+
 /// How voices are sent to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoiceCare {
@@ -177,6 +195,10 @@ pub struct Downlink {
     pub told_stopped: bool,
     /// Voices come joined.
     pub saver: bool,
+    /// When the link was last shared out, and whether that was with feedback.
+    reviewed: Option<(Instant, bool)>,
+    /// Everybody had what they want then; nothing is new while the link bears so many bits per second.
+    calm: Option<(Instant, u32)>,
     /// When the clocks of its slots were last told.
     pub clocks_told: Option<Instant>,
     /// What this receiver may still cost; `None`: no limit.
@@ -206,6 +228,8 @@ impl Downlink {
             protection: Protection::default(),
             told_stopped: false,
             saver: false,
+            reviewed: None,
+            calm: None,
             clocks_told: None,
             budget: None,
             told_spared: Pictures::Full,
@@ -216,6 +240,47 @@ impl Downlink {
         self.slots.get_mut(usize::from(slot.0))
     }
 
+    /// What is to be done about the link now, with feedback that just came or by the clock; from then on it counts anew.
+    pub fn review(&mut self, with_feedback: bool, now: Instant) -> Review {
+        let since = self.reviewed.map_or(Duration::MAX, |(at, _)| now.saturating_duration_since(at));
+        let was_fed = self.reviewed.is_some_and(|(_, was_fed)| was_fed);
+        let wait = match (with_feedback, was_fed) {
+            (true, _) if !self.link.is_wide(now) => return Review::Nothing,
+            (true, true) => REVIEW_SOONEST,
+            (true, false) => Duration::ZERO,
+            (false, true) => REVIEW_LATEST,
+            (false, false) => Duration::ZERO,
+        };
+        if since < wait {
+            return Review::Nothing;
+        }
+        self.reviewed = Some((now, with_feedback));
+        if self.calm.is_some_and(|(since, estimate)| now < since + CALM && self.bears(estimate, now)) {
+            return Review::Follow;
+        }
+        Review::Share
+    }
+
+    /// The link is as good as it was, or better.
+    fn bears(&self, estimate: u32, now: Instant) -> bool {
+        self.link.estimate().is_some_and(|it| it >= estimate) && self.link.is_wide(now)
+    }
+
+    /// The link was shared out. Where everybody has what they want of a wide one, it is not done again for a while.
+    pub fn shared(&mut self, now: Instant) {
+        let is_calm = |out: &TrackOut| out.limit == Limit::None && out.forwarder.awaited().is_none();
+        let is_calm = self.budget.is_none()
+            && self.prober.bitrate().is_none()
+            && self.slots.iter().filter(|out| !out.is_audio()).all(is_calm);
+        let estimate = self.link.estimate().filter(|_| is_calm);
+        self.calm = estimate.map(|estimate| (now, estimate / 20 * 19));
+    }
+
+    /// What is asked for is another thing now.
+    pub fn review_soon(&mut self) {
+        (self.reviewed, self.calm) = (None, None);
+    }
+
     /// Joins voices, but not while it loses packets: each would be 60 ms of the voice.
     pub fn joins(&self, now: Instant) -> bool {
         self.saver && !self.protection.is_on(now)
@@ -224,8 +289,8 @@ impl Downlink {
     /// How a track reaches this receiver now.
     pub fn care(&self, track: &TrackIn, now: Instant) -> VoiceCare {
         // On a narrow link redundancy would take the place of the voice itself.
-        let is_narrow = self.link.estimate().is_some_and(|it| it < REDUNDANCY) && self.link.was_full(now);
-        match (track.is_audio() && self.protection.is_on(now) && !is_narrow, self.abilities) {
+        let is_narrow = || self.link.estimate().is_some_and(|it| it < REDUNDANCY) && self.link.was_full(now);
+        match (track.is_audio() && self.protection.is_on(now) && !is_narrow(), self.abilities) {
             (false, _) => VoiceCare::Plain,
             (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
             (true, _) => VoiceCare::Echoed,

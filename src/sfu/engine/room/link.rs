@@ -183,7 +183,7 @@ impl Link {
     }
 
     /// Pictures flowed for a while, and the link was not found full by them.
-    fn is_wide(&self, now: Instant) -> bool {
+    pub fn is_wide(&self, now: Instant) -> bool {
         !self.was_full(now) && self.sent.first().is_some_and(|first| now >= first + WIDE)
     }
 
