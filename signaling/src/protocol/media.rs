@@ -85,6 +85,7 @@ impl Slot {
     pub const FIRST_CAMERA: Self = Self(6);
 
     /// The kind by position in the table.
+    #[inline]
     pub fn kind(self) -> SlotKind {
         match self.0 {
             0 => SlotKind::TeacherAudio,

@@ -32,12 +32,15 @@ mod timers;
 mod ways;
 mod worker;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use inbox::Inbox;
 use net::{
     socket::{Receiver, Socket},
-    wake::Waiter,
+    wake::{self, Waiter},
 };
 pub use streams::thread_of_check;
 pub use worker::Worker;
@@ -45,12 +48,20 @@ pub use worker::Worker;
 /// Batches of reports read in one go, of 64 each; what is more waits for the next one, in a queue that the kernel bounds.
 const REPORTS: usize = 16;
 
+/// So long nobody is woken while the rest of a picture is expected: most of it comes in a tenth of a millisecond.
+const NAP: Duration = Duration::from_micros(100);
+
 /// Runs a thread's loop until its inbox is stopped.
 pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
+    wake::wake_punctually();
     let sockets = worker.sockets().len();
     let mut waiter = Waiter::new(worker.sockets().iter().map(Socket::fd).chain([inbox.fd()]));
     let mut receiver = Receiver::default();
     while !inbox.is_stopped() {
+        if worker.is_gathering() {
+            // One wake-up for the rest of a picture, instead of one for each packet.
+            std::thread::sleep(NAP);
+        }
         waiter.wait(worker.patience(Instant::now()));
         if waiter.is_ready(sockets) {
             look_into(&mut worker, inbox);

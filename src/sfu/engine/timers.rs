@@ -68,6 +68,11 @@ impl Worker {
         !self.paced.is_empty() || self.are_relays_busy()
     }
 
+    /// Packets wait for the rest of their picture.
+    pub fn is_gathering(&self) -> bool {
+        self.gathering.is_some()
+    }
+
     /// Somebody may send, or wait for something.
     fn has_peers(&self) -> bool {
         !self.legs.is_empty() || !self.ways.relays.is_empty()

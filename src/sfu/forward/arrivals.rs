@@ -171,7 +171,7 @@ fn pad(out: &mut Vec<u8>) {
 }
 
 /// How often feedback is sent.
-pub const INTERVAL: Duration = Duration::from_millis(60);
+pub const INTERVAL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 #[path = "tests/arrivals.rs"]

@@ -8,7 +8,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// Counts bytes, window by window.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
-    start: Option<Instant>,
+    /// The window that runs ends then.
+    end: Option<Instant>,
     bytes: usize,
     bitrate: u32,
 }
@@ -20,10 +21,11 @@ impl Meter {
     }
 
     fn turn(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(*self.start.get_or_insert(now));
-        if elapsed >= WINDOW {
+        let end = *self.end.get_or_insert(now + WINDOW);
+        if now >= end {
+            let elapsed = now - end + WINDOW;
             self.bitrate = (self.bytes as u64 * 8_000 / elapsed.as_millis().max(1) as u64) as u32;
-            (self.start, self.bytes) = (Some(now), 0);
+            (self.end, self.bytes) = (Some(now + WINDOW), 0);
         }
     }
 

@@ -123,6 +123,9 @@ impl Pacer {
     }
 
     fn fill(&mut self, now: Instant) {
+        if self.filled == Some(now) {
+            return;
+        }
         let since = self.filled.replace(now).map_or(BURST, |filled| now.saturating_duration_since(filled));
         let Some(rate) = self.rate else { return };
         let bytes = |span: Duration| (rate * span.as_micros() as u64 / 8_000_000) as i64;

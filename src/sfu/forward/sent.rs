@@ -47,6 +47,8 @@ pub struct SentPackets {
     total: u64,
     first: Option<Instant>,
     newest: Option<Instant>,
+    /// The same as in entries: a burst leaves in one moment.
+    newest_us: u32,
 }
 
 impl SentPackets {
@@ -73,9 +75,12 @@ impl SentPackets {
     /// A packet of so many bytes leaves.
     pub fn push(&mut self, size: usize, departure: Instant) {
         let first = *self.first.get_or_insert(departure);
-        self.newest = Some(departure);
+        if self.newest != Some(departure) {
+            self.newest = Some(departure);
+            self.newest_us = departure.saturating_duration_since(first).as_micros() as u32;
+        }
         self.total += size as u64;
-        let departure = departure.saturating_duration_since(first).as_micros() as u32;
+        let departure = self.newest_us;
         self.make_place(departure);
         let place = self.place(self.next);
         self.places[place] = Entry {
@@ -110,11 +115,10 @@ impl SentPackets {
     /// Takes the packet that a receiver means by these 16 bits; `None` when it was taken already or is too old.
     pub fn take(&mut self, wrapped: u16) -> Option<Sent> {
         let number = nearest(self.next, wrapped);
-        let (place, first, newest) = (self.place(number), self.first?, self.newest?);
+        let (place, first, newest, last) = (self.place(number), self.first?, self.newest?, self.newest_us);
         let entry =
             self.places.get_mut(place).filter(|entry| entry.is_open && entry.number == number as u32)?;
         entry.is_open = false;
-        let last = newest.saturating_duration_since(first).as_micros() as u32;
         let age = Duration::from_micros(last.wrapping_sub(entry.departure).into());
         let later = (self.total as u32).wrapping_sub(entry.total);
         let departure = newest.checked_sub(age).unwrap_or(first);

@@ -40,6 +40,12 @@ impl Wake {
     }
 }
 
+/// Lets the waits of this thread end when they should: the kernel adds up to 50 µs to each unless it is told not to.
+pub fn wake_punctually() {
+    // SAFETY: a plain system call that changes this thread's timer slack only, in nanoseconds. A failure costs those 50 µs.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000 as libc::c_ulong) };
+}
+
 /// Waits for several descriptors.
 pub struct Waiter {
     polled: Vec<libc::pollfd>,
