@@ -235,23 +235,27 @@ impl Link {
     }
 
     /// What a probe was good for, once that is known: is it worth going on, since the link bears clearly more and its end was
-    /// not found? Of the first one, which is sent at the assumed rate, only the latter.
+    /// not found? Of the first one, which is sent at the assumed rate, only the latter; two packets that left together and came
+    /// together tell that too, however late others came.
     pub fn poll_probe(&mut self, now: Instant) -> Option<bool> {
         let probe = self.probe.as_ref()?;
         let (last, ended) = probe.last?;
         if !probe.is_told(last) && now < ended + PROBE_LOST {
             return None;
         }
-        let (proved, quickest) = (probe.proved(), probe.quickest().filter(|_| probe.is_first));
-        let is_more = |proved| probe.is_first || proved > self.estimator.bitrate() / 10 * 11;
-        let proved = proved.map(|(proved, is_all)| (proved, is_all, is_more(proved)));
+        let (proved, quickest, is_first) = (probe.proved(), probe.quickest(), probe.is_first);
         self.probe = None;
-        let Some((proved, is_all, is_more)) = proved else { return Some(false) };
+        let Some((proved, is_all)) = proved else { return Some(false) };
+        let before = self.estimator.bitrate();
         self.estimator.proved(proved, now);
-        if let Some(quickest) = quickest.filter(|_| !is_all) {
-            self.estimator.bounded(quickest);
+        if !is_first {
+            return Some(is_all && proved > before / 10 * 11);
         }
-        Some(is_more && is_all)
+        let bears = is_all || quickest >= f64::from(before) * 2.0;
+        if !bears {
+            self.estimator.bounded(quickest as u32);
+        }
+        Some(bears)
     }
 
     /// True while the link is full, and when pictures became smaller for that not long ago: they do not grow yet.
@@ -270,14 +274,13 @@ impl Probe {
     }
 
     /// Bits per second of the two packets that came closest behind each other: where delays vary the link bears more than the
-    /// whole probe says, but never more than this. Nothing when they came in one moment.
-    fn quickest(&self) -> Option<u32> {
-        let gap = |pair: &[Told]| {
+    /// whole probe says, but never more than this. Infinite when they came in one moment.
+    fn quickest(&self) -> f64 {
+        let rate = |pair: &[Told]| {
             let gap = pair[1].arrival?.saturating_sub(pair[0].arrival?);
             Some((pair[1].size * 8) as f64 / gap.as_secs_f64())
         };
-        let rates = self.arrived.windows(2).filter_map(gap);
-        rates.reduce(f64::max).filter(|rate| rate.is_finite()).map(|rate| rate as u32)
+        self.arrived.windows(2).filter_map(rate).fold(0.0, f64::max)
     }
 
     /// Bits per second at which it got through, and whether the link might bear yet more; nothing when too much of it was
