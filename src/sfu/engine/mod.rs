@@ -53,7 +53,7 @@ const NAP: Duration = Duration::from_micros(100);
 
 /// Runs a thread's loop until its inbox is stopped.
 pub fn run(mut worker: Worker, inbox: &Arc<Inbox>) {
-    wake::wake_punctually();
+    wake::be_prompt();
     let sockets = worker.sockets().len();
     let mut waiter = Waiter::new(worker.sockets().iter().map(Socket::fd).chain([inbox.fd()]));
     let mut receiver = Receiver::default();
