@@ -228,7 +228,7 @@ impl Worker {
             }
             let Ok(packets) = unmarshal(&mut first.clone()) else { return };
             let nacks = packets.iter().filter_map(|it| it.as_any().downcast_ref::<TransportLayerNack>());
-            nacks.for_each(|nack| self.repeat_to_node(far, nack, now));
+            nacks.for_each(|nack| _ = self.repeat_to_node(far, nack, now));
         }
     }
 
