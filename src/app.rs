@@ -9,6 +9,7 @@ mod demo;
 mod door;
 mod metrics;
 mod node;
+mod packing;
 mod parts;
 mod stopping;
 
@@ -108,9 +109,11 @@ impl Running {
         let membership = relay_key.map(|key| Membership { incarnation, key });
         let media = parts::sfu_config(&config.media, door.listener.address(), membership);
         let ports = (store.journal(), carrier, clock);
+        let packing = packing::pack_old_lessons(store.clone(), ports.2.clone(), config.storage.pack_after());
         let (hub, sfu) = parts::start_lessons(incarnation, media, ports, &school, bus_events)?;
         beats.open_media(node::media_doors(&sfu, config.cluster.media_address));
-        let keeping = tokio::spawn(parts::keep(school.clone(), hub.clone(), steering.clone(), demo));
+        let keeping = parts::keep(school.clone(), hub.clone(), steering.clone(), demo);
+        let keeping = tokio::spawn(async { _ = tokio::join!(keeping, packing) });
         let readiness = parts::readiness(board.clone(), bus.clone());
         let state = parts::state(&config, school, hub.clone(), steering.clone(), readiness);
         let draining = state.draining.clone();

@@ -6,72 +6,132 @@ use qism_signaling::{
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{StorageError, row};
+use super::{StorageError, packed, row};
 
 /// Statements of up to this many rows are kept prepared.
 const KEPT_PREPARED: usize = 16;
 /// Events of others that a late writer is told at once.
 const TOLD: usize = 500;
 
-/// The events in one statement, all or nothing, then the erasures. False: nothing was written, since the log does not have
-/// the head that they were decided on (it went back to an older state).
-pub async fn write(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, sqlx::Error> {
-    let lesson = batch.lesson.to_string();
+/// The events in one statement, all or nothing, then the erasures. An error of the outcome: nothing was written, since the log
+/// does not have the head that they were decided on (it went back to an older state), or has them already.
+pub async fn write(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+) -> Result<Result<(), AppendError>, sqlx::Error> {
     if !batch.events.is_empty() {
-        let sql = insert_sql(batch.events.len(), batch.head.number > 0);
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(batch.events.len() <= KEPT_PREPARED);
-        for (event, part) in batch.events.iter().zip(parts(&batch.events)) {
-            let (body, text) = row::split(&event.event);
-            query = query
-                .bind(lesson.clone())
-                .bind(event.number as i64)
-                .bind(event.chain.0 as i64)
-                .bind(event.at as i64)
-                .bind(event.sender.map(|sender| sender.to_string()))
-                .bind(event.command.to_string())
-                .bind(part)
-                .bind(event.event.kind())
-                .bind(body)
-                .bind(text);
+        let behind = if batch.head.number == 0 { Behind::Origin } else { Behind::Event };
+        let mut is_written = insert(connection, batch, day, behind).await?;
+        if !is_written && batch.head.number > 0 {
+            if let Some(known) = known_packed(connection, batch).await? {
+                return Ok(Err(known));
+            }
+            is_written = insert(connection, batch, day, Behind::Packed).await?;
         }
-        if batch.head.number > 0 {
-            query = query.bind(lesson.clone()).bind(batch.head.number as i64).bind(batch.head.chain.0 as i64);
-        }
-        if query.execute(&mut *connection).await?.rows_affected() == 0 {
-            return Ok(false);
+        if !is_written {
+            return Ok(Err(AppendError::Conflict));
         }
     }
     for number in &batch.erase {
-        sqlx::query("UPDATE event SET text = NULL WHERE lesson = $1 AND number = $2")
-            .bind(lesson.clone())
-            .bind(*number as i64)
-            .execute(&mut *connection)
-            .await?;
+        let sql = "UPDATE event SET text = NULL WHERE day = $1 AND lesson = $2 AND number = $3";
+        let query = sqlx::query(sql).bind(day).bind(batch.lesson.to_string()).bind(*number as i64);
+        if query.execute(&mut *connection).await?.rows_affected() == 0 {
+            packed::erase(connection, batch.lesson, *number).await.map_err(as_sql)?;
+        }
     }
-    Ok(true)
+    Ok(Ok(()))
 }
 
-const COLUMNS: usize = 10;
+/// What must be there.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// The lesson, of this day, without events.
+    Origin,
+    Event,
+    /// Packed events up to the head.
+    Packed,
+}
 
-/// Inserts so many rows; behind a head only if that is there.
-fn insert_sql(rows: usize, has_head: bool) -> String {
+/// False: it is not there.
+async fn insert(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+    behind: Behind,
+) -> Result<bool, sqlx::Error> {
+    let (lesson, head) = (batch.lesson.to_string(), batch.head);
+    let sql = insert_sql(batch.events.len(), behind);
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(batch.events.len() <= KEPT_PREPARED);
+    for (event, part) in batch.events.iter().zip(parts(&batch.events)) {
+        let (body, text) = row::split(&event.event);
+        query = query
+            .bind(day)
+            .bind(lesson.clone())
+            .bind(event.number as i64)
+            .bind(event.chain.0 as i64)
+            .bind(event.at as i64)
+            .bind(event.sender.map(|sender| sender.to_string()))
+            .bind(event.command.to_string())
+            .bind(part)
+            .bind(event.event.kind())
+            .bind(body)
+            .bind(text);
+    }
+    query = query.bind(lesson);
+    if matches!(behind, Behind::Origin | Behind::Event) {
+        query = query.bind(day);
+    }
+    if matches!(behind, Behind::Event | Behind::Packed) {
+        query = query.bind(head.number as i64).bind(head.chain.0 as i64);
+    }
+    Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
+const COLUMNS: usize = 11;
+
+/// Inserts so many rows, behind what must be there.
+fn insert_sql(rows: usize, behind: Behind) -> String {
     let tuple = |row: usize| {
         let list: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
         format!("({})", list.join(", "))
     };
     let tuples: Vec<String> = (0..rows).map(tuple).collect();
-    let values = format!("VALUES {}", tuples.join(", "));
-    let source = match (has_head, rows * COLUMNS) {
-        (false, _) => values,
-        (true, bound) => format!(
-            "SELECT * FROM ({values}) AS new WHERE EXISTS \
-             (SELECT 1 FROM event WHERE lesson = ${} AND number = ${} AND chain = ${})",
-            bound + 1,
-            bound + 2,
-            bound + 3
+    let next = |n: usize| format!("${}", rows * COLUMNS + n);
+    let there = match behind {
+        Behind::Origin => format!("origin WHERE lesson = {} AND day = {}", next(1), next(2)),
+        Behind::Event => format!(
+            "event WHERE lesson = {} AND day = {} AND number = {} AND chain = {}",
+            next(1),
+            next(2),
+            next(3),
+            next(4)
         ),
+        Behind::Packed => {
+            format!("packed WHERE lesson = {} AND events = {} AND chain = {}", next(1), next(2), next(3))
+        }
     };
-    format!("INSERT INTO event (lesson, number, chain, at, sender, command, part, kind, body, text) {source}")
+    format!(
+        "INSERT INTO event (day, lesson, number, chain, at, sender, command, part, kind, body, text) \
+         SELECT * FROM (VALUES {}) AS new WHERE EXISTS (SELECT 1 FROM {there})",
+        tuples.join(", ")
+    )
+}
+
+/// The unique key does not see what is packed.
+async fn known_packed(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+) -> Result<Option<AppendError>, sqlx::Error> {
+    let packed = packed::find(connection, batch.lesson).await.map_err(as_sql)?;
+    Ok(packed.and_then(|packed| packed.known(batch)))
+}
+
+fn as_sql(error: StorageError) -> sqlx::Error {
+    match error {
+        StorageError::Sql(error) => error,
+        other => sqlx::Error::Decode(other.into()),
+    }
 }
 
 /// The place of each event among those of its command.
@@ -90,13 +150,14 @@ pub fn is_taken(error: &sqlx::Error) -> bool {
 }
 
 /// A command of the batch that the log knows already, else what somebody else wrote there first. Mostly one statement.
-pub async fn why_taken(connection: &mut AnyConnection, batch: &Batch) -> Result<AppendError, sqlx::Error> {
+pub async fn why_taken(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+) -> Result<AppendError, sqlx::Error> {
     let head = batch.head.number;
     let found = row::read_after(&mut *connection, batch.lesson, head.saturating_sub(1), TOLD).await;
-    let since = found.map_err(|error| match error {
-        StorageError::Sql(error) => error,
-        other => sqlx::Error::Decode(other.into()),
-    })?;
+    let since = found.map_err(as_sql)?;
     let is_ours =
         |old: &Logged| batch.events.iter().any(|new| (new.sender, new.command) == (old.sender, old.command));
     let known = since.iter().rev().filter(|old| old.number > head).find(|old| is_ours(old));
@@ -106,18 +167,22 @@ pub async fn why_taken(connection: &mut AnyConnection, batch: &Batch) -> Result<
     if since.last().is_some_and(|last| last.number > head) {
         return Ok(AppendError::Overtaken { since });
     }
-    known_before(connection, batch).await
+    known_before(connection, batch, day).await
 }
 
 /// A command that was written up to the very head.
-async fn known_before(connection: &mut AnyConnection, batch: &Batch) -> Result<AppendError, sqlx::Error> {
+async fn known_before(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+) -> Result<AppendError, sqlx::Error> {
     let mut asked: Vec<(UserId, CommandId)> = Vec::new();
     for event in &batch.events {
         let Some(sender) = event.sender.filter(|sender| !asked.contains(&(*sender, event.command))) else {
             continue;
         };
         asked.push((sender, event.command));
-        if let Some(number) = number_of(connection, batch.lesson, sender, event.command).await? {
+        if let Some(number) = number_of(connection, (batch.lesson, day), sender, event.command).await? {
             return Ok(AppendError::Known { sender, command: event.command, number });
         }
     }
@@ -126,13 +191,14 @@ async fn known_before(connection: &mut AnyConnection, batch: &Batch) -> Result<A
 
 async fn number_of(
     connection: &mut AnyConnection,
-    lesson: LessonId,
+    (lesson, day): (LessonId, i64),
     sender: UserId,
     command: CommandId,
 ) -> Result<Option<u64>, sqlx::Error> {
     let found = sqlx::query(
-        "SELECT number FROM event WHERE lesson = $1 AND sender = $2 AND command = $3 ORDER BY number DESC LIMIT 1",
+        "SELECT number FROM event WHERE day = $1 AND lesson = $2 AND sender = $3 AND command = $4 ORDER BY number DESC LIMIT 1",
     )
+    .bind(day)
     .bind(lesson.to_string())
     .bind(sender.to_string())
     .bind(command.to_string())

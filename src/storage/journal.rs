@@ -1,8 +1,9 @@
 //! The hub's [`Journal`] on SQL. Appends go through [`Writer`], reads straight to a pool.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use async_trait::async_trait;
+use dashmap::DashMap;
 use qism_signaling::{
     hub::ports::{AppendError, Batch, Journal, Unavailable},
     protocol::{Chain, LessonId, Logged, Position},
@@ -11,9 +12,10 @@ use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
     StorageError,
+    days::day_of,
     meter::LogMeter,
     open::Pools,
-    row,
+    packed, row,
     writer::{self, Writer},
 };
 
@@ -22,22 +24,80 @@ pub struct SqlJournal {
     pools: Pools,
     writer: Writer,
     meter: LogMeter,
+    /// When lessons began; never changes, but for a store that went back to an older state. Full: emptied, and asked again.
+    days: DashMap<LessonId, i64>,
 }
 
 impl SqlJournal {
     pub fn start(pools: Pools) -> Self {
         let writer = Writer::start(pools.clone());
-        Self { pools, writer, meter: LogMeter::default() }
+        Self { pools, writer, meter: LogMeter::default(), days: DashMap::new() }
     }
 
     pub fn meter(&self) -> &LogMeter {
         &self.meter
     }
 
+    async fn try_read(
+        &self,
+        lesson: LessonId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Logged>, StorageError> {
+        let rows = row::read_after(&self.pools.read, lesson, after, limit).await?;
+        if rows.first().is_some_and(|first| first.number == after + 1) {
+            return Ok(rows);
+        }
+        let Some(packed) = packed::find(&self.pools.read, lesson).await? else { return Ok(rows) };
+        let mut events = packed.after(after, limit)?;
+        let last = packed.events.len() as u64;
+        events.extend(rows.into_iter().filter(|row| row.number > last));
+        events.truncate(limit);
+        Ok(events)
+    }
+
+    async fn try_chat(
+        &self,
+        lesson: LessonId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Logged>, StorageError> {
+        let sql = format!(
+            "SELECT {} FROM event WHERE kind = 'said' AND {} AND number < $2 ORDER BY number DESC LIMIT $3",
+            row::COLUMNS,
+            row::OF_LESSON
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(lesson.to_string());
+        let query = query.bind(i64::try_from(before).unwrap_or(i64::MAX)).bind(limit as i64);
+        let rows = query.fetch_all(&self.pools.read).await?;
+        let mut lines = rows.iter().rev().map(row::logged).collect::<Result<Vec<_>, _>>()?;
+        if lines.len() < limit
+            && let Some(packed) = packed::find(&self.pools.read, lesson).await?
+        {
+            let first = lines.first().map_or(before, |first| first.number);
+            lines.splice(..0, packed.chat(first, limit - lines.len())?);
+        }
+        Ok(lines)
+    }
+
     async fn try_heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, StorageError> {
+        let mut heads = self.heads_of(lessons, HEADS).await?;
+        let found: HashSet<LessonId> = heads.iter().map(|(lesson, _)| *lesson).collect();
+        let missing: Vec<LessonId> =
+            lessons.iter().copied().filter(|lesson| !found.contains(lesson)).collect();
+        heads.extend(self.heads_of(&missing, PACKED_HEADS).await?);
+        Ok(heads)
+    }
+
+    async fn heads_of(
+        &self,
+        lessons: &[LessonId],
+        sql: &str,
+    ) -> Result<Vec<(LessonId, Position)>, StorageError> {
         let mut heads = Vec::with_capacity(lessons.len());
         for some in lessons.chunks(HEADS_AT_ONCE) {
-            let sql = heads_sql(some.len());
+            let list: Vec<String> = (1..=some.len()).map(|n| format!("${n}")).collect();
+            let sql = sql.replace("{list}", &list.join(", "));
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
             for lesson in some {
                 query = query.bind(lesson.to_string());
@@ -49,28 +109,51 @@ impl SqlJournal {
         Ok(heads)
     }
 
-    async fn try_origin(&self, lesson: LessonId) -> Result<Chain, StorageError> {
-        let lesson = lesson.to_string();
-        let read = || sqlx::query("SELECT chain FROM origin WHERE lesson = $1").bind(lesson.clone());
-        if let Some(found) = read().fetch_optional(&self.pools.read).await? {
-            return Ok(row::chain(found.try_get(0)?));
+    /// The seed of the lesson's chain, and the day on which it began: today, if it begins now.
+    async fn began(&self, lesson: LessonId) -> Result<(Chain, i64), StorageError> {
+        let id = lesson.to_string();
+        let read = || sqlx::query("SELECT chain, day FROM origin WHERE lesson = $1").bind(id.clone());
+        let mut found = read().fetch_optional(&self.pools.read).await?;
+        if found.is_none() {
+            sqlx::query("INSERT INTO origin (lesson, chain, day) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                .bind(id.clone())
+                .bind(rand::random::<i64>())
+                .bind(day_of(self.pools.now().await?))
+                .execute(&self.pools.write)
+                .await?;
+            // Another node may have been first.
+            found = Some(read().fetch_one(&self.pools.write).await?);
         }
-        sqlx::query("INSERT INTO origin (lesson, chain) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(lesson.clone())
-            .bind(rand::random::<i64>())
-            .execute(&self.pools.write)
-            .await?;
-        // Another node may have been first.
-        let found = read().fetch_one(&self.pools.write).await?;
-        Ok(row::chain(found.try_get(0)?))
+        let found = found.ok_or(sqlx::Error::RowNotFound)?;
+        let (chain, day) = (row::chain(found.try_get(0)?), found.try_get(1)?);
+        if self.days.len() >= DAYS_KEPT {
+            self.days.clear();
+        }
+        self.days.insert(lesson, day);
+        Ok((chain, day))
+    }
+
+    async fn day(&self, lesson: LessonId) -> Result<i64, StorageError> {
+        let kept = self.days.get(&lesson).map(|day| *day);
+        match kept {
+            Some(day) => Ok(day),
+            None => Ok(self.began(lesson).await?.1),
+        }
     }
 }
 
 #[async_trait]
 impl Journal for SqlJournal {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let (events, began) = (batch.events.len(), Instant::now());
-        let outcome = self.writer.append(batch).await;
+        let (lesson, events, began) = (batch.lesson, batch.events.len(), Instant::now());
+        let outcome = match self.day(lesson).await {
+            Ok(day) => self.writer.append(batch, day).await,
+            Err(error) => Err(unavailable(&error).into()),
+        };
+        if outcome == Err(AppendError::Conflict) {
+            // It may have begun on another day, in the history that the store went back to.
+            self.days.remove(&lesson);
+        }
         self.meter.note(events, began, &outcome);
         outcome
     }
@@ -89,7 +172,7 @@ impl Journal for SqlJournal {
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
         self.meter.note_read();
-        row::read_after(&self.pools.read, lesson, after, limit).await.map_err(|error| unavailable(&error))
+        self.try_read(lesson, after, limit).await.map_err(|error| unavailable(&error))
     }
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {
@@ -103,47 +186,32 @@ impl Journal for SqlJournal {
         limit: usize,
     ) -> Result<Vec<Logged>, Unavailable> {
         self.meter.note_read();
-        let sql = format!(
-            "SELECT {} FROM event WHERE kind = 'said' AND lesson = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
-            row::COLUMNS
-        );
-        let mut found = sqlx::query(AssertSqlSafe(sql))
-            .bind(lesson.to_string())
-            .bind(before.map_or(i64::MAX, |before| before as i64))
-            .bind(limit as i64)
-            .fetch_all(&self.pools.read)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        found.reverse();
-        events(&found)
+        let before = before.unwrap_or(u64::MAX);
+        self.try_chat(lesson, before, limit).await.map_err(|error| unavailable(&error))
     }
 
     async fn origin(&self, lesson: LessonId) -> Result<Chain, Unavailable> {
-        self.try_origin(lesson).await.map_err(|error| unavailable(&error))
+        let began = self.began(lesson).await;
+        began.map(|(chain, _)| chain).map_err(|error| unavailable(&error))
     }
 }
 
 /// Parameters of one statement; both engines allow more.
 const HEADS_AT_ONCE: usize = 500;
 
-/// The last event of each of `count` lessons.
-fn heads_sql(count: usize) -> String {
-    let list: Vec<String> = (1..=count).map(|n| format!("${n}")).collect();
-    format!(
-        "SELECT e.lesson, e.number, e.chain FROM event e JOIN (SELECT lesson, MAX(number) AS last FROM event \
-         WHERE lesson IN ({}) GROUP BY lesson) m ON e.lesson = m.lesson AND e.number = m.last",
-        list.join(", ")
-    )
-}
+/// Lessons whose day is kept in memory.
+const DAYS_KEPT: usize = 50_000;
+
+/// The last event of each lesson that is a row; of those without any, the last that is packed.
+const HEADS: &str = "SELECT e.lesson, e.number, e.chain FROM event e JOIN \
+     (SELECT o.day, o.lesson, (SELECT MAX(number) FROM event n WHERE n.day = o.day AND n.lesson = o.lesson) AS last \
+     FROM origin o WHERE o.lesson IN ({list})) m ON e.day = m.day AND e.lesson = m.lesson AND e.number = m.last";
+const PACKED_HEADS: &str = "SELECT lesson, events, chain FROM packed WHERE lesson IN ({list})";
 
 fn head(found: &AnyRow) -> Result<(LessonId, Position), StorageError> {
     let lesson = LessonId(row::id(&found.try_get::<String, _>(0)?)?);
     let number = found.try_get::<i64, _>(1)? as u64;
     Ok((lesson, Position { number, chain: row::chain(found.try_get(2)?) }))
-}
-
-fn events(found: &[AnyRow]) -> Result<Vec<Logged>, Unavailable> {
-    found.iter().map(row::logged).collect::<Result<_, _>>().map_err(|error| unavailable(&error))
 }
 
 /// The detail is logged here, once; the hub only needs to know that nothing was done.

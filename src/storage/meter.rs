@@ -17,6 +17,10 @@ pub struct LogMeter {
     conflicts: AtomicU64,
     failures: AtomicU64,
     reads: AtomicU64,
+    packed_lessons: AtomicU64,
+    packed_events: AtomicU64,
+    packed_bytes: AtomicU64,
+    not_packed: AtomicU64,
 }
 
 impl LogMeter {
@@ -35,6 +39,17 @@ impl LogMeter {
     /// Events of one lesson are read.
     pub fn note_read(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An old lesson was packed: so many events, which are so many bytes now, together with those packed before.
+    pub fn note_packed(&self, events: u64, bytes: u64) {
+        self.packed_lessons.fetch_add(1, Ordering::Relaxed);
+        self.packed_events.fetch_add(events, Ordering::Relaxed);
+        self.packed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn note_not_packed(&self) {
+        self.not_packed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn samples(&self) -> Vec<Sample> {
@@ -60,6 +75,14 @@ impl LogMeter {
                 "qism_log_reads_total",
                 "Reads of a lesson's events: it opened, fell behind, or somebody came back from far.",
                 read(&self.reads),
+            ),
+            Sample::counter("qism_packed_lessons_total", "Old lessons packed.", read(&self.packed_lessons)),
+            Sample::counter("qism_packed_events_total", "Events in them.", read(&self.packed_events)),
+            Sample::counter("qism_packed_bytes_total", "What they became.", read(&self.packed_bytes)),
+            Sample::counter(
+                "qism_packing_failures_total",
+                "Old lessons that could not be packed; their events stay as they are.",
+                read(&self.not_packed),
             ),
         ]
     }

@@ -7,11 +7,14 @@ mod accounts;
 mod append;
 mod attempts;
 mod backup;
+mod days;
 mod fleet;
 mod journal;
 mod meter;
 mod nodes;
 mod open;
+mod packed;
+mod packing;
 mod people;
 mod places;
 mod records;
@@ -127,7 +130,9 @@ impl Store {
         let (school, log) = Self::parts(url, Use::Server).await?;
         schema::upgrade(&school, Part::School).await?;
         schema::upgrade(&log, Part::Log).await?;
-        Ok(Self::of(school, log))
+        let store = Self::of(school, log);
+        store.make_days(store.database_now().await?).await?;
+        Ok(store)
     }
 
     /// The same for a server; refuses a PostgreSQL that would lose what is acknowledged.

@@ -1,9 +1,6 @@
 //! The servers that use this store, as each of them tells by its beat, and the lessons that are open on them.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{net::SocketAddr, time::Duration};
 
 use qism_signaling::{
     hub::{LessonNow, fleet},
@@ -94,12 +91,7 @@ impl Store {
 
     /// Milliseconds since the Unix epoch, by the database's clock.
     pub async fn database_now(&self) -> Result<u64, StorageError> {
-        if self.school.sqlite {
-            return Ok(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-        }
-        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let found = sqlx::query(sql).fetch_one(&self.school.read).await?;
-        Ok(found.try_get::<i64, _>(0)? as u64)
+        Ok(self.school.now().await?)
     }
 
     /// Tells that a server lives, and which of its rooms are other than at its last beat.

@@ -4,10 +4,10 @@ use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, any::AnyPoolOptions};
 
 use super::StorageError;
 
@@ -105,6 +105,15 @@ impl Pools {
         let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
         let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await.map_err(told)?;
         Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None })
+    }
+
+    /// Milliseconds since the Unix epoch, by the database's clock.
+    pub async fn now(&self) -> Result<u64, sqlx::Error> {
+        if self.sqlite {
+            return Ok(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+        }
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(sqlx::query(sql).fetch_one(&self.read).await?.try_get::<i64, _>(0)? as u64)
     }
 
     pub async fn close(&self) {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
 use super::{
     StorageError,
@@ -17,13 +17,14 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/005_starting.sql"),
     include_str!("migrations/school/006_place.sql"),
 ];
-const LOG: &[&str] = &[include_str!("migrations/log/001_log.sql")];
+const LOG: &[&str] =
+    &[include_str!("migrations/log/001_log.sql"), include_str!("migrations/log/002_days.sql")];
 
 const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_step (part TEXT NOT NULL PRIMARY KEY, step BIGINT NOT NULL)";
 
 /// Servers that start at the same moment upgrade one after the other. SQLite has one server.
-const ALONE: &str = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7116105); END $$";
+pub const ALONE: &str = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7116105); END $$";
 
 /// Brings one part up to this program's version; refuses one from the future.
 pub async fn upgrade(pools: &Pools, part: Part) -> Result<(), StorageError> {
@@ -46,7 +47,8 @@ async fn apply_steps(pools: &Pools, part: Part) -> Result<(), StorageError> {
         return Err(StorageError::Newer { part: part.name(), found, known });
     }
     for step in &steps[found as usize..] {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+        let step = if pools.sqlite { (*step).to_owned() } else { for_postgres(step) };
+        sqlx::raw_sql(AssertSqlSafe(step)).execute(&mut *transaction).await?;
     }
     sqlx::query("DELETE FROM schema_step WHERE part = $1").bind(key).execute(&mut *transaction).await?;
     sqlx::query("INSERT INTO schema_step (part, step) VALUES ($1, $2)")
@@ -55,6 +57,13 @@ async fn apply_steps(pools: &Pools, part: Part) -> Result<(), StorageError> {
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)
+}
+
+/// The few words that only PostgreSQL has stand in comments: `/* PostgreSQL: PARTITION BY RANGE (day) */`.
+fn for_postgres(step: &str) -> String {
+    let mut parts = step.split("/* PostgreSQL: ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + &part.replacen(" */", "", 1))
 }
 
 /// A copy may be older: the server upgrades it when it starts.
@@ -90,4 +99,16 @@ async fn found(transaction: &mut Transaction<'_, Any>, key: &str) -> Result<i64,
         .fetch_optional(&mut **transaction)
         .await?;
     row.map_or(Ok(0), |row| row.try_get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_postgres;
+
+    #[test]
+    fn what_is_postgresqls_own_is_a_comment_elsewhere() {
+        let step = "CREATE TABLE e (day BIGINT) /* PostgreSQL: PARTITION BY RANGE (day) */;\n/* PostgreSQL: SELECT 1; */";
+        assert_eq!(for_postgres(step), "CREATE TABLE e (day BIGINT) PARTITION BY RANGE (day);\nSELECT 1;");
+        assert_eq!(for_postgres("SELECT 2"), "SELECT 2");
+    }
 }

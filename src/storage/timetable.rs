@@ -135,8 +135,12 @@ impl Store {
             return Ok(Vec::new());
         }
         let list: Vec<String> = (1..=lessons.len()).map(|n| format!("${n}")).collect();
-        let sql =
-            format!("SELECT lesson FROM event WHERE kind = 'ended' AND lesson IN ({})", list.join(", "));
+        let list = list.join(", ");
+        let sql = format!(
+            "SELECT e.lesson FROM event e JOIN origin o ON o.day = e.day AND o.lesson = e.lesson \
+             WHERE e.kind = 'ended' AND o.lesson IN ({list}) \
+             UNION SELECT lesson FROM packed WHERE ended = 1 AND lesson IN ({list})"
+        );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         for lesson in lessons {
             query = query.bind(lesson.to_string());

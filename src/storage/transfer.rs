@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
-    StorageError,
+    StorageError, days,
     open::{Part, Pools, Use},
     schema,
 };
@@ -27,12 +27,20 @@ struct Table {
 
 struct Column {
     name: String,
-    is_number: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Number,
+    Bytes,
 }
 
 enum Value {
     Text(Option<String>),
     Number(Option<i64>),
+    Bytes(Option<Vec<u8>>),
 }
 
 /// Reads both parts as they were at one moment; writers do not wait.
@@ -73,6 +81,9 @@ pub async fn into_postgres(url: &str, files: &[(Part, &Path)]) -> Result<(), Sto
         let mut reading = from.read.acquire().await?;
         for table in tables(&mut reading).await? {
             expect_empty(&mut transaction, &table).await?;
+            if table.name == "event" {
+                make_days_of(&mut reading, &mut transaction).await?;
+            }
             copy(&mut reading, &mut transaction, &table).await?;
         }
         drop(reading);
@@ -80,6 +91,14 @@ pub async fn into_postgres(url: &str, files: &[(Part, &Path)]) -> Result<(), Sto
     }
     transaction.commit().await?;
     to.close().await;
+    Ok(())
+}
+
+/// Tables for the days of these events.
+async fn make_days_of(from: &mut AnyConnection, to: &mut AnyConnection) -> Result<(), StorageError> {
+    for found in sqlx::query("SELECT DISTINCT day FROM event").fetch_all(from).await? {
+        days::make_day(to, found.try_get(0)?).await?;
+    }
     Ok(())
 }
 
@@ -116,8 +135,12 @@ async fn columns(sqlite: &mut AnyConnection, table: &str) -> Result<Vec<Column>,
     let sql = format!("SELECT name, type FROM pragma_table_info('{table}') ORDER BY cid");
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(sqlite).await?;
     let column = |row: &AnyRow| {
-        let kind: String = row.try_get(1)?;
-        Ok(Column { name: row.try_get(0)?, is_number: kind == "BIGINT" })
+        let kind = match row.try_get::<String, _>(1)?.as_str() {
+            "BIGINT" => Kind::Number,
+            "BYTEA" => Kind::Bytes,
+            _ => Kind::Text,
+        };
+        Ok(Column { name: row.try_get(0)?, kind })
     };
     found.iter().map(column).collect()
 }
@@ -139,9 +162,10 @@ async fn copy(from: &mut AnyConnection, to: &mut AnyConnection, table: &Table) -
 
 fn values(row: &AnyRow, table: &Table) -> Result<Vec<Value>, StorageError> {
     let value = |(at, column): (usize, &Column)| {
-        Ok(match column.is_number {
-            true => Value::Number(row.try_get(at)?),
-            false => Value::Text(row.try_get(at)?),
+        Ok(match column.kind {
+            Kind::Number => Value::Number(row.try_get(at)?),
+            Kind::Text => Value::Text(row.try_get(at)?),
+            Kind::Bytes => Value::Bytes(row.try_get(at)?),
         })
     };
     table.columns.iter().enumerate().map(value).collect()
@@ -168,6 +192,7 @@ async fn insert(
         query = match value {
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),
+            Value::Bytes(bytes) => query.bind(bytes),
         };
     }
     query.execute(to).await?;

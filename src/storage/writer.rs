@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use qism_signaling::{
     hub::ports::{AppendError, Batch},
-    protocol::{LessonId, Position},
+    protocol::{Chain, LessonId, Position},
 };
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row as _, pool::PoolConnection};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Row as _, pool::PoolConnection};
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     time::Instant,
@@ -18,6 +18,7 @@ use super::{
     append::{is_taken, why_taken, write},
     journal::unavailable,
     open::{POSTGRES_WRITERS, Pools},
+    row::OF_LESSON,
 };
 
 /// Batches waiting for the writer. Full: the room task waits, and its own queue answers `busy`.
@@ -35,6 +36,8 @@ type Outcome = Result<(), AppendError>;
 
 struct Job {
     batch: Batch,
+    /// On which the lesson began.
+    day: i64,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -55,10 +58,10 @@ impl Writer {
         Self(queue)
     }
 
-    pub async fn append(&self, batch: Batch) -> Outcome {
+    pub async fn append(&self, batch: Batch, day: i64) -> Outcome {
         let (reply, outcome) = oneshot::channel();
         let gone = || AppendError::from(unavailable(&"the writer is gone"));
-        self.0.send(Job { batch, reply }).await.map_err(|_| gone())?;
+        self.0.send(Job { batch, day, reply }).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
 }
@@ -119,10 +122,9 @@ async fn write_group(pool: &AnyPool, group: &[Job]) -> Result<Vec<Outcome>, sqlx
     let mut transaction = pool.begin().await?;
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group {
-        outcomes.push(match write(&mut transaction, &job.batch).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(AppendError::Conflict),
-            Err(error) if is_taken(&error) => Err(why_taken(&mut transaction, &job.batch).await?),
+        outcomes.push(match write(&mut transaction, &job.batch, job.day).await {
+            Ok(outcome) => outcome,
+            Err(error) if is_taken(&error) => Err(why_taken(&mut transaction, &job.batch, job.day).await?),
             Err(error) => return Err(error),
         });
     }
@@ -134,9 +136,9 @@ async fn write_group(pool: &AnyPool, group: &[Job]) -> Result<Vec<Outcome>, sqlx
 async fn write_each(pool: AnyPool, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut line = Line { pool: pool.clone(), kept: None };
     let next = async || jobs.lock().await.recv().await;
-    while let Ok(Some(Job { batch, reply })) = pool.close_event().do_until(next()).await {
+    while let Ok(Some(Job { batch, day, reply })) = pool.close_event().do_until(next()).await {
         // A room that closed meanwhile does not wait for the answer.
-        let _ = reply.send(line.append(&batch).await);
+        let _ = reply.send(line.append(&batch, day).await);
     }
 }
 
@@ -149,12 +151,12 @@ struct Line {
 }
 
 impl Line {
-    async fn append(&mut self, batch: &Batch) -> Outcome {
+    async fn append(&mut self, batch: &Batch, day: i64) -> Outcome {
         let mut connection = match self.connection().await {
             Ok(connection) => connection,
             Err(error) => return Err(unavailable(&error).into()),
         };
-        match append_alone(&mut connection, batch).await {
+        match append_alone(&mut connection, batch, day).await {
             Ok(outcome) => {
                 self.kept = Some((connection, Instant::now()));
                 outcome
@@ -178,27 +180,32 @@ impl Line {
 }
 
 /// One statement is a transaction by itself, which a server that stands still cannot leave open.
-async fn append_alone(connection: &mut AnyConnection, batch: &Batch) -> Result<Outcome, sqlx::Error> {
+async fn append_alone(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+) -> Result<Outcome, sqlx::Error> {
     let written = match batch.erase.is_empty() {
-        true => write(connection, batch).await,
-        false => write_and_erase(connection, batch).await,
+        true => write(connection, batch, day).await,
+        false => write_and_erase(connection, batch, day).await,
     };
-    match written {
-        Ok(true) => Ok(Ok(())),
-        Ok(false) => Ok(Err(AppendError::Conflict)),
-        Err(error) if is_taken(&error) => {
-            let why = why_taken(connection, batch).await?;
-            outliving(connection, batch.lesson, why).await.map(Err)
-        }
-        Err(error) => Err(error),
-    }
+    let why = match written {
+        Err(error) if is_taken(&error) => why_taken(connection, batch, day).await?,
+        Ok(Err(why)) => why,
+        done => return done,
+    };
+    outliving(connection, batch.lesson, why).await.map(Err)
 }
 
-async fn write_and_erase(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, sqlx::Error> {
+async fn write_and_erase(
+    connection: &mut AnyConnection,
+    batch: &Batch,
+    day: i64,
+) -> Result<Outcome, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    let outcome = write(&mut transaction, batch).await;
+    let outcome = write(&mut transaction, batch, day).await;
     match outcome {
-        Ok(true) => transaction.commit().await?,
+        Ok(Ok(())) => transaction.commit().await?,
         _ => transaction.rollback().await?,
     }
     outcome
@@ -211,27 +218,33 @@ async fn outliving(
     lesson: LessonId,
     why: AppendError,
 ) -> Result<AppendError, sqlx::Error> {
-    let AppendError::Known { sender, command, number } = why else { return Ok(why) };
-    let touched = sqlx::query(
-        "UPDATE event SET text = text WHERE lesson = $1 AND number = $2 AND sender = $3 AND command = $4",
-    )
-    .bind(lesson.to_string())
-    .bind(number as i64)
-    .bind(sender.to_string())
-    .bind(command.to_string())
-    .execute(&mut *connection)
-    .await?;
-    Ok(if touched.rows_affected() == 0 { AppendError::Conflict } else { why })
+    let AppendError::Known { number, .. } = why else { return Ok(why) };
+    Ok(if touch(connection, lesson, number, None).await? { why } else { AppendError::Conflict })
 }
 
 /// A commit of its own, behind everything up to this head; false where the head is not in the log.
 pub async fn confirm(pool: &AnyPool, lesson: LessonId, head: Position) -> Result<bool, sqlx::Error> {
-    let touched =
-        sqlx::query("UPDATE event SET text = text WHERE lesson = $1 AND number = $2 AND chain = $3")
-            .bind(lesson.to_string())
-            .bind(head.number as i64)
-            .bind(head.chain.0 as i64)
-            .execute(pool)
-            .await?;
-    Ok(touched.rows_affected() > 0)
+    touch(&mut *pool.acquire().await?, lesson, head.number, Some(head.chain)).await
+}
+
+/// Writes an event anew as it is, or the packed lesson that it is in.
+async fn touch(
+    connection: &mut AnyConnection,
+    lesson: LessonId,
+    number: u64,
+    chain: Option<Chain>,
+) -> Result<bool, sqlx::Error> {
+    let row = format!(
+        "UPDATE event SET text = text WHERE {OF_LESSON} AND number = $2 AND COALESCE($3, chain) = chain"
+    );
+    let packed = "UPDATE packed SET format = format WHERE lesson = $1 AND events >= $2 \
+                  AND (events > $2 OR COALESCE($3, chain) = chain)";
+    for sql in [row, packed.to_owned()] {
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(lesson.to_string()).bind(number as i64);
+        let query = query.bind(chain.map(|chain| chain.0 as i64));
+        if query.execute(&mut *connection).await?.rows_affected() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

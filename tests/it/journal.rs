@@ -18,11 +18,11 @@ async fn open() -> (Arc<dyn Journal>, TempDir) {
     (Store::open(&url).await.expect("opened").journal(), folder)
 }
 
-fn lesson() -> LessonId {
+pub fn lesson() -> LessonId {
     LessonId(Uuid::now_v7())
 }
 
-fn said(number: u64, sender: UserId, text: &str) -> Logged {
+pub fn said(number: u64, sender: UserId, text: &str) -> Logged {
     Logged {
         number,
         chain: chain(number),
@@ -33,11 +33,11 @@ fn said(number: u64, sender: UserId, text: &str) -> Logged {
     }
 }
 
-fn chain(number: u64) -> Chain {
+pub fn chain(number: u64) -> Chain {
     Chain(u64::MAX - number)
 }
 
-fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
+pub fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
     let number = events.first().map_or(0, |event| event.number - 1);
     Batch { lesson, head: Position { number, chain: chain(number) }, events, erase: Vec::new() }
 }

@@ -14,6 +14,7 @@ mod lossy;
 mod media_between_nodes;
 mod media_over_tcp;
 mod over_tcp;
+mod packing;
 mod peer;
 mod places;
 mod postgres;
