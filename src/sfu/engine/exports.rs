@@ -139,7 +139,8 @@ impl Worker {
                         let relay = self.ways.relays.get_mut(far).filter(|_| is_told);
                         if let Some(link) = relay.and_then(|relay| relay.outgoing(now)) {
                             let mut to = Node { link, batch: &mut self.batch, counters: &self.counters, now };
-                            relay_fresh((lesson, index), track, export, &mut to);
+                            let stopped = relay_fresh((lesson, index), track, export, &mut to);
+                            tell_stopped(&mut self.ways, far, (lesson, track.publication), stopped, now);
                         }
                     }
                 }
@@ -270,30 +271,47 @@ pub(super) struct Node<'a> {
     pub now: Instant,
 }
 
+/// Tells another node which layers the link has no room for.
+fn tell_stopped(
+    ways: &mut Ways,
+    far: Far,
+    (lesson, publication): (LessonId, Publication),
+    stopped: [bool; LAYERS],
+    now: Instant,
+) {
+    for (layer, _) in stopped.iter().enumerate().filter(|(_, stopped)| **stopped) {
+        let word = Word::Stopped { layer: layer as u8 };
+        if let Some(relay) = ways.relays.get_mut(far) {
+            relay.write(&Letter { lesson, publication, word }, now);
+        }
+    }
+}
+
 /// Sends the fresh packets that are asked for to another node, as far as the link has room for them now; the rest waits, or is
-/// left out until a key frame.
+/// left out until a key frame. Yields the layers of which the other node should be told that they stopped.
 fn relay_fresh(
     (lesson, index): (LessonId, TrackIndex),
     track: &mut TrackIn,
     export: &mut Export,
     to: &mut Node<'_>,
-) {
+) -> [bool; LAYERS] {
     let shape = shape_for(track, export.to);
     let class = class_of(track);
-    let mut wanted = [false; LAYERS];
+    let (mut wanted, mut stopped) = ([false; LAYERS], [false; LAYERS]);
     for (layer, packet) in track.fresh() {
         if !export.takes(layer, &shape) {
             continue;
         }
         let is_borne = class.is_none() || export.bears(layer, &shape);
         let Some(lane) = export.remote.as_mut().and_then(|remote| remote.lanes.get_mut(layer)) else {
-            return;
+            break;
         };
         let mut begins = false;
         if let Some(class) = class {
             match lane.gate.take(packet, to.link.congestion.room(class, is_borne, to.now)) {
                 Passage::Open { begins: is_first } => begins = is_first,
                 passage => {
+                    stopped[layer] |= lane.leave_out(to.now);
                     wanted[layer] |= passage == Passage::WantsKeyFrame;
                     add(&to.counters.relay_packets_left_out, 1);
                     continue;
@@ -310,6 +328,7 @@ fn relay_fresh(
     }
     let wanted = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
     wanted.for_each(|(layer, _)| track.keyframes.want(layer));
+    stopped
 }
 
 /// How a track waits for a link between nodes; `None` for a voice, which never does.

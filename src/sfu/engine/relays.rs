@@ -249,6 +249,14 @@ impl Worker {
                 self.tell(MediaEvent::HeardElsewhere { lesson, node: far.node, voices });
             }
             Word::Heard(_) => {}
+            Word::Stopped { layer } => {
+                let room = self.rooms.get_mut(&lesson);
+                let track =
+                    room.and_then(|room| Some(room.find(publication)?).map(|at| &mut room.tracks[at]));
+                if let Some(track) = track.filter(|track| track.may_come_from(far.node)) {
+                    track.stop_layer(usize::from(layer));
+                }
+            }
             Word::Losses(losses) => {
                 let Some(room) = self.rooms.get_mut(&lesson) else { return };
                 let Some(index) = room.find(publication) else { return };

@@ -32,7 +32,7 @@ pub struct Letter {
     pub word: Word,
 }
 
-/// Away from the publisher's node: `Shape`, `Heard`. Towards it: the others.
+/// Away from the publisher's node: `Shape`, `Heard`, `Stopped`. Towards it: the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Word {
     /// The streams of the publication, told until a demand confirms it.
@@ -55,12 +55,16 @@ pub enum Word {
     Losses(Vec<u8>),
     /// Who is heard on that node.
     Heard(Voices),
+    /// The link has no room for a layer: another one should be shown.
+    Stopped {
+        layer: u8,
+    },
 }
 
 impl Word {
     /// Somebody on the other node needs something: the relay stays open for it.
     pub fn is_need(&self) -> bool {
-        !matches!(self, Self::Leave | Self::Heard(_))
+        !matches!(self, Self::Leave | Self::Heard(_) | Self::Stopped { .. })
     }
 }
 
@@ -159,6 +163,7 @@ mod tests {
             Word::KeyFrame { layer: 1 },
             Word::Losses(vec![0, 200]),
             Word::Heard(Voices::Speaking(vec![UserId(Uuid::from_u128(2))])),
+            Word::Stopped { layer: 1 },
         ]
         .map(letter)
         .to_vec()

@@ -72,6 +72,8 @@ pub struct Remote {
 pub struct Lane {
     pub gate: Gate,
     numbers: Renumberer,
+    /// The other node was told that nothing comes.
+    told_stopped: Option<Instant>,
     /// The transport-wide number of each packet, and its lower bits to know it by; place = number modulo the length.
     told: Vec<(u32, u16)>,
 }
@@ -79,7 +81,19 @@ pub struct Lane {
 /// As many as the rings keep.
 const TOLD: usize = 1_024;
 
+/// That a layer is stopped is told again so often while packets are left out: what waits still comes, and letters get lost.
+const TOLD_STOPPED: Duration = Duration::from_millis(300);
+
 impl Lane {
+    /// A packet is left out; true when the other node should be told.
+    pub fn leave_out(&mut self, now: Instant) -> bool {
+        let is_told = self.told_stopped.is_some_and(|told| now < told + TOLD_STOPPED);
+        if !is_told {
+            self.told_stopped = Some(now);
+        }
+        !is_told
+    }
+
     /// The number that a packet leaves with, which has this number on the link; `begins`: what was between was left out.
     pub fn forward(&mut self, sequence: u64, begins: bool, number: u16) -> Option<u64> {
         if begins {

@@ -204,6 +204,11 @@ impl LayerIn {
         self.insert(packet).then_some(sequence)
     }
 
+    /// Counts as silent from now on.
+    pub fn stop(&mut self) {
+        self.newest = None;
+    }
+
     /// A packet with this number is out of its turn: sent again, or late.
     pub fn is_late(&self, wrapped: u16) -> bool {
         self.unwrapper.highest().is_some_and(|highest| nearest(highest, wrapped) <= highest)

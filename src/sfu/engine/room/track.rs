@@ -240,6 +240,14 @@ impl TrackIn {
         self.subscribers.is_empty() && self.exports.is_empty()
     }
 
+    /// A layer does not come any more, until it comes. Of a lone encoding there is nothing else to show.
+    pub fn stop_layer(&mut self, layer: usize) {
+        let is_lone = self.layers.len() == 1;
+        if let Some(layer) = self.layers.get_mut(layer).filter(|_| !is_lone) {
+            layer.stop();
+        }
+    }
+
     /// Where the publisher is from now on. What comes from where it was is taken until the new node sends.
     pub fn move_to(&mut self, origin: Option<IncarnationId>, now: Instant) {
         if self.origin == origin {

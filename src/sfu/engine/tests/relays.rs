@@ -662,6 +662,23 @@ fn on_a_narrow_link_voices_come_in_time_and_pictures_take_what_is_left() {
 }
 
 #[test]
+fn a_student_who_sees_the_upper_layer_sees_the_lower_one_soon_after_the_link_got_narrow() {
+    let mut world = wide_pictures(25, 20_000_000);
+    world.bitrate = Some(1_600_000);
+    let (began, mut last, mut longest) = (world.now, world.now, Duration::ZERO);
+    let mut before = world.passed(Slot::FIRST_CAMERA);
+    while world.now < began + Duration::from_secs(10) {
+        world.step();
+        let passed = world.passed(Slot::FIRST_CAMERA);
+        if passed > before {
+            (longest, last, before) = (longest.max(world.now - last), world.now, passed);
+        }
+    }
+    println!("the picture stood still for {longest:?}");
+    assert!(longest <= Duration::from_millis(1_200), "{longest:?}");
+}
+
+#[test]
 fn a_screen_goes_before_cameras() {
     let mut world = World::new(24);
     (world.parts, world.screen) = (10, true);
