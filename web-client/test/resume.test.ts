@@ -52,6 +52,47 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+describe('a server that stands still', () => {
+  test('is not waited for: another ticket is asked for after a moment, and the first answer counts', async () => {
+    const session = enter();
+    await pass(500);
+    let asked = 0;
+    vi.stubGlobal('fetch', async () => (++asked === 1 ? new Promise(() => undefined) : ticketAnswer()));
+    server.cut();
+    await pass(300 + 1_500 + 200);
+    expect(asked).toBe(2);
+    expect(session.connection.value.kind).toBe('open');
+    session.abandon();
+  });
+
+  test('is asked once where it answers, and a refusal is an answer', async () => {
+    const session = enter();
+    await pass(500);
+    let asked = 0;
+    vi.stubGlobal('fetch', async () => {
+      asked++;
+      return Response.json({ error: 'kept_out' }, { status: 403 });
+    });
+    server.cut();
+    await pass(5_000);
+    expect(asked).toBe(1);
+    expect(session.connection.value).toEqual({ kind: 'stopped', reason: 'kept_out' });
+  });
+
+  test('that takes a socket and does not welcome is left after five seconds', async () => {
+    const session = enter();
+    await pass(500);
+    server.frozen = true;
+    server.cut(4502);
+    await pass(250 + 4_000);
+    server.frozen = false;
+    expect(session.connection.value.kind).toBe('cut');
+    await pass(1_000 + 600 + 200);
+    expect(session.connection.value.kind).toBe('open');
+    session.abandon();
+  });
+});
+
 describe('a line that is cut again and again', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('loses nothing and doubles nothing (dice %i)', async (seed) => {
     const random = dice(seed * 7_919);

@@ -109,6 +109,38 @@ async function call<Answer>(method: string, path: string, body?: unknown): Promi
   return (response.status === 204 ? undefined : await response.json()) as Answer;
 }
 
+/** A server that has just died leaves its requests unanswered: the same is asked once more after so long, of another one. */
+const HEDGE_MS = 1_500;
+
+/**
+ * The first answer to a request that may be made twice: the second is made when the first is silent, and the first goes on, which on a slow
+ * network is only late.
+ */
+async function hedged<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const first = answered(ask());
+  const patience = new Promise<undefined>((late) => setTimeout(() => late(undefined), HEDGE_MS));
+  const early = await Promise.race([first, patience]);
+  const outcome: Answered<Answer> = early ?? (await Promise.any([first, answered(ask())]).catch(neither));
+  if ('refusal' in outcome) throw outcome.refusal;
+  return outcome.answer;
+}
+
+function neither(both: AggregateError): never {
+  throw both.errors[0];
+}
+
+type Answered<Answer> = { answer: Answer } | { refusal: ApiError };
+
+/** A refusal is an answer, too; only silence is none. */
+const answered = <Answer>(asked: Promise<Answer>): Promise<Answered<Answer>> =>
+  asked.then(
+    (answer) => ({ answer }),
+    (error: ApiError) => {
+      if (error.status === 0) throw error;
+      return { refusal: error };
+    },
+  );
+
 async function refusal(response: Response): Promise<ApiError> {
   const body = (await response.json().catch(() => ({}))) as { error?: string; retry_after_s?: number };
   return new ApiError(response.status, body.error ?? 'other', body.retry_after_s);
@@ -123,6 +155,8 @@ export const startNow = (group: string, subject?: string) =>
 export const fleet = () => call<Fleet>('GET', '/api/fleet');
 export const reports = () => call<{ reports: SchoolReport[] }>('GET', '/api/reports');
 export const ticket = (lesson: string, session: string) =>
-  call<{ ticket: string; socket: string; ice_servers?: RTCIceServer[] }>('POST', `/api/lessons/${lesson}/ticket`, {
-    session,
-  });
+  hedged(() =>
+    call<{ ticket: string; socket: string; ice_servers?: RTCIceServer[] }>('POST', `/api/lessons/${lesson}/ticket`, {
+      session,
+    }),
+  );

@@ -27,6 +27,8 @@ export interface SocketOptions {
 const PING_MS = 10_000;
 /** Nothing heard for this long: the line is dead, whatever the socket believes. */
 const DEAD_MS = 25_000;
+/** Not welcomed within this: given up, and tried anew. Longer the second time: the network may be slow, not the server dead. */
+const FIRST_OPEN_MS = 5_000;
 const OPEN_MS = 10_000;
 const PROBE_MS = 3_000;
 
@@ -42,6 +44,8 @@ export class LessonSocket {
   /** On its way to the welcome; beside the current one during a move. */
   #coming: WebSocket | undefined;
   #attempt = 0;
+  /** A socket was waited for in vain since the last welcome. */
+  #gaveUp = false;
   /** The lesson is attached, as far as anybody was told. */
   #open = false;
   #cutSince: number | undefined;
@@ -101,7 +105,7 @@ export class LessonSocket {
     }
     const socket = (this.#options.open ?? ((url) => new WebSocket(url)))(answer.url);
     this.#coming = socket;
-    this.#timer = setTimeout(() => this.#lost(socket, 1006), OPEN_MS);
+    this.#timer = setTimeout(() => this.#unwelcome(socket), this.#gaveUp ? OPEN_MS : FIRST_OPEN_MS);
     const hello = () => this.#hello(socket, answer.ticket);
     if (socket.readyState === WebSocket.OPEN) hello();
     else socket.onopen = hello;
@@ -130,6 +134,7 @@ export class LessonSocket {
     this.#coming = undefined;
     this.#current = socket;
     this.#attempt = 0;
+    this.#gaveUp = false;
     this.#cutSince = undefined;
     this.#pulse = setInterval(this.#beat, PING_MS);
     if (this.#open) this.#options.onMoved();
@@ -141,6 +146,11 @@ export class LessonSocket {
     if (Date.now() - this.#heard > DEAD_MS && this.#current) this.#lost(this.#current, 1006);
     else this.send({ type: 'ping', nonce: Date.now() % 2 ** 31 });
   };
+
+  #unwelcome(socket: WebSocket): void {
+    this.#gaveUp = true;
+    this.#lost(socket, 1006);
+  }
 
   #lost(socket: WebSocket, code: number): void {
     if (this.#stopped) return;

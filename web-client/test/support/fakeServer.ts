@@ -13,6 +13,8 @@ export class FakeServer {
   readonly received: ClientFrame[] = [];
   /** Called for each command that is not known yet; a code refuses it. */
   refuse: (command: Command) => string | undefined = () => undefined;
+  /** It stands still: connections are made and nothing is answered. */
+  frozen = false;
   /** Events that the server forgot: resumes from before get a snapshot. */
   oldest = 0;
 
@@ -25,6 +27,7 @@ export class FakeServer {
   }
 
   frame(socket: FakeSocket, frame: ClientFrame): void {
+    if (this.frozen) return;
     this.received.push(frame);
     if (frame.type === 'hello') this.#hello(socket, frame.position?.number);
     if (frame.type === 'command') this.#command(socket, frame.id, frame.command);
