@@ -26,7 +26,7 @@ pub enum Content {
     /// Somebody there begins to speak: past its use in a moment.
     VoiceBegins { user: UserId },
     /// A right was taken back by this command: shut the gate (of one source, or all) now; the log confirms it, or the
-    /// order is no longer renewed.
+    /// order is no longer renewed. A command that is about several people leads to one letter for each.
     Shut { command: CommandId, user: UserId, source: Option<Source> },
     /// That node lives; whether the database has just taken its beat. Under [`EVERY_NODE`].
     Beats { database: bool },

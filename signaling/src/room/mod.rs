@@ -25,7 +25,8 @@ pub mod voice_seats;
 mod tests;
 
 use crate::protocol::{
-    Chain, Command, ErrorCode, Event, Logged, PauseReason, Phase, Position, Role, UserId, event::EndReason,
+    Chain, Command, ErrorCode, Event, Logged, PauseReason, Phase, Position, Role, Source, UserId,
+    event::EndReason,
 };
 
 use self::policy::{Action, Situation};
@@ -67,6 +68,16 @@ impl Room {
         }
     }
 
+    /// Students whose microphone is open: whom *mute all* is about.
+    pub fn students_heard(&self) -> Vec<UserId> {
+        let tracks = self.stage.tracks().filter(|(publication, track)| {
+            publication.source == Source::Microphone
+                && !track.muted
+                && self.roster.is_student(publication.user)
+        });
+        tracks.map(|(publication, _)| publication.user).collect()
+    }
+
     /// Folds the next event of the log. Consults only state and event.
     pub fn apply(&mut self, logged: &Logged) {
         debug_assert_eq!(logged.number, self.head.number + 1, "the log has no gaps");
@@ -79,7 +90,7 @@ impl Room {
         self.stage.apply(event, logged.number);
         if let Event::AllMuted { .. } = event {
             let roster = &self.roster;
-            self.stage.mute_microphones(|user| roster.member(user).is_some_and(|m| m.role == Role::Student));
+            self.stage.mute_microphones(|user| roster.is_student(user));
         }
         self.chat.apply(event, logged.at);
     }

@@ -114,6 +114,10 @@ impl Roster {
         self.members.get(&user)
     }
 
+    pub fn is_student(&self, user: UserId) -> bool {
+        self.member(user).is_some_and(|member| member.role == Role::Student)
+    }
+
     /// How many have been here.
     pub fn len(&self) -> usize {
         self.members.len()

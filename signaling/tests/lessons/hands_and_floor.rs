@@ -1,6 +1,6 @@
 //! Hands, the floor, camera grants.
 
-use qism_signaling::protocol::{Command, CommandId, ErrorCode, Event, Recipients, Source};
+use qism_signaling::protocol::{Command, CommandId, ErrorCode, Event, Recipients, RemovalReason, Source};
 use uuid::Uuid;
 
 use crate::class::{Class, settle, wait};
@@ -100,4 +100,49 @@ async fn a_student_may_not_do_what_is_the_teachers() {
     ] {
         assert_eq!(students[0].ask(command.clone()).await, Err(ErrorCode::NotAllowed), "{command:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mute_all_shuts_every_students_gate_while_nothing_can_be_written_and_no_teachers() {
+    let class = Class::of(3);
+    let (mut teacher, mut students) = class.full().await;
+    let publish = Command::Publish { source: Source::Microphone, muted: false };
+    teacher.ask(publish.clone()).await.expect("a teacher may");
+    for index in [0, 1] {
+        teacher.ask(Command::GiveFloor { user: class.students[index] }).await.expect("given");
+        students[index].ask(publish.clone()).await.expect("published");
+    }
+    class.media.take();
+    class.journal.set_down(true);
+    let id = CommandId(Uuid::now_v7());
+    for _ in 0..15 {
+        assert_eq!(teacher.ask_as(id, Command::MuteAll {}).await, Err(ErrorCode::Unavailable));
+        wait(1).await;
+    }
+    let orders = class.media.take();
+    let shut =
+        orders.iter().filter(|order| order.contains("Permit") && order.contains("sources: []")).count();
+    assert_eq!(shut, 2, "{orders:?}");
+    assert!(!orders.iter().any(|order| order.contains("[Microphone]")), "none opens meanwhile: {orders:?}");
+    class.journal.set_down(false);
+    teacher.ask_as(id, Command::MuteAll {}).await.expect("written");
+    wait(10).await;
+    let orders = class.media.take();
+    assert!(!orders.iter().any(|order| order.contains("[Microphone]")), "the log confirms it: {orders:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_removed_while_nothing_can_be_written_is_not_heard_any_more() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    let user = class.students[0];
+    teacher.ask(Command::GiveFloor { user }).await.expect("given");
+    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+    class.media.take();
+    class.journal.set_down(true);
+    let reason = RemovalReason::Disturbing;
+    let remove = Command::Remove { user, reason, note: String::new(), keep_out: true };
+    assert_eq!(teacher.ask(remove).await, Err(ErrorCode::Unavailable));
+    let orders = class.media.take();
+    assert!(orders.first().is_some_and(|order| order.contains("sources: []")), "{orders:?}");
 }

@@ -19,13 +19,13 @@ const LASTS: Duration = Duration::from_secs(2);
 /// Orders of other nodes held at once; more are not obeyed before the log says so.
 const FOREIGN: usize = 1_024;
 
-/// Gates that are shut although the fold does not say so yet. Own ones are bounded by the lanes.
+/// Gates that are shut although the fold does not say so yet, by the command that shuts them and whose they are. Own ones are
+/// bounded by the lanes and by who publishes.
 #[derive(Debug, Default)]
-pub(super) struct Holds(HashMap<CommandId, Hold>);
+pub(super) struct Holds(HashMap<(CommandId, UserId), Hold>);
 
 #[derive(Debug)]
 struct Hold {
-    user: UserId,
     /// `None` = all.
     source: Option<Source>,
     /// The other nodes are told of it again and again.
@@ -36,17 +36,18 @@ struct Hold {
 
 impl Holds {
     pub(super) fn shut(&self, user: UserId, source: Source) -> bool {
-        self.0.values().any(|hold| hold.user == user && hold.source.is_none_or(|held| held == source))
+        let mut theirs = self.0.iter().filter(|((_, whose), _)| *whose == user);
+        theirs.any(|(_, hold)| hold.source.is_none_or(|held| held == source))
     }
 
     /// The command came to its end.
     pub(super) fn release(&mut self, command: CommandId) {
-        self.0.remove(&command);
+        self.0.retain(|(by, _), _| *by != command);
     }
 
     /// The command could not be written and will come again.
     pub(super) fn keep(&mut self, command: CommandId) {
-        if let Some(hold) = self.0.get_mut(&command) {
+        for (_, hold) in self.0.iter_mut().filter(|((by, _), _)| *by == command) {
             hold.until = Some(Instant::now() + KEPT);
         }
     }
@@ -64,6 +65,11 @@ impl RoomTask {
             Command::Mute { user } if may(Action::MuteOther) => {
                 self.hold(id, *user, Some(Source::Microphone));
             }
+            Command::MuteAll {} if may(Action::MuteOther) => {
+                for user in self.room.students_heard() {
+                    self.hold(id, user, Some(Source::Microphone));
+                }
+            }
             Command::StopSource { user, source } if may(Action::StopSource) => {
                 self.hold(id, *user, Some(*source));
             }
@@ -76,7 +82,7 @@ impl RoomTask {
 
     /// Shuts a gate here and tells the others, until the command is written or refused.
     pub(super) fn hold(&mut self, command: CommandId, user: UserId, source: Option<Source>) {
-        self.holds.0.insert(command, Hold { user, source, ours: true, until: None });
+        self.holds.0.insert((command, user), Hold { source, ours: true, until: None });
         self.sync_permit(user);
         self.hub.ports.bus.publish(self.lesson, Content::Shut { command, user, source });
     }
@@ -87,7 +93,7 @@ impl RoomTask {
             return;
         }
         let until = Some(Instant::now() + LASTS);
-        self.holds.0.insert(command, Hold { user, source, ours: false, until });
+        self.holds.0.insert((command, user), Hold { source, ours: false, until });
         self.sync_permit(user);
     }
 
@@ -101,8 +107,8 @@ impl RoomTask {
         if self.holds.0.is_empty() {
             return;
         }
-        for (command, hold) in self.holds.0.iter().filter(|(_, hold)| hold.ours) {
-            let content = Content::Shut { command: *command, user: hold.user, source: hold.source };
+        for ((command, user), hold) in self.holds.0.iter().filter(|(_, hold)| hold.ours) {
+            let content = Content::Shut { command: *command, user: *user, source: hold.source };
             self.hub.ports.bus.publish(self.lesson, content);
         }
         self.holds.0.retain(|_, hold| hold.until.is_none_or(|until| until > now));
