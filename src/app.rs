@@ -100,6 +100,10 @@ impl Running {
 
     async fn compose(config: Config, demo: Option<Size>) -> anyhow::Result<Self> {
         let door = Door::open(&config.server)?;
+        if config.cluster.redis.is_none() {
+            // Nobody else could take whoever knocks meanwhile. Of several, another one does.
+            door.listen()?;
+        }
         let store = parts::open_store(&config.storage).await?;
         let node = Node::join(&config, &store).await?;
         let school = parts::open_school(&store, &node, demo).await?;
@@ -136,6 +140,7 @@ impl Running {
             store: store.clone(),
         };
         let metrics = serve_metrics(config.metrics.listen, sources).await?;
+        door.listen()?;
         let serving = tokio::spawn(door.listener.serve(service));
         tracing::info!(%address, storage = config.storage.shown(), "serving");
         Ok(Self {

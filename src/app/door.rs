@@ -32,6 +32,11 @@ impl Door {
         Ok(Self { listener, certificate })
     }
 
+    /// From now on whoever knocks waits to be served.
+    pub(super) fn listen(&self) -> anyhow::Result<()> {
+        self.listener.listen().map_err(|error| cannot_listen(self.listener.address(), &error))
+    }
+
     pub(super) fn service(
         &self,
         config: &Config,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     cluster::{
         Beats, Busy, DatabaseClock, Homes, RedisBus, RedisServer, Seal, Status, Steering, SystemClock,
-        expect_free,
+        take_name,
     },
     config::{Cluster, Config, Standby, Storage},
     http::{connections::Connections, health::Draining},
@@ -46,7 +46,7 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let incarnation = IncarnationId(Uuid::now_v7());
         if cluster.redis.is_some() {
-            expect_free(store, &cluster.node).await?;
+            take_name(store, &cluster.node, incarnation).await?;
         }
         let database_clock = match store.is_shared() {
             true => Some(Arc::new(DatabaseClock::new(store.database_now().await?, Instant::now()))),

@@ -21,7 +21,9 @@ use qism_signaling::{
 use tokio::sync::Notify;
 
 use super::{DatabaseClock, placement};
-use crate::storage::{Load, MediaDoors, NodeNow, NodeRow, Shortfall, StandbyRule, StorageError, Store};
+use crate::storage::{
+    Load, MediaDoors, NodeNow, NodeRow, Session, Shortfall, StandbyRule, StorageError, Store,
+};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
@@ -112,6 +114,8 @@ pub struct Beats {
     /// Present where the database is shared: its time counts.
     clock: Option<Arc<DatabaseClock>>,
     own: NodeRow,
+    /// Ends with this process: by that the others know that its name is free.
+    session: Option<Session>,
     board: Arc<Board>,
     /// What the table says of our rooms.
     told: HashMap<LessonId, LessonNow>,
@@ -170,12 +174,14 @@ impl Beats {
     ) -> Result<Self, StorageError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let (name, media) = (name.to_owned(), MediaDoors::default());
-        let own = NodeRow { incarnation, name, version, draining: false, load: Load::default(), media };
+        let (load, session) = (Load::default(), String::new());
+        let own = NodeRow { incarnation, name, version, draining: false, load, media, session };
         let mut beats = Self {
             store,
             standby,
             clock,
             own,
+            session: None,
             board: Arc::default(),
             told: HashMap::new(),
             buried: HashSet::new(),
@@ -225,6 +231,7 @@ impl Beats {
             self.own.draining = draining;
             self.own.load = Load { capacity, people, busy, ..self.own.load };
             let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;
+            let replaced = matches!(outcome, Ok(Err(StorageError::NameTaken { .. })));
             let problem = match outcome {
                 Ok(Ok(())) => {
                     met(self.others());
@@ -244,7 +251,7 @@ impl Beats {
                 are_cut_off_too: hub.another_beats(false, ALIKE),
             };
             let bus_is_up = bus.as_ref().map(|bus| bus.is_up());
-            hub.isolate(must_stop(self.board.age(), bus_is_up, others)).await;
+            hub.isolate(replaced || must_stop(self.board.age(), bus_is_up, others)).await;
         }
     }
 
@@ -279,6 +286,7 @@ impl Beats {
         let closed: Vec<LessonId> =
             self.told.keys().filter(|lesson| !open.contains(lesson)).copied().collect();
         self.own.load.promised = self.promised(rooms, now).await?;
+        self.keep_session().await;
         self.store.beat(&self.own, now, &changed, &closed).await?;
         self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
         self.count += 1;
@@ -303,6 +311,18 @@ impl Beats {
         let expected = self.store.expected_on(&self.own.name, since).await?;
         let there = |(lesson, expected)| (expected, seats.get(&lesson).copied().unwrap_or(0));
         Ok(placement::promised(expected.into_iter().map(there)))
+    }
+
+    /// One that was lost is opened again. Where that fails the row says that there is none, and only the beats tell of us.
+    async fn keep_session(&mut self) {
+        let is_open = match &mut self.session {
+            Some(session) => session.is_open().await,
+            None => false,
+        };
+        if !is_open {
+            self.session = self.store.open_session().await.ok().flatten();
+        }
+        self.own.session = self.session.as_ref().map(|session| session.name().to_owned()).unwrap_or_default();
     }
 
     /// Opens the lessons of a dead node that are ours to look after: their people are written off there.

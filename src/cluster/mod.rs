@@ -20,7 +20,7 @@ pub use busy::Busy;
 pub use clock::{DatabaseClock, SystemClock};
 pub use homes::Homes;
 pub use memory::MemoryBus;
-pub use namesake::{NameError, expect_free};
+pub use namesake::{NameError, take_name};
 pub use redis::{BusCounters, RedisBus};
 pub use seal::Seal;
 pub use server::{RedisServer, ServerError};

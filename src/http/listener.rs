@@ -70,7 +70,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A bound address, not served yet.
 #[derive(Debug)]
 pub struct Listener {
-    tcp: TcpListener,
+    /// Not the runtime's before it listens: it would see an end of it.
+    socket: Socket,
     address: SocketAddr,
 }
 
@@ -97,7 +98,7 @@ pub struct Service {
 }
 
 impl Listener {
-    /// Binds now, so that a port in use is told before anything else starts.
+    /// Binds now, so that a port in use is told before anything else starts. Until [`Listener::listen`] whoever knocks is refused.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
@@ -107,10 +108,14 @@ impl Listener {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let tcp = TcpListener::from_std(socket.into())?;
-        let address = tcp.local_addr()?;
-        Ok(Self { tcp, address })
+        let bound = socket.local_addr()?.as_socket();
+        let address = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { socket, address })
+    }
+
+    /// From now on whoever knocks waits to be served.
+    pub fn listen(&self) -> io::Result<()> {
+        self.socket.listen(BACKLOG)
     }
 
     /// With the real port where 0 was asked.
@@ -120,9 +125,13 @@ impl Listener {
 
     /// Serves until `stop` turns true, then lets requests under way end.
     pub async fn serve(self, mut service: Service) {
+        let tcp = match TcpListener::from_std(self.socket.into()) {
+            Ok(tcp) => tcp,
+            Err(error) => return tracing::error!(%error, "nobody is served"),
+        };
         loop {
             let accepted = tokio::select! {
-                accepted = self.tcp.accept() => accepted,
+                accepted = tcp.accept() => accepted,
                 () = stopped(&mut service.stop) => break,
             };
             match accepted {
@@ -140,7 +149,7 @@ impl Listener {
                 }
             }
         }
-        drop(self.tcp);
+        drop(tcp);
         service.drain().await;
     }
 }

@@ -11,6 +11,7 @@ mod days;
 mod fleet;
 mod journal;
 mod meter;
+mod names;
 mod nodes;
 mod open;
 mod packed;
@@ -39,6 +40,7 @@ use journal::SqlJournal;
 use open::{Part, Pools, Use};
 
 pub use fleet::{LessonTotals, ServerLoad};
+pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
 pub use places::{Place, PlannedLesson};
@@ -89,6 +91,9 @@ pub enum StorageError {
         "this database holds a school already\n  restore into a new one (createdb), then let storage.url lead there"
     )]
     NotEmpty,
+    /// This server was away, or stood still, until another one took its place.
+    #[error("another server has taken the name {name:?}: this one serves nobody any more")]
+    NameTaken { name: String },
     /// Told at the start; later `/readyz` tells it.
     #[error(transparent)]
     NotSafe(#[from] Shortfall),

@@ -8,7 +8,7 @@ use qism_signaling::{
 };
 use sqlx::{Any, AssertSqlSafe, Row as _, Transaction, any::AnyRow};
 
-use super::{StorageError, Store, row};
+use super::{StorageError, Store, names, row};
 
 /// Rows of the dead are kept this long: survivors have written off their people long before.
 const KEPT: Duration = Duration::from_secs(60);
@@ -23,6 +23,8 @@ pub struct NodeRow {
     pub draining: bool,
     pub load: Load,
     pub media: MediaDoors,
+    /// What [`Store::open_session`] gave it; empty: it holds none.
+    pub session: String,
 }
 
 /// What a server has to do, and what it can take.
@@ -94,7 +96,7 @@ impl Store {
         Ok(self.school.now().await?)
     }
 
-    /// Tells that a server lives, and which of its rooms are other than at its last beat.
+    /// Tells that a server lives, and which of its rooms are other than at its last beat. Refused once its name is another's.
     pub async fn beat(
         &self,
         own: &NodeRow,
@@ -103,13 +105,14 @@ impl Store {
         closed: &[LessonId],
     ) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
+        names::expect_own(&mut transaction, &own.name, own.incarnation).await?;
         sqlx::query(
             "INSERT INTO node (incarnation, name, version, beat, draining, load, media_doors, dtls_fingerprint, \
-             capacity, people, promised, busy) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             capacity, people, promised, busy, session) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load, \
              media_doors = excluded.media_doors, dtls_fingerprint = excluded.dtls_fingerprint, capacity = excluded.capacity, \
-             people = excluded.people, promised = excluded.promised, busy = excluded.busy",
+             people = excluded.people, promised = excluded.promised, busy = excluded.busy, session = excluded.session",
         )
         .bind(own.incarnation.to_string())
         .bind(own.name.clone())
@@ -123,6 +126,7 @@ impl Store {
         .bind(i64::from(own.load.people))
         .bind(i64::from(own.load.promised))
         .bind(i64::from(own.load.busy))
+        .bind(own.session.clone())
         .execute(&mut *transaction)
         .await?;
         for room in changed {
@@ -141,7 +145,7 @@ impl Store {
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
         let sql = "SELECT incarnation, name, version, draining, beat, media_doors, dtls_fingerprint, \
-             load, capacity, people, promised, busy FROM node";
+             load, capacity, people, promised, busy, session FROM node";
         let found = sqlx::query(sql).fetch_all(&self.school.read).await?;
         found.iter().map(|found| node(found, now)).collect()
     }
@@ -230,6 +234,7 @@ fn node(found: &AnyRow, now: u64) -> Result<NodeNow, StorageError> {
             addresses: addresses(&found.try_get::<String, _>(5)?)?,
             fingerprint: found.try_get(6)?,
         },
+        session: found.try_get(12)?,
     };
     let beat = found.try_get::<i64, _>(4)? as u64;
     Ok(NodeNow { node, age_ms: now.saturating_sub(beat) })

@@ -16,6 +16,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/004_relay.sql"),
     include_str!("migrations/school/005_starting.sql"),
     include_str!("migrations/school/006_place.sql"),
+    include_str!("migrations/school/007_session.sql"),
 ];
 const LOG: &[&str] =
     &[include_str!("migrations/log/001_log.sql"), include_str!("migrations/log/002_days.sql")];

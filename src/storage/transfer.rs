@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Of the moment only: who is up, who guesses passwords. And the schema, which each side has of its own.
-const NOT_COPIED: [&str; 5] = ["schema_step", "node", "node_room", "lesson_place", "attempt"];
+const NOT_COPIED: [&str; 6] = ["schema_step", "node", "node_room", "node_name", "lesson_place", "attempt"];
 /// Rows of one statement.
 const TOGETHER: usize = 200;
 /// A server that has beaten within this is running.

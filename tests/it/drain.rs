@@ -138,6 +138,33 @@ async fn two_servers_of_one_name_are_refused_and_the_name_of_a_dead_one_is_free(
 }
 
 #[tokio::test]
+async fn a_server_that_stood_still_until_its_name_was_taken_serves_nobody_any_more() {
+    let Some(cluster) = Cluster::of(1).await else { return };
+    let file = cluster.file(1);
+    let start = async || {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || Program::of_file(&file)).await.expect("no panic")
+    };
+    let frozen = start().await;
+    let signal = |name: &str| {
+        let told = Process::new("kill").args([name, &frozen.id().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+    };
+    signal("-STOP");
+    let next = start().await;
+    let (mut peer, _) = enter(&next.url, "teacher1").await;
+    signal("-CONT");
+    let person = sign_in(&frozen.url, "student1").await;
+    let lesson = person.current_lesson().await.expect("a lesson is on");
+    eventually(async || {
+        let refused = Peer::enter(&person, Entrance::first(lesson)).await;
+        matches!(refused, Err(qism::probe::ProbeError::Closed(4503))).then_some(())
+    })
+    .await;
+    peer.publish(Source::Microphone).await.expect("the one that took the name teaches");
+}
+
+#[tokio::test]
 async fn two_taps_on_two_servers_start_one_lesson() {
     let Some(cluster) = Cluster::of(2).await else { return };
     let people = [
