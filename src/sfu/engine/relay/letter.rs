@@ -1,5 +1,9 @@
 //! What two nodes tell each other about publications beside the packets: an RTCP packet of the application-defined kind
 //! (RFC 3550 section 6.7), sealed like all RTCP. A letter may be lost; each is told again until its effect shows.
+//!
+//! Nodes of two versions serve one lesson while they are renewed. postcard tells neither names nor lengths, so **a letter never
+//! changes**: no field is added, removed or given another type, no word is put before another. What is new is a new [`Word`] at the end,
+//! which [`Word::is_late`] tells: such letters stand last in their packet, since a reader stops at what it does not know.
 
 use qism_signaling::{
     hub::ports::Voices,
@@ -62,6 +66,11 @@ pub enum Word {
 }
 
 impl Word {
+    /// A node of the version before may not know it.
+    fn is_late(&self) -> bool {
+        matches!(self, Self::Heard(_))
+    }
+
     /// Somebody on the other node needs something: the relay stays open for it.
     pub fn is_need(&self) -> bool {
         !matches!(self, Self::Leave | Self::Heard(_) | Self::Stopped { .. })
@@ -87,20 +96,24 @@ impl Letter {
 #[derive(Debug, Default)]
 pub struct LetterBox {
     bytes: Vec<u8>,
+    /// Behind those.
+    late: Vec<u8>,
 }
 
 impl LetterBox {
     /// Adds a letter; yields the packet that is full because of it.
     pub fn add(&mut self, letter: &Letter) -> Option<Vec<u8>> {
         let written = postcard::to_stdvec(letter).ok()?;
-        let full = (self.bytes.len() + written.len() > LONGEST).then(|| self.take()).flatten();
-        self.bytes.extend(written);
+        let waiting = self.bytes.len() + self.late.len();
+        let full = (waiting + written.len() > LONGEST).then(|| self.take()).flatten();
+        if letter.word.is_late() { &mut self.late } else { &mut self.bytes }.extend(written);
         full
     }
 
     /// The packet with everything that waits.
     pub fn take(&mut self) -> Option<Vec<u8>> {
-        let letters = std::mem::take(&mut self.bytes);
+        let mut letters = std::mem::take(&mut self.bytes);
+        letters.append(&mut self.late);
         if letters.is_empty() {
             return None;
         }
@@ -177,6 +190,34 @@ mod tests {
         assert!(is_letters(&packet) && packet.len().is_multiple_of(4));
         assert_eq!(read(&packet), all());
         assert_eq!(waiting.take(), None);
+    }
+
+    /// As the first version that crossed nodes wrote them.
+    #[test]
+    fn letters_are_written_as_the_version_before_reads_them() {
+        let head = "1000000000000000000000000000000001\
+                    1000000000000000000000000000000002\
+                    01";
+        let words =
+            ["00a01f08808080808020030201c002b401018005e802000109", "0101030107", "02", "0301", "040200c8"];
+        for (letter, word) in all().iter().zip(words) {
+            let written = postcard::to_stdvec(letter).expect("plain data");
+            let text: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(text, format!("{head}{word}"), "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_does_not_know_a_late_word_reads_all_the_others() {
+        let mut waiting = LetterBox::default();
+        let (late, known): (Vec<_>, Vec<_>) = all().into_iter().partition(|letter| letter.word.is_late());
+        late.iter().chain(&known).for_each(|letter| assert!(waiting.add(letter).is_none()));
+        // As a version that has no such word would meet it.
+        let after: usize =
+            waiting.late.iter().rposition(|byte| *byte == 5).expect("the number of the word `Heard`");
+        waiting.late[after] = 99;
+        let packet = waiting.take().expect("something waits");
+        assert_eq!(read(&packet), known);
     }
 
     #[test]
