@@ -14,7 +14,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-join bench-network bench-voice bench-drain bench-saver bench-skew chaos clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-join bench-network bench-voice bench-drain bench-saver bench-skew previous chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -130,7 +130,18 @@ bench-skew: release $(E2E)/node_modules/.package-lock.json ## how far picture an
 	tools/setup.sh browsers namespaces
 	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node skew.mjs
 
-chaos: release ## breaks a real cluster in every way that is promised to be survived, about 20 minutes (FAULT=name for one): target/bench/chaos.json (root)
+# The program of the revision before, for lessons that both serve. It shares what is compiled of its dependencies.
+target/previous/qism: tests/chaos/PREVIOUS $(WEB)/dist/index.html
+	rm -rf target/previous
+	mkdir -p target/previous/source
+	git archive $$(cat tests/chaos/PREVIOUS) | tar -x -C target/previous/source
+	cp -r $(WEB)/dist target/previous/source/web-client/dist
+	cargo build --release --locked --workspace --bin qism --manifest-path target/previous/source/Cargo.toml --target-dir target
+	cp target/release/qism $@
+
+previous: target/previous/qism ## the program of the revision before, for `make chaos`
+
+chaos: release target/previous/qism ## breaks a real cluster in every way that is promised to be survived, about 25 minutes (FAULT=name for one): target/bench/chaos.json (root)
 	tools/setup.sh postgres redis haproxy namespaces faketime
 	cargo build --release --locked --workspace
 	target/release/qism-chaos $(FAULT)

@@ -1,8 +1,9 @@
-//! What the browser app does with its socket, in Rust: tickets, the outbox that survives cuts, positions, the policy of the
-//! close codes, pings. `web-client/src/signal` is the original; constants are its own.
+//! What the browser app does with its socket, in Rust: the outbox that survives cuts, positions, the policy of the close codes,
+//! moves to another server, pings. `web-client/src/signal` is the original; constants are its own. How it comes in: [`Way`].
 
 use std::{
     collections::VecDeque,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,38 +11,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use qism_signaling::protocol::{
-    self, ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, Recipients, ServerFrame, SessionId,
-    UserId, limits,
+    ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, Recipients, ServerFrame, UserId,
+    frame::Welcome, limits,
 };
-use serde::Deserialize;
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpSocket, TcpStream},
     sync::watch,
     time::timeout,
 };
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{
-        Message,
-        client::IntoClientRequest as _,
-        http::{HeaderValue, Request},
-    },
-};
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::{network::FRONT, node::FRONT_PORT};
+use crate::{
+    network::FRONT,
+    node::FRONT_PORT,
+    way::{Arrival, Socket, Step, Way, write},
+};
 
 const FIRST_MS: f64 = 300.0;
 const LONGEST_MS: f64 = 8_000.0;
 const DEAD: Duration = Duration::from_secs(25);
-const OPEN: Duration = Duration::from_secs(10);
-const PASSWORD: &str = qism::school::demo::PASSWORD;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A line on its way.
 #[derive(Clone, Debug)]
@@ -70,80 +62,69 @@ pub struct Seen {
     pub told: Vec<(Position, bool, Instant)>,
     pub welcomes: Vec<Instant>,
     pub cuts: Vec<(Instant, u16)>,
+    /// Times that it went to another server before its own was gone.
+    pub moves: u32,
     pub resets: u32,
     /// Why it stopped coming back.
     pub stopped: Option<u16>,
+    /// What it waited for on its way in: what, since when, for how long.
+    pub steps: Vec<Step>,
 }
 
 /// Somebody in a lesson.
 pub struct Browser {
-    http: reqwest::Client,
-    lesson: LessonId,
-    session: SessionId,
+    way: Way,
     position: Option<Position>,
     outbox: VecDeque<Line>,
-    /// Goes to this node first, whatever the ticket says: people of one lesson on several nodes.
-    node: Option<usize>,
     /// Until then nothing is written: something was refused as *later*.
     pause: Option<Instant>,
     attempt: i32,
+    /// Up to this number the connection before the move may have told already what this one tells.
+    overlap: u64,
     pub seen: Seen,
 }
 
-#[derive(Deserialize)]
-struct Today {
-    lessons: Vec<Lesson>,
+/// The way to another server, beside the connection that goes on.
+type Coming = Pin<Box<dyn Future<Output = (Arrival, Vec<Step>)> + Send>>;
+type Incoming = Option<Result<Message, tokio_tungstenite::tungstenite::Error>>;
+
+/// The connection that carries the lesson.
+struct Link {
+    socket: Socket,
+    heard: Instant,
+    coming: Option<Coming>,
 }
 
-#[derive(Deserialize)]
-struct Lesson {
-    lesson: LessonId,
-}
-
-#[derive(Deserialize)]
-struct Ticket {
-    ticket: String,
-    socket: String,
-}
-
-fn origin() -> String {
-    format!("http://{FRONT}:{FRONT_PORT}")
+impl Link {
+    async fn ping(&mut self) -> Result<(), u16> {
+        if self.heard.elapsed() > DEAD {
+            return Err(1006);
+        }
+        send(&mut self.socket, &ClientFrame::Ping { nonce: 0 }).await
+    }
 }
 
 impl Browser {
     pub async fn sign_in(login: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .cookie_store(true)
-            .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(30))
-            .build()?;
-        let body = serde_json::json!({ "login": login, "password": PASSWORD });
-        let asked = http.post(format!("{}/api/session", origin())).header("origin", origin());
-        let answer = asked.json(&body).send().await?;
-        answer.error_for_status().with_context(|| format!("{login} cannot sign in"))?;
-        let answer = http.get(format!("{}/api/lessons", origin())).send().await?.error_for_status()?;
-        let today: Today = answer.json().await?;
-        let lesson = today.lessons.first().context("no lesson today")?.lesson;
         Ok(Self {
-            http,
-            lesson,
-            session: SessionId(Uuid::new_v4()),
+            way: Way::sign_in(login).await?,
             position: None,
             outbox: VecDeque::new(),
-            node: None,
             pause: None,
             attempt: 0,
+            overlap: 0,
             seen: Seen::default(),
         })
     }
 
+    /// Goes to this node first, whatever the ticket says: people of one lesson on several nodes.
     pub fn at(mut self, node: usize) -> Self {
-        self.node = Some(node);
+        self.way.node = Some(node);
         self
     }
 
     pub fn lesson(&self) -> LessonId {
-        self.lesson
+        self.way.lesson
     }
 
     /// Is in the lesson and says a line every so often (`None`: only listens), until told to be silent, and stays until told
@@ -155,13 +136,21 @@ impl Browser {
         unanswered: Arc<AtomicUsize>,
     ) -> Seen {
         while *phase.borrow() != Phase::Over {
-            let code = match self.connect().await {
-                Ok(socket) => self.converse(socket, every, &mut phase, &unanswered).await,
-                Err(_) => Some(1006),
+            let (arrival, steps) = self.way.clone().arrive(self.position).await;
+            self.seen.steps.extend(steps);
+            self.way.given_up |= matches!(arrival, Arrival::Silent);
+            let code = match arrival {
+                Arrival::In(socket, welcome) => {
+                    self.seen.welcomes.push(Instant::now());
+                    self.begin(&welcome);
+                    self.converse(*socket, every, &mut phase, &unanswered).await
+                }
+                Arrival::Closed(code) => Some(code),
+                Arrival::Silent => Some(1006),
             };
             let Some(code) = code else { break };
             self.seen.cuts.push((Instant::now(), code));
-            self.node = None;
+            self.way.node = None;
             match self.after_close(code) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => {
@@ -174,8 +163,8 @@ impl Browser {
     }
 
     /// Comes in by a socket that holds a few kilobytes, and never reads.
-    pub async fn enter_and_read_nothing(mut self) -> anyhow::Result<TcpStream> {
-        let (request, hello) = self.knock().await?;
+    pub async fn enter_and_read_nothing(self) -> anyhow::Result<TcpStream> {
+        let (request, hello) = self.way.knock(self.position).await?;
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4_096)?;
         let stream = socket.connect((FRONT, FRONT_PORT).into()).await?;
@@ -212,112 +201,151 @@ impl Browser {
         }
     }
 
-    /// A fresh ticket: where it leads, and what to say there.
-    async fn knock(&mut self) -> anyhow::Result<(Request<()>, ClientFrame)> {
-        let wish = serde_json::json!({ "session": self.session });
-        let asked = self.http.post(format!("{}/api/lessons/{}/ticket", origin(), self.lesson));
-        let answer = asked.header("origin", origin()).json(&wish).send().await?.error_for_status()?;
-        let Ticket { ticket, mut socket } = answer.json().await?;
-        if let Some(node) = self.node {
-            socket = format!("/ws/node{}", node + 1);
+    /// What the welcome says of where the log stands.
+    fn begin(&mut self, welcome: &Welcome) {
+        self.attempt = 0;
+        self.way.given_up = false;
+        self.seen.user = Some(welcome.user);
+        if let Some(snapshot) = &welcome.snapshot {
+            self.begin_at(snapshot.position);
         }
-        let mut request = format!("ws://{FRONT}:{FRONT_PORT}{socket}").into_client_request()?;
-        request.headers_mut().insert("origin", HeaderValue::from_str(&origin())?);
-        let position = self.position;
-        Ok((request, ClientFrame::Hello { version: protocol::VERSION, ticket, position }))
     }
 
-    async fn connect(&mut self) -> anyhow::Result<Socket> {
-        let (request, hello) = self.knock().await?;
-        let (mut socket, _) = timeout(OPEN, connect_async(request)).await??;
-        write(&mut socket, &hello).await?;
-        Ok(socket)
-    }
-
-    /// Until the line is cut (with the code), or all is said and done.
+    /// Until the connection ends (with the code), or all is said and done.
     async fn converse(
         &mut self,
-        mut socket: Socket,
+        socket: Socket,
         every: Option<Duration>,
         phase: &mut watch::Receiver<Phase>,
         unanswered: &AtomicUsize,
     ) -> Option<u16> {
-        let mut heard = Instant::now();
-        let mut welcomed = false;
+        let mut link = Link { socket, heard: Instant::now(), coming: None };
+        let pause = every.unwrap_or(Duration::from_secs(3_600));
         let mut pings = tokio::time::interval(limits::PING_INTERVAL);
-        let mut lines = tokio::time::interval(every.unwrap_or(Duration::from_secs(3_600)));
+        let mut lines = tokio::time::interval(pause);
         lines.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        lines.reset_after(every.unwrap_or(Duration::from_secs(3_600)).mul_f64(rand::random()));
+        lines.reset_after(pause.mul_f64(rand::random()));
+        let mut end = self.write_out(&mut link.socket).await.err();
         loop {
             let now = *phase.borrow_and_update();
             if now == Phase::Over {
-                let _ = socket.close(None).await;
+                let _ = link.socket.close(None).await;
                 return None;
             }
-            let again = self.pause;
-            let before = self.outbox.len();
-            let written = tokio::select! {
-                incoming = socket.next() => match incoming {
-                    Some(Ok(Message::Text(text))) => {
-                        heard = Instant::now();
-                        let frame = serde_json::from_str(&text).expect("a server frame");
-                        welcomed |= matches!(frame, ServerFrame::Welcome(_));
-                        self.take(&mut socket, frame).await
-                    }
-                    Some(Ok(Message::Close(frame))) => return Some(frame.map_or(1005, |frame| frame.code.into())),
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(_)) | None => return Some(1006),
-                },
-                _ = pings.tick() => {
-                    if heard.elapsed() > DEAD { return Some(1006); }
-                    write(&mut socket, &ClientFrame::Ping { nonce: 0 }).await
-                }
-                _ = lines.tick(), if welcomed && every.is_some() && now == Phase::Lively => self.say(&mut socket).await,
-                () = until(again), if welcomed && again.is_some() => self.write_out(&mut socket).await,
+            if let Some(code) = end
+                && let Err(code) = self.survive(&mut link, code).await
+            {
+                return Some(code);
+            }
+            let (again, before) = (self.pause, self.outbox.len());
+            end = tokio::select! {
+                incoming = link.socket.next() => self.incoming(&mut link, incoming),
+                arrived = there(&mut link.coming) => self.arrived(&mut link, arrived).await,
+                _ = pings.tick() => link.ping().await,
+                _ = lines.tick(), if every.is_some() && now == Phase::Lively => self.say(&mut link.socket).await,
+                () = until(again), if again.is_some() => self.write_out(&mut link.socket).await,
                 _ = phase.changed() => Ok(()),
-            };
+            }
+            .err();
             unanswered.fetch_add(self.outbox.len(), Ordering::Relaxed);
             unanswered.fetch_sub(before, Ordering::Relaxed);
-            if written.is_err() {
-                return Some(1006);
+        }
+    }
+
+    fn incoming(&mut self, link: &mut Link, incoming: Incoming) -> Result<(), u16> {
+        match incoming {
+            Some(Ok(Message::Text(text))) => {
+                link.heard = Instant::now();
+                let frame = serde_json::from_str(&text).expect("a server frame");
+                if matches!(frame, ServerFrame::Move { .. }) && link.coming.is_none() {
+                    self.way.node = None;
+                    link.coming = Some(Box::pin(self.way.clone().arrive(self.position)));
+                }
+                self.take(frame);
+                Ok(())
+            }
+            Some(Ok(Message::Close(frame))) => Err(frame.map_or(1005, |frame| frame.code.into())),
+            Some(Ok(_)) => Ok(()),
+            Some(Err(_)) | None => Err(1006),
+        }
+    }
+
+    /// The other server has taken the lesson over, or will in a moment: this one may close with any code.
+    async fn survive(&mut self, link: &mut Link, code: u16) -> Result<(), u16> {
+        let arrived = match &mut link.coming {
+            Some(coming) => coming.await,
+            None => return Err(code),
+        };
+        link.coming = None;
+        let Ok(socket) = self.moved(arrived) else { return Err(code) };
+        (link.socket, link.heard) = (socket, Instant::now());
+        self.write_out(&mut link.socket).await
+    }
+
+    /// The way to another server has ended, while this connection goes on.
+    async fn arrived(&mut self, link: &mut Link, arrived: (Arrival, Vec<Step>)) -> Result<(), u16> {
+        link.coming = None;
+        match self.moved(arrived) {
+            Ok(socket) => {
+                (link.socket, link.heard) = (socket, Instant::now());
+                self.write_out(&mut link.socket).await
+            }
+            Err(wait) => {
+                let (way, position) = (self.way.clone(), self.position);
+                link.coming = Some(Box::pin(async move {
+                    tokio::time::sleep(wait).await;
+                    way.arrive(position).await
+                }));
+                Ok(())
             }
         }
     }
 
-    async fn say(&mut self, socket: &mut Socket) -> anyhow::Result<()> {
+    /// What the new connection tells begins where the way to it began. Not welcome there: when to try again.
+    fn moved(&mut self, (arrival, steps): (Arrival, Vec<Step>)) -> Result<Socket, Duration> {
+        self.seen.steps.extend(steps);
+        match arrival {
+            Arrival::In(socket, welcome) => {
+                self.overlap = self.position.map_or(0, |position| position.number);
+                self.seen.moves += 1;
+                self.begin(&welcome);
+                Ok(*socket)
+            }
+            Arrival::Closed(code) => Err(self.after_close(code).unwrap_or(Duration::from_secs(1))),
+            Arrival::Silent => {
+                self.way.given_up = true;
+                Err(self.after_close(1006).unwrap_or_default())
+            }
+        }
+    }
+
+    async fn say(&mut self, socket: &mut Socket) -> Result<(), u16> {
         let id = CommandId(Uuid::now_v7());
         let line = Line { id, text: format!("line {}", self.seen.said.len()) };
         self.seen.said.push((id, Instant::now()));
         self.outbox.push_back(line.clone());
         // Lines written in the pause must not overtake.
-        if self.pause.is_some() { Ok(()) } else { write(socket, &command(line)).await }
+        if self.pause.is_some() { Ok(()) } else { send(socket, &command(line)).await }
     }
 
     /// Everything unacknowledged goes out again, in its order.
-    async fn write_out(&mut self, socket: &mut Socket) -> anyhow::Result<()> {
+    async fn write_out(&mut self, socket: &mut Socket) -> Result<(), u16> {
         self.pause = None;
         for line in self.outbox.clone() {
-            write(socket, &command(line)).await?;
+            send(socket, &command(line)).await?;
         }
         Ok(())
     }
 
-    async fn take(&mut self, socket: &mut Socket, frame: ServerFrame) -> anyhow::Result<()> {
+    fn take(&mut self, frame: ServerFrame) {
         let now = Instant::now();
         match frame {
-            ServerFrame::Welcome(welcome) => {
-                self.attempt = 0;
-                self.seen.user = Some(welcome.user);
-                self.seen.welcomes.push(now);
-                if let Some(snapshot) = &welcome.snapshot {
-                    self.begin_at(snapshot.position);
-                }
-                return self.write_out(socket).await;
-            }
             ServerFrame::Reset { snapshot, .. } => {
                 self.seen.resets += 1;
                 self.begin_at(snapshot.position);
             }
+            // The connection before the move was quicker.
+            ServerFrame::Event(logged) if logged.number <= self.overlap => {}
             ServerFrame::Event(logged) => {
                 let position = Position { number: logged.number, chain: logged.chain };
                 self.position = Some(position);
@@ -330,7 +358,6 @@ impl Browser {
             ServerFrame::Refused { id, error, retry_after_ms } => self.refused(id, error, retry_after_ms),
             _ => {}
         }
-        Ok(())
     }
 
     fn refused(&mut self, id: CommandId, error: ErrorCode, retry_after_ms: Option<u32>) {
@@ -346,7 +373,16 @@ impl Browser {
 
     fn begin_at(&mut self, position: Position) {
         self.position = Some(position);
+        self.overlap = 0;
         self.seen.told.push((position, true, Instant::now()));
+    }
+}
+
+/// The end of the way to another server; for ever where there is none.
+async fn there(coming: &mut Option<Coming>) -> (Arrival, Vec<Step>) {
+    match coming {
+        Some(coming) => coming.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -361,6 +397,7 @@ fn command(line: Line) -> ClientFrame {
     ClientFrame::Command { id: line.id, command: Command::Say { text: line.text, to: Recipients::Everyone } }
 }
 
-async fn write(socket: &mut Socket, frame: &ClientFrame) -> anyhow::Result<()> {
-    Ok(socket.send(Message::text(serde_json::to_string(frame)?)).await?)
+/// A socket that takes nothing has ended.
+async fn send(socket: &mut Socket, frame: &ClientFrame) -> Result<(), u16> {
+    write(socket, frame).await.map_err(|_| 1006)
 }

@@ -10,13 +10,14 @@ mod node;
 mod proxy;
 mod verdict;
 mod voice;
+mod way;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Parser;
 
-use faults::{FAULTS, Fault};
+use faults::{FAULTS, Fault, Programs};
 use verdict::Verdict;
 
 /// Breaks a cluster and measures.
@@ -26,6 +27,9 @@ struct Cli {
     /// The server's program, built with `--release`.
     #[arg(long, default_value = "target/release/qism")]
     server: PathBuf,
+    /// The same of the revision before (tests/chaos/PREVIOUS): `make previous` builds it.
+    #[arg(long, default_value = "target/previous/qism")]
+    previous: PathBuf,
     /// Where chaos.json goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -44,11 +48,12 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let chosen = chosen(&cli.only)?;
-    let server = cli.server.canonicalize().with_context(|| format!("{}", cli.server.display()))?;
+    let present = cli.server.canonicalize().with_context(|| format!("{}", cli.server.display()))?;
+    let programs = Programs { present, previous: cli.previous.canonicalize().ok() };
     // Before there are threads: each has a network and mounts of its own.
     network::enter()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let all_kept = runtime.block_on(run(&chosen, &server, &cli.out))?;
+    let all_kept = runtime.block_on(run(&chosen, &programs, &cli.out))?;
     anyhow::ensure!(all_kept, "a promise was broken");
     Ok(())
 }
@@ -64,11 +69,11 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Fault>> {
     names.iter().map(named).collect()
 }
 
-async fn run(chosen: &[&Fault], server: &std::path::Path, out: &std::path::Path) -> anyhow::Result<bool> {
+async fn run(chosen: &[&Fault], programs: &Programs, out: &std::path::Path) -> anyhow::Result<bool> {
     let mut all_kept = true;
     for fault in chosen {
         println!("{}: {}", fault.name, fault.what);
-        let verdict = match faults::run(fault, server).await {
+        let verdict = match faults::run(fault, programs).await {
             Ok(verdict) => verdict,
             Err(error) => Verdict::failed(&error),
         };

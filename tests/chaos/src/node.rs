@@ -5,7 +5,7 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -15,6 +15,8 @@ use crate::network::{self, FRONT, Place};
 pub const PORT: u16 = 7880;
 /// Where browsers find the school.
 pub const FRONT_PORT: u16 = 8000;
+/// Longer than any promise.
+const LONGEST_END: Duration = Duration::from_secs(60);
 const KEY: &str = "a key that the nodes of this bed share";
 
 /// What a node needs to know of its surroundings.
@@ -55,6 +57,22 @@ impl Node {
         self
     }
 
+    /// Told to end, as an upgrade does it: how long that took.
+    pub async fn end_in_order(&mut self) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        self.signal("-TERM")?;
+        let process = self.process.as_mut().context("it runs")?;
+        loop {
+            if let Some(status) = process.try_wait()? {
+                anyhow::ensure!(status.success(), "node{} ended with {status}", self.number);
+                self.process = None;
+                return Ok(begun.elapsed());
+            }
+            anyhow::ensure!(begun.elapsed() < LONGEST_END, "node{} does not end", self.number);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub fn name(&self) -> String {
         format!("node{}", self.number)
     }
@@ -88,7 +106,7 @@ impl Node {
         let sentinels: Vec<String> =
             around.sentinels.iter().map(|(host, port)| format!("\"{host}:{port}\"")).collect();
         let text = format!(
-            "[server]\nlisten = \"{address}:{PORT}\"\npublic_origins = [\"http://{FRONT}:{FRONT_PORT}\"]\n\
+            "[server]\nlisten = \"{address}:{PORT}\"\npublic_origins = [\"http://{FRONT}:{FRONT_PORT}\", \"http://{address}:{PORT}\"]\n\
              trusted_proxies = [\"{}/32\"]\n[storage]\nurl = \"{}\"\nstandby = \"none\"\n\
              [cluster]\nredis = \"{}\"\nsentinels = [{}]\nkey = \"{KEY}\"\nnode = \"node{}\"\n\
              [media]\nlisten_addresses = [\"{address}\"]\n[log]\nfilter = \"info\"\n",

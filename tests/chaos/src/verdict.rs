@@ -24,6 +24,8 @@ pub struct Verdict {
     pub chat_back_p95_ms: Option<u64>,
     /// From the fault until the student heard the teacher again.
     pub media_back_p95_ms: Option<u64>,
+    /// The longest time without a packet of the voice.
+    pub media_gap_p95_ms: Option<u64>,
     /// From the writing of a line to its reading by everybody, while the fault lasts.
     pub delivery_p99_ms: Option<u64>,
     /// Events that somebody kept although the log has others in their place.
@@ -35,6 +37,10 @@ pub struct Verdict {
     pub behind: u64,
     /// Refused for good.
     pub refused: u64,
+    /// People who did not come back: they were told not to.
+    pub thrown_out: u64,
+    /// Times that somebody went to another server before their own was gone.
+    pub moves: u64,
     /// What only this fault has.
     #[serde(flatten)]
     pub more: BTreeMap<&'static str, serde_json::Value>,
@@ -49,6 +55,7 @@ pub struct Promise {
     pub loses_the_tail: bool,
     pub chat_back_ms: Option<u64>,
     pub media_back_ms: Option<u64>,
+    pub media_gap_ms: Option<u64>,
     pub delivery_p99_ms: Option<u64>,
     pub nobody_reconnects: bool,
 }
@@ -97,6 +104,8 @@ impl Verdict {
         self.reconnections += seen.welcomes.len().saturating_sub(1) as u64;
         self.resets += u64::from(seen.resets);
         self.refused += seen.refused.len() as u64;
+        self.thrown_out += u64::from(seen.stopped.is_some());
+        self.moves += u64::from(seen.moves);
     }
 
     /// Adds another lesson of the same fault.
@@ -110,6 +119,8 @@ impl Verdict {
         self.resets += other.resets;
         self.behind += other.behind;
         self.refused += other.refused;
+        self.thrown_out += other.thrown_out;
+        self.moves += other.moves;
     }
 
     pub fn chat_back(mut self, seen: &[Seen], blows: &[Blow]) -> Self {
@@ -125,6 +136,8 @@ impl Verdict {
                 .unwrap_or(blow.until.saturating_duration_since(blow.since))
         };
         self.media_back_p95_ms = percentile(blows.iter().map(back).collect(), 0.95);
+        let gap = |blow: &Blow| voice::longest_silence(arrivals, blow.since, blow.until);
+        self.media_gap_p95_ms = percentile(blows.iter().map(gap).collect(), 0.95);
         self
     }
 
@@ -146,6 +159,13 @@ impl Verdict {
         self
     }
 
+    /// Who was told again last, and what they had waited for until then: where to look when that took too long.
+    pub fn slowest(self, seen: &[Seen], blows: &[Blow]) -> Self {
+        let ways = blows.iter().flat_map(|blow| seen.iter().filter_map(move |one| way_back(one, *blow)));
+        let Some((_, words)) = ways.max_by_key(|(took, _)| *took) else { return self };
+        self.note("slowest_way_back", words)
+    }
+
     pub fn note(mut self, key: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.more.insert(key, value.into());
         self
@@ -158,9 +178,10 @@ impl Verdict {
         let lossless = promise.loses_the_tail || self.lost + self.behind == 0;
         self.error.is_none()
             && lossless
-            && self.duplicated + self.reordered + self.diverged + self.refused == 0
+            && self.duplicated + self.reordered + self.diverged + self.refused + self.thrown_out == 0
             && within(self.chat_back_p95_ms, promise.chat_back_ms)
             && within(self.media_back_p95_ms, promise.media_back_ms)
+            && within(self.media_gap_p95_ms, promise.media_gap_ms)
             && within(self.delivery_p99_ms, promise.delivery_p99_ms)
             && !(promise.nobody_reconnects && self.reconnections > 0)
     }
@@ -211,6 +232,18 @@ fn chat_back(seen: &[Seen], blow: Blow) -> Vec<Duration> {
         return of_cut;
     }
     seen.iter().map(|browser| after(browser, blow.since)).collect()
+}
+
+/// How long somebody who was cut took, and its steps in words.
+fn way_back(seen: &Seen, blow: Blow) -> Option<(Duration, String)> {
+    let (cut, code) = *seen.cuts.iter().find(|(at, _)| (blow.since..blow.until).contains(at))?;
+    let back = seen.welcomes.iter().copied().find(|at| *at >= cut).unwrap_or(blow.until);
+    let ms = |at: Instant| at.saturating_duration_since(blow.since).as_millis();
+    let mut words = format!("cut with {code} at {} ms", ms(cut));
+    for (what, since, took) in seen.steps.iter().filter(|(_, since, _)| (cut..=back).contains(since)) {
+        words += &format!(", {what} at {} ms in {} ms", ms(*since), took.as_millis());
+    }
+    Some((back.saturating_duration_since(blow.since), words))
 }
 
 /// The value that `share` of them do not exceed, in milliseconds.
@@ -280,6 +313,7 @@ mod tests {
         assert_eq!(judged(|seen| seen.said.swap(0, 1)).reordered, 1);
         assert_eq!(judged(|seen| seen.told[2].0.chain = Chain(9)).diverged, 1);
         assert_eq!(judged(|seen| _ = seen.told.pop()).behind, 1);
+        assert!(!judged(|seen| seen.stopped = Some(4403)).kept(&promise));
         assert!(!judged(|seen| _ = seen.told.pop()).kept(&promise));
         let twice = [log(), log()].concat();
         assert!(Verdict::of(&twice, &[]).duplicated > 0);
@@ -292,9 +326,14 @@ mod tests {
         let mut cut = well();
         cut.cuts.push((at(10), 1006));
         cut.welcomes.push(at(400));
+        cut.steps.push(("ticket", at(250), Duration::from_millis(100)));
         cut.told.push((Position { number: 4, chain: Chain(4) }, false, at(430)));
         let blow = Blow { since, until: at(5_000) };
-        assert_eq!(chat_back(&[well(), cut], blow), [Duration::from_millis(430)]);
+        assert_eq!(chat_back(&[well(), cut.clone()], blow), [Duration::from_millis(430)]);
+        assert_eq!(
+            way_back(&cut, blow),
+            Some((Duration::from_millis(400), "cut with 1006 at 10 ms, ticket at 250 ms in 100 ms".into()))
+        );
         assert_eq!(percentile((1..=100).map(Duration::from_millis).collect(), 0.95), Some(95));
         assert_eq!(percentile(Vec::new(), 0.95), None);
     }

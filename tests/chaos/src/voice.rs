@@ -1,13 +1,20 @@
 //! A teacher who speaks without a pause and a student who listens: the probe's peers, which come back as browsers do.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
-use qism::probe::{Away, Door, Entrance, Peer, Reception, SignedIn, Trust};
-use qism_signaling::protocol::Source;
+use qism::probe::{Away, Door, Entrance, Peer, ProbeError, Reception, SignedIn, Trust};
+use qism_signaling::protocol::{ServerFrame, Source};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{network::FRONT, node::FRONT_PORT};
+use crate::{
+    network::{FRONT, address},
+    node::{FRONT_PORT, PORT},
+};
 
 /// Packets come every 20 ms.
 const LOOK: Duration = Duration::from_millis(10);
@@ -17,12 +24,20 @@ const SILENCE: Duration = Duration::from_millis(200);
 /// The two of them, until they are told to stop.
 pub struct Voice {
     speaker: JoinHandle<()>,
-    listener: JoinHandle<Vec<Instant>>,
+    listener: JoinHandle<()>,
+    arrivals: Arrivals,
     stop: watch::Sender<bool>,
 }
 
+/// When packets of the voice came, over whichever connection.
+type Arrivals = Arc<Mutex<Vec<Instant>>>;
+
 pub async fn sign_in(login: &str) -> anyhow::Result<SignedIn> {
-    let address = format!("http://{FRONT}:{FRONT_PORT}").parse().context("an address")?;
+    sign_in_at(login, FRONT, FRONT_PORT).await
+}
+
+async fn sign_in_at(login: &str, address: Ipv4Addr, port: u16) -> anyhow::Result<SignedIn> {
+    let address = format!("http://{address}:{port}").parse().context("an address")?;
     let door = Door::new(address, &Trust::System)?;
     Ok(door.sign_in(login, qism::school::demo::PASSWORD).await?)
 }
@@ -30,24 +45,56 @@ pub async fn sign_in(login: &str) -> anyhow::Result<SignedIn> {
 impl Voice {
     /// Returns when the voice is heard.
     pub async fn begin(teacher: &str, student: &str) -> anyhow::Result<Self> {
+        Self::between(sign_in(teacher).await?, sign_in(student).await?).await
+    }
+
+    /// The same, each at the door of one node: the voice crosses from one to the other.
+    pub async fn across(teacher: (&str, usize), student: (&str, usize)) -> anyhow::Result<Self> {
+        let at = async |(login, node): (&str, usize)| sign_in_at(login, address(node + 1), PORT).await;
+        Self::between(at(teacher).await?, at(student).await?).await
+    }
+
+    async fn between(teacher: SignedIn, student: SignedIn) -> anyhow::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let (teacher, student) = (sign_in(teacher).await?, sign_in(student).await?);
         let lesson = teacher.current_lesson().await?;
         let speaking = Peer::enter(&teacher, Entrance::first(lesson)).await?;
         let listening = Peer::enter(&student, Entrance::first(lesson)).await?;
-        let (first, heard) = tokio::sync::oneshot::channel();
-        let speaker = tokio::spawn(speak(speaking, stopped.clone()));
-        let listener = tokio::spawn(listen(listening, stopped, first));
-        tokio::time::timeout(Duration::from_secs(20), heard).await.context("the voice is not heard")??;
-        Ok(Self { speaker, listener, stop })
+        let arrivals = Arrivals::default();
+        let speaker = tokio::spawn(speak(speaking, teacher, stopped.clone()));
+        let listener = tokio::spawn(listen(listening, student, stopped, arrivals.clone()));
+        let voice = Self { speaker, listener, arrivals, stop };
+        let begun = Instant::now();
+        while voice.latest().is_none() {
+            anyhow::ensure!(begun.elapsed() < Duration::from_secs(20), "the voice is not heard");
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(voice)
+    }
+
+    fn latest(&self) -> Option<Instant> {
+        heard(&self.arrivals).last().copied()
     }
 
     /// When packets of the voice arrived.
     pub async fn end(self) -> anyhow::Result<Vec<Instant>> {
         self.stop.send_replace(true);
         self.speaker.abort();
-        Ok(self.listener.await?)
+        self.listener.await?;
+        let mut arrivals = heard(&self.arrivals).clone();
+        arrivals.sort_unstable();
+        Ok(arrivals)
     }
+}
+
+fn heard(arrivals: &Arrivals) -> MutexGuard<'_, Vec<Instant>> {
+    arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The longest time without a packet between two moments.
+pub fn longest_silence(arrivals: &[Instant], since: Instant, until: Instant) -> Duration {
+    let within = arrivals.iter().copied().filter(|at| (since..until).contains(at));
+    let all: Vec<Instant> = std::iter::once(since).chain(within).chain([until]).collect();
+    all.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default()
 }
 
 /// Time from a fault until the voice was back: to the end of the longest silence that began then. `None`: it did not come back.
@@ -75,47 +122,106 @@ async fn come_back(away: &Away) -> Peer {
     }
 }
 
-async fn is_cut(peer: &Peer, stop: &watch::Receiver<bool>) {
-    while !peer.is_closed() && !*stop.borrow() {
+/// Why a connection is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Its server goes down, and says so before.
+    Move,
+    Cut,
+    Stop,
+}
+
+async fn turn(peer: &Peer, reception: Option<&Reception>, stop: &watch::Receiver<bool>) -> Turn {
+    let moves =
+        |peer: &Peer| !peer.heard(|frame| matches!(frame, ServerFrame::Move { .. }).then_some(())).is_empty();
+    loop {
+        if *stop.borrow() {
+            return Turn::Stop;
+        }
+        if moves(peer) {
+            return Turn::Move;
+        }
+        if peer.is_closed() || reception.is_some_and(Reception::is_lost) {
+            return Turn::Cut;
+        }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-async fn speak(mut peer: Peer, stop: watch::Receiver<bool>) {
+async fn speak(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if peer.publish(Source::Microphone).await.is_ok() {
-            is_cut(&peer, &stop).await;
-        }
-        if !*stop.borrow() {
-            peer = come_back(&peer.cut()).await;
-        }
-    }
-}
-
-async fn listen(
-    mut peer: Peer,
-    stop: watch::Receiver<bool>,
-    first: tokio::sync::oneshot::Sender<()>,
-) -> Vec<Instant> {
-    let (mut arrivals, mut first) = (Vec::new(), Some(first));
-    while !*stop.borrow() {
-        if let Ok(reception) = peer.listen(0).await {
-            let mut count = 0;
-            while !peer.is_closed() && !reception.is_lost() && !*stop.borrow() {
-                tokio::time::sleep(LOOK).await;
-                let now = packets(&reception);
-                if now > count {
-                    count = now;
-                    arrivals.push(Instant::now());
-                    first.take().map(|first| first.send(()));
-                }
+            while turn(&peer, None, &stop).await == Turn::Move {
+                // Both send until the new one does.
+                let Ok(new) = speak_beside(&peer, &who).await else { break };
+                peer = new;
             }
         }
         if !*stop.borrow() {
             peer = come_back(&peer.cut()).await;
         }
     }
-    arrivals
+}
+
+async fn speak_beside(peer: &Peer, who: &SignedIn) -> Result<Peer, ProbeError> {
+    let mut new = peer.follow(who).await?;
+    new.prepare_to_publish().await?;
+    new.feed(Source::Microphone)?;
+    Ok(new)
+}
+
+async fn listen(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>, arrivals: Arrivals) {
+    while !*stop.borrow() {
+        if let Ok(mut reception) = peer.listen(0).await {
+            let mut hearing = Hearing::of(&reception, &arrivals);
+            while turn(&peer, Some(&reception), &stop).await == Turn::Move {
+                let Ok((new, heard_there)) = listen_beside(&peer, &who).await else { break };
+                let there = Hearing::of(&heard_there, &arrivals);
+                (peer, reception, hearing) = (new, heard_there, there);
+            }
+            drop(hearing);
+        }
+        if !*stop.borrow() {
+            peer = come_back(&peer.cut()).await;
+        }
+    }
+}
+
+/// The connection before is left when something comes over the new one.
+async fn listen_beside(peer: &Peer, who: &SignedIn) -> Result<(Peer, Reception), ProbeError> {
+    let mut new = peer.follow(who).await?;
+    let reception = new.listen(0).await?;
+    let begun = Instant::now();
+    while packets(&reception) == 0 && begun.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok((new, reception))
+}
+
+/// Notes when packets come over one connection, until it is dropped.
+struct Hearing(JoinHandle<()>);
+
+impl Hearing {
+    fn of(reception: &Reception, arrivals: &Arrivals) -> Self {
+        let (reception, arrivals) = (reception.clone(), arrivals.clone());
+        Self(tokio::spawn(async move {
+            let mut count = 0;
+            loop {
+                let now = packets(&reception);
+                if now > count {
+                    count = now;
+                    heard(&arrivals).push(Instant::now());
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn packets(reception: &Reception) -> u64 {
@@ -134,5 +240,7 @@ mod tests {
         assert_eq!(back(&arrivals, at(985), at(10_000)), Some(Duration::from_millis(1_415)));
         assert!(back(&arrivals, at(5_000), at(9_000)).is_some_and(|gap| gap <= Duration::from_millis(20)));
         assert_eq!(back(&arrivals[..50], at(985), at(10_000)), None);
+        assert_eq!(longest_silence(&arrivals, at(500), at(9_980)), Duration::from_millis(1_420));
+        assert_eq!(longest_silence(&[], at(0), at(300)), Duration::from_millis(300));
     }
 }

@@ -5,6 +5,7 @@ mod links;
 mod nodes;
 mod resources;
 mod stores;
+mod upgrades;
 
 use std::{
     future::Future,
@@ -20,6 +21,14 @@ use crate::{
     voice::Voice,
 };
 
+/// What nodes run.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    pub present: PathBuf,
+    /// Of the revision before, where it was built.
+    pub previous: Option<PathBuf>,
+}
+
 type Running = Pin<Box<dyn Future<Output = anyhow::Result<Verdict>>>>;
 
 /// One way to break a cluster.
@@ -27,7 +36,7 @@ pub struct Fault {
     pub name: &'static str,
     pub what: &'static str,
     pub promise: Promise,
-    run: fn(PathBuf) -> Running,
+    run: fn(&Programs) -> Running,
 }
 
 /// Everything is kept; the rest is told by name.
@@ -35,13 +44,19 @@ const KEPT: Promise = Promise {
     loses_the_tail: false,
     chat_back_ms: None,
     media_back_ms: None,
+    media_gap_ms: None,
     delivery_p99_ms: None,
     nobody_reconnects: false,
 };
 
 macro_rules! fault {
     ($function:path, $name:literal, $what:literal, $promise:expr) => {
-        Fault { name: $name, what: $what, promise: $promise, run: |program| Box::pin($function(program)) }
+        Fault {
+            name: $name,
+            what: $what,
+            promise: $promise,
+            run: |programs| Box::pin($function(programs.present.clone())),
+        }
     };
 }
 
@@ -107,6 +122,8 @@ pub const FAULTS: &[Fault] = &[
         Promise { loses_the_tail: true, chat_back_ms: Some(8_000), ..KEPT }
     ),
     fault!(stores::mute, "mute", "a teacher mutes a student while PostgreSQL is down", KEPT),
+    fault!(stores::mute_all, "mute-all", "a teacher mutes all while PostgreSQL is down", KEPT),
+    fault!(stores::remove, "remove", "a teacher removes a student who speaks while PostgreSQL is down", KEPT),
     fault!(
         links::postgres,
         "link-postgres",
@@ -155,11 +172,23 @@ pub const FAULTS: &[Fault] = &[
         "50 of a room of 1,000 read nothing",
         Promise { delivery_p99_ms: Some(1_000), ..KEPT }
     ),
+    fault!(
+        upgrades::upgrade,
+        "upgrade",
+        "three nodes are told to end and started again, one after the other",
+        Promise { media_gap_ms: Some(500), nobody_reconnects: true, ..KEPT }
+    ),
+    Fault {
+        name: "versions",
+        what: "nodes of the revision before give way to this one's, one after the other",
+        promise: Promise { media_gap_ms: Some(500), nobody_reconnects: true, ..KEPT },
+        run: |programs| Box::pin(upgrades::versions(programs.clone())),
+    },
 ];
 
 /// Runs one.
-pub async fn run(fault: &Fault, program: &Path) -> anyhow::Result<Verdict> {
-    (fault.run)(program.to_owned()).await
+pub async fn run(fault: &Fault, programs: &Programs) -> anyhow::Result<Verdict> {
+    (fault.run)(programs).await
 }
 
 /// A cluster with a lesson under way.
@@ -217,7 +246,7 @@ impl Stage {
             verdict.delivery_p99_ms = verdict.delivery_p99_ms.max(figure);
             everybody.extend(seen);
         }
-        let verdict = verdict.chat_back(&everybody, blows);
+        let verdict = verdict.chat_back(&everybody, blows).slowest(&everybody, blows);
         Ok(match arrivals {
             Some(arrivals) => verdict.media_back(&arrivals, blows),
             None => verdict,

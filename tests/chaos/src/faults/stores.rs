@@ -6,7 +6,9 @@ use std::{
 };
 
 use qism::probe::{Entrance, Peer};
-use qism_signaling::protocol::{ClientFrame, Command, CommandId, ErrorCode, Event, ServerFrame, Source};
+use qism_signaling::protocol::{
+    ClientFrame, Command, CommandId, ErrorCode, Event, RemovalReason, ServerFrame, Source, UserId,
+};
 use uuid::Uuid;
 
 use super::{Stage, blow, lively, pass};
@@ -89,9 +91,22 @@ pub async fn lost_tail(program: PathBuf) -> anyhow::Result<Verdict> {
     stage.judge(&[blow(since)]).await
 }
 
-/// A student has the floor and speaks; the teacher mutes while nothing can be written. How long is it heard, and is it heard
-/// again before PostgreSQL is back?
 pub async fn mute(program: PathBuf) -> anyhow::Result<Verdict> {
+    silenced(program, |user| Command::Mute { user }).await
+}
+
+pub async fn mute_all(program: PathBuf) -> anyhow::Result<Verdict> {
+    silenced(program, |_| Command::MuteAll {}).await
+}
+
+pub async fn remove(program: PathBuf) -> anyhow::Result<Verdict> {
+    let reason = RemovalReason::Disturbing;
+    silenced(program, |user| Command::Remove { user, reason, note: String::new(), keep_out: false }).await
+}
+
+/// A student has the floor and speaks; the teacher ends that while nothing can be written. How long is it heard, and is it heard
+/// again before PostgreSQL is back?
+async fn silenced(program: PathBuf, command: impl Fn(UserId) -> Command) -> anyhow::Result<Verdict> {
     let mut bed = Bed::make(&program, &Plan::of(2)).await?;
     let people = [
         voice::sign_in("teacher1").await?,
@@ -124,7 +139,7 @@ pub async fn mute(program: PathBuf) -> anyhow::Result<Verdict> {
         if sent.is_none_or(|sent| sent.elapsed() > Duration::from_secs(1) && refusals(&teacher, id) > answers)
         {
             answers = refusals(&teacher, id);
-            teacher.send(ClientFrame::Command { id, command: Command::Mute { user } }).await?;
+            teacher.send(ClientFrame::Command { id, command: command(user) }).await?;
             sent = Some(Instant::now());
         }
         pass(0.01).await;
@@ -146,7 +161,7 @@ pub async fn mute(program: PathBuf) -> anyhow::Result<Verdict> {
         if refusals(&teacher, id) > answers {
             answers = refusals(&teacher, id);
             pass(1.0).await;
-            teacher.send(ClientFrame::Command { id, command: Command::Mute { user } }).await?;
+            teacher.send(ClientFrame::Command { id, command: command(user) }).await?;
         }
         pass(0.05).await;
     }
