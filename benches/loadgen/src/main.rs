@@ -65,6 +65,8 @@ enum Scenario {
     Chat,
     /// One publisher, up to a thousand subscribers, beside Janus.
     Media,
+    /// What of the media is measured on the bare SFU, a hundred lessons at once; only when it is named.
+    Lessons,
     /// A whole school by a scenario file; only when it is named.
     School,
     /// How many events a second each engine keeps; only when it is named.
@@ -73,11 +75,18 @@ enum Scenario {
     Nodes,
 }
 
+impl Scenario {
+    /// Runs when none is named.
+    fn is_usual(self) -> bool {
+        matches!(self, Self::Chat | Self::Media)
+    }
+}
+
 impl Cli {
     fn runs(&self, scenario: Scenario) -> bool {
         let is_named = self.only.contains(&scenario);
         let all = self.beside.is_none() && self.only.is_empty();
-        is_named || (all && !matches!(scenario, Scenario::School | Scenario::Log | Scenario::Nodes))
+        is_named || (all && scenario.is_usual())
     }
 }
 
@@ -114,6 +123,9 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     }
     if cli.runs(Scenario::Media) {
         media::run(&cli.server, effort, &mut figures).await?;
+    }
+    if cli.runs(Scenario::Lessons) {
+        media::plane::run(effort, &mut figures).await?;
     }
     if cli.runs(Scenario::School) {
         school::run(&cli.server, &cli.scenario, &cli.out, &mut figures).await?;

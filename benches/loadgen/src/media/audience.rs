@@ -234,7 +234,8 @@ impl Hall {
 
     fn measure(&self, subscriber: &mut Subscriber, datagram: &[u8], now: Instant) {
         let Some(packet) = subscriber.transport.open(datagram) else { return };
-        if let Some(sent) = sent_at(&packet) {
+        // Padding tells no time.
+        if let Some(sent) = sent_at(&packet).filter(|_| packet[0] & 0x20 == 0) {
             let delay = now.saturating_duration_since(self.start).saturating_sub(sent);
             self.delays_ms().push(delay.as_secs_f64() * 1_000.0);
         }
