@@ -236,7 +236,7 @@ impl Peer {
     /// Opens the subscriber leg.
     pub async fn listen(&mut self, cameras: u8) -> Result<Reception, ProbeError> {
         let mark = self.mark();
-        self.send(ClientFrame::OpenSubscriber { cameras }).await?;
+        self.send(ClientFrame::OpenSubscriber { cameras, packed: false }).await?;
         let offer = self.wait_since(mark, "the subscriber offer", |frame| match frame {
             ServerFrame::SubscriberOffer { sdp } => Some(Ok(sdp.clone())),
             ServerFrame::Error { error } => Some(Err(ProbeError::Command(*error))),

@@ -1,5 +1,5 @@
 // How long a student takes to hear the teacher on a bad link: real Chromium at the far end of a cable between two network namespaces that loses UDP
-// datagrams both ways, or that is slow. `node join.mjs [--loss 30] [--joins 20] [--trip 800] [--slow 8]`: 20 joins at 30 % loss, then 8 of phones at a
+// datagrams both ways, or that is slow. `node join.mjs [--loss 30] [--joins 20] [--trip 800] [--slow 8]`: 20 joins at 30 % loss, then 8 of phones and 8 of laptops at a
 // round trip of 800 ms. Needs root, nftables, iproute2 and python3. Writes target/bench/join.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
 import { enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
@@ -64,6 +64,7 @@ try {
     place.far.be({ delay_ms: trip / 2 });
     figures['join.slow.round_trip_ms'] = trip;
     await measure('join.slow', slow, PHONE);
+    await measure('join.slow_laptop', slow, LAPTOP);
   }
 } finally {
   await place.close();

@@ -14,13 +14,6 @@ def connection():
     return RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
 
-def with_addresses(offer):
-    """The offer with the addresses of its first section in all: aiortc has a transport for each until they are bundled."""
-    session, first, *others = offer.split("m=")
-    addresses = "".join(line + "\r\n" for line in first.split("\r\n") if line.startswith(("a=candidate:", "a=end-of-candidates")))
-    return "m=".join([session, first, *(section + addresses for section in others)])
-
-
 class Publisher:
     """Speaks and shows."""
 
@@ -54,7 +47,7 @@ class Subscriber:
             self.reading.append(asyncio.create_task(self._read(int(track.id.removeprefix("slot-")), track)))
 
         offer = await self.person.subscriber_offer()
-        await self.connection.setRemoteDescription(RTCSessionDescription(with_addresses(offer), "offer"))
+        await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await self.connection.setLocalDescription(await self.connection.createAnswer())
         await self.person.subscriber_answer(self.connection.localDescription.sdp)
 

@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod memory;
 pub mod memory_bus;
 mod outbox;
+mod packed;
 pub mod ports;
 mod rate;
 mod registry;

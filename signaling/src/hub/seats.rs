@@ -53,6 +53,8 @@ pub(crate) struct Reception {
     pub cameras: Vec<WantedVideo>,
     /// `None` until the subscriber leg is asked for.
     pub camera_slots: Option<usize>,
+    /// Offers may come packed.
+    pub takes_packed: bool,
     /// What the SFU was last ordered to put into the slots.
     pub table: Table,
 }

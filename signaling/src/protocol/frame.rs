@@ -42,8 +42,12 @@ pub enum ClientFrame {
         tracks: Vec<OfferedTrack>,
     },
     /// Ask for the subscriber leg's offer. `cameras` is how many camera slots it shall have: 2 on phones, 6 on laptops.
+    /// `packed` = its offers may come as `packed_offer`.
     OpenSubscriber {
         cameras: u8,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(optional, as = "Option<bool>")]
+        packed: bool,
     },
     SubscriberAnswer {
         sdp: String,
@@ -120,6 +124,10 @@ pub enum ServerFrame {
     },
     SubscriberOffer {
         sdp: String,
+    },
+    /// The same for who takes it so: the description by `deflate` (RFC 1950), in base64.
+    PackedOffer {
+        packed: String,
     },
     /// From the next packet on, this slot carries that track; `null` = nothing.
     SlotAssigned {

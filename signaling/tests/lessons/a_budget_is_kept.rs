@@ -74,7 +74,7 @@ async fn what_was_used_is_told_seldom_and_only_when_it_grew() {
 async fn a_budget_and_the_time_left_are_ordered_and_what_it_leaves_is_told() {
     let class = Class::of(1);
     let mut student = class.enter(class.students[0]).await;
-    student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
     student.attached.receive(ClientFrame::SetBudget { bytes: Some(25 * MB) }).await;
     settle().await;
     assert!(plan(&class).contains("bytes: 25000000, time: 3600s"), "the lesson lasts an hour");
@@ -121,7 +121,7 @@ async fn voice_only_and_a_tight_budget_save_on_the_voice_too_and_microphones_fol
     assert_eq!(rates(&mut teacher).await, [limits::VOICE_BITRATE], "on entry");
     let receive = |mode| student.attached.receive(ClientFrame::Receive { mode, cameras: vec![] });
     let budget = |bytes| student.attached.receive(ClientFrame::SetBudget { bytes });
-    student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
     settle().await;
     assert!(plan(&class).contains("saver: false"));
     receive(ReceiveMode::Voice).await;

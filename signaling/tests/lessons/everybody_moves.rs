@@ -38,7 +38,7 @@ fn keep_beating(classes: &[Class]) {
 async fn publish(seated: &mut Seated) {
     let publish = Command::Publish { source: Source::Microphone, muted: false };
     seated.ask(publish).await.expect("published");
-    seated.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    seated.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
 }
 
 /// Begins the departure of a node; how long until nobody is left there.

@@ -11,7 +11,7 @@ use qism_signaling::{
 use crate::class::{Class, Seated, settle, wait};
 
 async fn listen(seated: &Seated) {
-    seated.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    seated.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
     settle().await;
 }
 
@@ -132,4 +132,18 @@ async fn descriptions_go_to_the_media_plane_and_come_back() {
     let frames = teacher.now().await;
     assert!(frames.iter().any(|f| matches!(f, ServerFrame::SubscriberOffer { sdp } if sdp == "offer")));
     assert!(frames.iter().any(|f| matches!(f, ServerFrame::PublisherAnswer { sdp } if sdp == "answer")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_packed_offers_gets_each_of_them_so() {
+    let class = Class::of(1);
+    let (mut teacher, _students) = class.full().await;
+    teacher.attached.receive(ClientFrame::OpenSubscriber { cameras: 6, packed: true }).await;
+    teacher.attached.receive(ClientFrame::RestartSubscriber {}).await;
+    let frames = teacher.now().await;
+    assert!(!frames.iter().any(|f| matches!(f, ServerFrame::SubscriberOffer { .. })));
+    let packed = frames
+        .iter()
+        .filter(|f| matches!(f, ServerFrame::PackedOffer { packed } if packed.starts_with("eJ")));
+    assert_eq!(packed.count(), 2, "the offer and the one that restarts");
 }

@@ -434,7 +434,7 @@ async fn the_first_syllable_on_another_node_has_its_seat_here() {
         speakers.push(speaker);
     }
     settle().await;
-    listener.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+    listener.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
     settle().await;
     classes[0].media.take();
     let user = classes[1].students[4];

@@ -24,7 +24,7 @@ impl Talk {
         let class = Class::of(11);
         let (mut teacher, mut students) = class.full().await;
         let listener = students.pop().expect("eleven students");
-        listener.attached.receive(ClientFrame::OpenSubscriber { cameras: 2 }).await;
+        listener.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
         let open = Command::Publish { source: Source::Microphone, muted: false };
         teacher.ask(open.clone()).await.expect("published");
         for student in &mut students {

@@ -141,7 +141,7 @@ fn write_accepted(section: &Section, upstream: &Upstream, local: &Local, out: &m
     let formats: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
     let formats = formats.join(" ");
     out.push_str(&format!("m={} 9 UDP/TLS/RTP/SAVPF {formats}\r\n", section.media));
-    local.write_transport(true, out);
+    local.write_transport(out);
     out.push_str(&format!("a=mid:{}\r\na=recvonly\r\n", section.mid));
     for (id, kind) in section.extensions.iter().filter(|(_, kind)| is_useful(*kind, upstream)) {
         out.push_str(&format!("a=extmap:{id} {}\r\n", kind.uri()));

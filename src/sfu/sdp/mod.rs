@@ -78,15 +78,14 @@ impl Local {
         out.push_str("\r\n");
     }
 
-    /// The transport lines of one media section, with our addresses where it is the first: the others go its way.
-    fn write_transport(&self, is_first: bool, out: &mut String) {
+    /// The transport lines of one media section. Our addresses are in each: who reads an offer may not have bundled the sections yet (RFC 8829
+    /// section 5.2.1).
+    fn write_transport(&self, out: &mut String) {
         out.push_str("c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=rtcp-rsize\r\n");
         out.push_str(&format!(
             "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=setup:{}\r\n",
             self.ufrag, self.password, self.setup
         ));
-        if is_first {
-            self.candidates.write(out);
-        }
+        self.candidates.write(out);
     }
 }

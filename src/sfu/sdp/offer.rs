@@ -60,7 +60,7 @@ pub fn is_audio(slot: Slot) -> bool {
     matches!(slot.kind(), SlotKind::TeacherAudio | SlotKind::SpeakerAudio | SlotKind::ScreenAudio)
 }
 
-/// Writes the offer; no longer than need be: with the welcome it shall fit what TCP sends at once, or it comes a round trip later.
+/// Writes the offer, as any peer understands it. Where it is to fit, with the welcome, what TCP sends at once, the hub packs it.
 pub fn offer(terms: SubscriberTerms, local: &Local) -> String {
     let mids: Vec<String> = terms.slots().map(|slot| slot.0.to_string()).collect();
     let mids: Vec<&str> = mids.iter().map(String::as_str).collect();
@@ -75,7 +75,7 @@ fn write_slot(slot: Slot, local: &Local, out: &mut String) {
         true => out.push_str(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS} {RED}\r\n")),
         false => out.push_str(&format!("m=video 9 UDP/TLS/RTP/SAVPF {VP8} {VP8_RTX} {H264} {H264_RTX}\r\n")),
     }
-    local.write_transport(slot.0 == 0, out);
+    local.write_transport(out);
     let number = slot.0;
     let stream = stream(slot);
     out.push_str(&format!("a=mid:{number}\r\na=sendonly\r\na=msid:{stream} slot-{number}\r\n"));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(text.matches("m=audio").count(), 5);
         assert_eq!(text.matches("m=video").count(), 3);
         assert!(text.contains("a=ssrc-group:FID 10004 20004\r\n"));
-        assert_eq!(text.matches("a=end-of-candidates").count(), 1);
+        assert_eq!(text.matches("a=end-of-candidates").count(), 8);
         let longest = offer(SubscriberTerms::new(6), &local).len();
         assert!(longest < 8_500, "{longest} bytes");
         assert_eq!(SubscriberTerms::new(200).slots().count(), usize::from(MOST_SLOTS));

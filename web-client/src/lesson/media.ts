@@ -2,6 +2,7 @@ import { type Signal, signal } from '@preact/signals';
 import { stayAwake } from '../media/awake.ts';
 import type { DeviceError } from '../media/capture.ts';
 import { handover } from '../media/handover.ts';
+import { unpacked } from '../media/packed.ts';
 import { PublisherLeg } from '../media/publisher.ts';
 import { SubscriberLeg } from '../media/subscriber.ts';
 import type {
@@ -152,6 +153,9 @@ export class LessonMedia {
         break;
       case 'subscriber_offer':
         this.#newest.offered(frame.sdp);
+        break;
+      case 'packed_offer':
+        this.#newest.offered(unpacked(frame.packed));
         break;
       case 'slot_assigned':
         this.#newest.assigned(frame.slot, frame.publication);

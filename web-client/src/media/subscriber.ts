@@ -1,5 +1,6 @@
 import type { ClientFrame, Publication, Slot, Source } from '../protocol/generated.ts';
 import { configuration, renewRelays } from './configuration.ts';
+import { takesPacked } from './packed.ts';
 import { watchSilence } from './silence.ts';
 
 /** What the receiving leg tells its owner. */
@@ -66,12 +67,16 @@ export class SubscriberLeg {
   /** The request for the offer, to be sent by the caller; the next `open` does not send it again. */
   ask(): ClientFrame {
     this.#asked = true;
-    return { type: 'open_subscriber', cameras: this.#cameras };
+    return this.#request();
+  }
+
+  #request(): ClientFrame {
+    return { type: 'open_subscriber', cameras: this.#cameras, ...(takesPacked && { packed: true }) };
   }
 
   #ask(): void {
     this.#fresh = true;
-    if (!this.#asked) this.#events.send({ type: 'open_subscriber', cameras: this.#cameras });
+    if (!this.#asked) this.#events.send(this.#request());
     this.#asked = false;
     this.#offer = setTimeout(() => this.#ask(), OFFER_MS);
   }
@@ -127,10 +132,12 @@ export class SubscriberLeg {
   }
 
   /** The server's offer: the first one opens the connection, a later one restarts its ICE. */
-  offered(sdp: string): void {
+  offered(sdp: string | Promise<string>): void {
     clearTimeout(this.#offer);
     const connection = this.#connection ?? this.#connect();
-    this.#applied = this.#applied.then(() => this.#answer(connection, sdp)).catch(() => this.#askLater(connection));
+    this.#applied = this.#applied
+      .then(async () => this.#answer(connection, await sdp))
+      .catch(() => this.#askLater(connection));
   }
 
   async #answer(connection: RTCPeerConnection, sdp: string): Promise<void> {

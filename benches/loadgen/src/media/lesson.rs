@@ -109,7 +109,7 @@ pub async fn subscribe(
     let camera = WantedVideo { user: teacher, width: 1_280, height: 720 };
     let receive = ClientFrame::Receive { mode: ReceiveMode::Everything, cameras: vec![camera] };
     socket.send(message(&receive)).await?;
-    socket.send(message(&ClientFrame::OpenSubscriber { cameras: 2 })).await?;
+    socket.send(message(&ClientFrame::OpenSubscriber { cameras: 2, packed: false })).await?;
     let offer = wait(socket, |frame| match frame {
         ServerFrame::SubscriberOffer { sdp } => Some(sdp),
         _ => None,

@@ -24,7 +24,7 @@ impl RoomTask {
             ClientFrame::Command { id: command_id, command } => self.wish(id, command_id, command),
             ClientFrame::Pull { request, pull: Pull::Chat { before } } => self.pull_chat(id, request, before),
             ClientFrame::PublisherOffer { sdp, tracks } => self.publisher_offer(id, sdp, tracks),
-            ClientFrame::OpenSubscriber { cameras } => self.open_subscriber(id, cameras),
+            ClientFrame::OpenSubscriber { cameras, packed } => self.open_subscriber(id, cameras, packed),
             ClientFrame::SubscriberAnswer { sdp } => self.subscriber_answer(id, sdp),
             ClientFrame::RestartSubscriber {} => {
                 let leg = seat.leg(self.lesson, LegKind::Subscriber);

@@ -11,6 +11,7 @@ use crate::{
 
 use super::RoomTask;
 use crate::hub::{
+    packed::pack,
     ports::{Leg, MediaError, MediaEvent, MediaOrder, SdpReply, Voices},
     seats::SeatId,
 };
@@ -106,10 +107,11 @@ impl RoomTask {
         self.sdp_order(id, LegKind::Publisher, |reply| MediaOrder::Publish { leg, offer, tracks, reply });
     }
 
-    pub(super) fn open_subscriber(&mut self, id: SeatId, cameras: u8) {
+    pub(super) fn open_subscriber(&mut self, id: SeatId, cameras: u8, packed: bool) {
         let cameras = cameras.clamp(*CAMERA_SLOTS.start(), *CAMERA_SLOTS.end());
         let Some(seat) = self.seats.get_mut(id) else { return };
         seat.reception.camera_slots = Some(usize::from(cameras));
+        seat.reception.takes_packed = packed;
         seat.reception.table = Vec::new();
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::Subscribe { leg, cameras, reply });
@@ -135,11 +137,12 @@ impl RoomTask {
     pub(super) fn sdp_order(&self, id: SeatId, kind: LegKind, order: impl FnOnce(SdpReply) -> MediaOrder) {
         let Some(seat) = self.seats.get(id) else { return };
         let (reply, answered) = oneshot::channel();
-        let outbox = seat.outbox.clone();
+        let (outbox, takes_packed) = (seat.outbox.clone(), seat.reception.takes_packed);
         self.hub.ports.media.order(order(reply));
         tokio::spawn(async move {
             outbox.send(&match answered.await.unwrap_or(Err(MediaError::NoLeg)) {
                 Ok(sdp) if kind == LegKind::Publisher => ServerFrame::PublisherAnswer { sdp },
+                Ok(sdp) if takes_packed => ServerFrame::PackedOffer { packed: pack(&sdp) },
                 Ok(sdp) => ServerFrame::SubscriberOffer { sdp },
                 Err(MediaError::NoLeg) => ServerFrame::LegLost { leg: kind },
                 Err(error) => {
