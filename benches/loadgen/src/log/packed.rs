@@ -36,6 +36,8 @@ pub async fn measure(
         teach(&store, EVENTS).await?;
     }
     store.close().await;
+    // Lets go of the file.
+    drop(store);
     let bytes = size().await?.saturating_sub(before) as f64;
     let events = (LESSONS * EVENTS) as f64;
     figures.put(format!("log.{engine}.event_bytes"), bytes / events);
