@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -94,6 +94,8 @@ pub struct LessonNow {
 pub struct Hub {
     pub(crate) config: HubConfig,
     pub(crate) ports: Ports,
+    /// Rooms tick together on a grid that begins here.
+    pub(crate) started: Instant,
     /// The bus is there again: heads are compared at once.
     pub(crate) compare_now: Arc<Notify>,
     rooms: DashMap<LessonId, Room>,
@@ -108,13 +110,34 @@ pub struct Hub {
 
 struct Room {
     queue: mpsc::Sender<RoomMessage>,
-    now: Arc<Mutex<Option<LessonNow>>>,
+    shown: Arc<Shown>,
 }
 
 impl Room {
     fn now(&self) -> Option<LessonNow> {
-        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *lock(&self.shown.now)
     }
+}
+
+/// What a room shows without being asked.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    now: Mutex<Option<LessonNow>>,
+    head: Mutex<Option<Position>>,
+}
+
+impl Shown {
+    pub(crate) fn show(&self, now: LessonNow) {
+        *lock(&self.now) = Some(now);
+    }
+
+    pub(crate) fn show_head(&self, head: Position) {
+        *lock(&self.head) = Some(head);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Messages waiting for one room: frames of a thousand people in a burst. Full → `busy` to the sender.
@@ -131,6 +154,7 @@ impl Hub {
         let hub = Arc::new(Self {
             config,
             ports,
+            started: Instant::now(),
             compare_now: Arc::default(),
             rooms: DashMap::new(),
             fleet: Mutex::new(Fleet::default()),
@@ -186,10 +210,10 @@ impl Hub {
 
     fn open(self: &Arc<Self>, lesson: LessonId) -> Room {
         let (queue, messages) = mpsc::channel(ROOM_QUEUE);
-        let now = Arc::new(Mutex::new(None));
+        let shown = Arc::<Shown>::default();
         self.ports.bus.listen(lesson, true);
-        tokio::spawn(room_task::run(self.clone(), lesson, messages, queue.downgrade(), now.clone()));
-        Room { queue, now }
+        tokio::spawn(room_task::run(self.clone(), lesson, messages, queue.downgrade(), shown.clone()));
+        Room { queue, shown }
     }
 
     /// Called by a room task as its last act.
@@ -206,23 +230,23 @@ impl Hub {
 
     /// What a beat showed of all nodes.
     pub fn see(&self, fleet: Fleet) {
-        *self.fleet.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fleet;
+        *lock(&self.fleet) = fleet;
     }
 
     /// The nodes, when the picture of them may be judged by.
     pub(crate) fn fleet(&self) -> Option<Fleet> {
-        let fleet = self.fleet.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fleet = lock(&self.fleet);
         fleet.is_fresh(Instant::now()).then(|| fleet.clone())
     }
 
     pub(crate) fn note_beat_elsewhere(&self, database: bool) {
-        let mut told = self.beats_elsewhere.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut told = lock(&self.beats_elsewhere);
         told[usize::from(!database)] = Some(Instant::now());
     }
 
     /// Whether another node has said within this time that it hears the database, or that it does not either.
     pub fn another_beats(&self, database: bool, within: Duration) -> bool {
-        let told = self.beats_elsewhere.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let told = lock(&self.beats_elsewhere);
         told[usize::from(!database)].is_some_and(|at| at.elapsed() < within)
     }
 
@@ -264,7 +288,7 @@ impl Hub {
 
     /// Whoever comes is sent elsewhere from now on; who is here stays.
     pub fn close_door(&self) {
-        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        *lock(&self.closing) = true;
     }
 
     /// Has everybody move to other nodes while media goes on here, one lesson after the other. Returns when all have gone and
@@ -301,7 +325,23 @@ impl Hub {
     }
 
     fn is_closing(&self) -> bool {
-        *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *lock(&self.closing)
+    }
+
+    /// The lessons that are open here.
+    pub(crate) fn lessons(&self) -> Vec<LessonId> {
+        self.rooms.iter().map(|room| *room.key()).collect()
+    }
+
+    /// The queue of a room whose head is another one.
+    pub(crate) fn queue_unless_at(
+        &self,
+        lesson: LessonId,
+        head: Position,
+    ) -> Option<mpsc::Sender<RoomMessage>> {
+        let room = self.rooms.get(&lesson)?;
+        let is_at = *lock(&room.shown.head) == Some(head);
+        (!is_at).then(|| room.queue.clone())
     }
 
     /// The queue of a room that is open here.

@@ -4,8 +4,6 @@ use std::sync::Weak;
 
 use tokio::sync::mpsc;
 
-use crate::protocol::LessonId;
-
 use super::{
     envelope::{BusEvent, Content, Envelope},
     ports::MediaEvent,
@@ -21,14 +19,13 @@ pub(crate) async fn heads(hub: Weak<Hub>) {
             return;
         }
         let Some(hub) = hub.upgrade() else { return };
-        let queues = hub.queues(None);
-        let lessons: Vec<LessonId> = queues.keys().copied().collect();
+        let lessons = hub.lessons();
         if lessons.is_empty() {
             continue;
         }
         let Ok(heads) = hub.ports.journal.heads(&lessons).await else { continue };
         for (lesson, head) in heads {
-            if let Some(queue) = queues.get(&lesson) {
+            if let Some(queue) = hub.queue_unless_at(lesson, head) {
                 // A full queue means the room is busy; the next check comes soon.
                 let _ = queue.try_send(RoomMessage::Head(head));
             }

@@ -9,21 +9,30 @@ use crate::protocol::{CloseCode, Phase, Role, ServerFrame, event::EndReason, lim
 use super::RoomTask;
 use crate::hub::{appender::Wish, render};
 
+/// Every so many ticks all connections are looked at: what they carried, and whether they were heard.
+const SWEEP: u32 = 4;
+
 impl RoomTask {
     pub(super) async fn tick(&mut self) {
         let now = Instant::now();
+        self.ticks = self.ticks.wrapping_add(1);
+        let sweeps = self.ticks.is_multiple_of(SWEEP);
         self.pay_what_is_owed();
         self.write_cuts(now);
         self.write_ghosts(now);
         self.renew_holds(now);
         self.renew_voices(now);
-        self.close_idle(now);
         self.watch_adults(now);
         self.watch_the_hour();
         self.tell_counts();
-        self.send_accounts_after();
-        self.tell_data_used(now);
         self.tell_voice_rate();
+        if sweeps {
+            self.close_idle(now);
+            self.send_accounts_after();
+        }
+        if sweeps || self.untold {
+            self.tell_data_used(now);
+        }
     }
 
     /// Lines that stayed cut through their grace.

@@ -86,9 +86,15 @@ impl RoomTask {
     }
 
     pub(super) fn pictures_spared(&mut self, user: UserId, pictures: Pictures) {
+        self.untold_account(user).pictures = pictures;
+    }
+
+    /// The account of somebody who is told of it at the next tick.
+    fn untold_account(&mut self, user: UserId) -> &mut DataUse {
+        self.untold = true;
         let data = self.data.entry(user).or_default();
-        data.pictures = pictures;
         data.told = None;
+        data
     }
 
     pub(super) fn set_budget(&mut self, id: SeatId, bytes: Option<u64>) {
@@ -97,9 +103,9 @@ impl RoomTask {
             seat.outbox.send(&ServerFrame::Error { error: ErrorCode::Invalid });
             return;
         }
-        let data = self.data.entry(seat.user).or_default();
+        let user = seat.user;
+        let data = self.untold_account(user);
         data.budget = bytes;
-        data.told = None;
         if bytes.is_none() {
             data.pictures = Pictures::Full;
         }
@@ -127,7 +133,8 @@ impl RoomTask {
 
     /// Microphones are encoded with fewer bits while anybody who is here saves data.
     pub(super) fn tell_voice_rate(&mut self) {
-        let saves = self.seats.iter().any(|(_, seat)| seat.demand().is_some() && self.plan(seat).saver);
+        let receives = |seat: &Seat| seat.reception.camera_slots.is_some();
+        let saves = self.seats.iter().any(|(_, seat)| receives(seat) && self.plan(seat).saver);
         let bitrate = if saves { limits::SAVER_VOICE_BITRATE } else { limits::VOICE_BITRATE };
         if bitrate != std::mem::replace(&mut self.voice_rate, bitrate) {
             self.broadcast(&render::frame(&ServerFrame::VoiceRate { bitrate }));
@@ -140,12 +147,13 @@ impl RoomTask {
 
     /// Somebody who just came in is told, of the account at the next occasion.
     pub(super) fn begin_account(&mut self, seat: &Seat) {
-        self.data.entry(seat.user).or_default().told = None;
+        self.untold_account(seat.user);
         seat.outbox.send(&ServerFrame::VoiceRate { bitrate: self.voice_rate });
     }
 
     /// Takes what the sockets carried, and tells whoever has used noticeably more.
     pub(super) fn tell_data_used(&mut self, now: Instant) {
+        self.untold = false;
         for (_, seat) in self.seats.iter() {
             let data = self.data.entry(seat.user).or_default();
             data.used += seat.outbox.take_carried();

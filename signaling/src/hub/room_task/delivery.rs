@@ -131,6 +131,6 @@ impl RoomTask {
             teacher_present: self.room.roster.teacher_present(),
             seats: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
         };
-        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now);
+        self.shown.show(now);
     }
 }

@@ -50,11 +50,14 @@ impl Ghosts {
 impl RoomTask {
     /// Also after a restart: who was here held a line of the old process.
     pub(super) fn write_ghosts(&mut self, now: Instant) {
-        let Some(fleet) = self.hub.fleet() else { return };
         let own = self.own();
         let here = |member: &Member| member.presence == Presence::Here && member.last.incarnation != own;
         let hosts = self.room.roster.members().filter(|(_, member)| here(member));
         let hosts: BTreeSet<IncarnationId> = hosts.map(|(_, member)| member.last.incarnation).collect();
+        if hosts.is_empty() && self.ghosts.0.is_empty() {
+            return;
+        }
+        let Some(fleet) = self.hub.fleet() else { return };
         let dead = hosts.into_iter().filter(|host| fleet.standing(*host) != Standing::Alive);
         let dead = dead.map(|host| (host, self.patience(&fleet, host))).collect();
         let due = self.ghosts.due(&dead, now);

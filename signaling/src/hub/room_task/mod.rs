@@ -24,7 +24,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -47,7 +47,7 @@ use super::{
     envelope::Envelope,
     outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
-    registry::{Entry, Hub, LessonNow},
+    registry::{Entry, Hub, Shown},
     seats::{Reception, SeatId, Seats},
 };
 
@@ -90,8 +90,10 @@ pub(crate) enum RoomMessage {
     Drain,
 }
 
-/// Cuts, idling, the adult watch and counts are looked at this often.
+/// Cuts, the adult watch and counts are looked at this often.
 const TICK: Duration = Duration::from_millis(500);
+/// Ticks of all rooms come together on a grid of this, so that one wake-up serves several.
+const GRID: Duration = Duration::from_millis(20);
 /// Events kept for resumes.
 const RING: usize = crate::protocol::limits::RESUME_EVENTS;
 
@@ -139,9 +141,12 @@ pub(crate) struct RoomTask {
     voice_rate: u32,
     no_adult_since: Option<Instant>,
     empty_since: Option<Instant>,
+    /// Somebody is to be told of their data at the next tick.
+    untold: bool,
     /// The count students of a crowd were last told.
     counted: u32,
-    now: Arc<Mutex<Option<LessonNow>>>,
+    ticks: u32,
+    shown: Arc<Shown>,
     /// For lookups that come back as a message.
     itself: mpsc::WeakSender<RoomMessage>,
     draining: bool,
@@ -184,9 +189,9 @@ pub(crate) async fn run(
     lesson: LessonId,
     mut messages: mpsc::Receiver<RoomMessage>,
     itself: mpsc::WeakSender<RoomMessage>,
-    now: Arc<Mutex<Option<LessonNow>>>,
+    shown: Arc<Shown>,
 ) {
-    match RoomTask::open(hub.clone(), lesson, now, itself).await {
+    match RoomTask::open(hub.clone(), lesson, shown, itself).await {
         Ok(Some(mut task)) => {
             info!(%lesson, events = task.room.head.number, "room opened");
             task.serve(&mut messages).await;
@@ -216,7 +221,7 @@ impl RoomTask {
     async fn open(
         hub: Arc<Hub>,
         lesson: LessonId,
-        now: Arc<Mutex<Option<LessonNow>>>,
+        shown: Arc<Shown>,
         itself: mpsc::WeakSender<RoomMessage>,
     ) -> Result<Option<Self>, Unavailable> {
         let Some(roll) = hub.ports.admissions.roll(lesson).await? else { return Ok(None) };
@@ -248,11 +253,13 @@ impl RoomTask {
             permitted: HashMap::new(),
             origins: HashMap::new(),
             data: HashMap::new(),
+            untold: false,
             voice_rate: limits::VOICE_BITRATE,
             no_adult_since: None,
             empty_since: Some(Instant::now()),
             counted: 0,
-            now,
+            ticks: 0,
+            shown,
             itself,
             draining: false,
             departure: None,
@@ -262,8 +269,10 @@ impl RoomTask {
     }
 
     async fn serve(&mut self, messages: &mut mpsc::Receiver<RoomMessage>) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tick = tokio::time::interval_at(on_grid(self.hub.started) + TICK, TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        self.tick().await;
+        self.take_off();
         while !self.is_done() {
             let writing = self.flight.is_some();
             tokio::select! {
@@ -280,6 +289,7 @@ impl RoomTask {
             }
             self.take_off();
             self.write_out();
+            self.shown.show_head(self.room.head);
         }
         self.hub.ports.media.order(super::ports::MediaOrder::CloseLesson { lesson: self.lesson });
     }
@@ -314,6 +324,12 @@ impl RoomTask {
         let idle = self.flight.is_none() && self.lanes.is_empty() && self.seats.is_empty();
         idle && (self.draining || empty || self.has_moved_out())
     }
+}
+
+/// The next moment of the grid.
+fn on_grid(started: Instant) -> Instant {
+    let steps = started.elapsed().as_millis() / GRID.as_millis();
+    started + GRID * u32::try_from(steps + 1).unwrap_or(u32::MAX)
 }
 
 /// Waits for the append in flight; for ever when there is none.

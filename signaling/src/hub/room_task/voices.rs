@@ -67,6 +67,9 @@ impl RoomTask {
     }
 
     pub(super) fn renew_voices(&mut self, now: Instant) {
+        if self.voices.here.is_empty() && self.voices.elsewhere.is_empty() && self.speakers.is_empty() {
+            return;
+        }
         if !self.voices.here.is_empty() && self.voices.told.is_none_or(|told| now - told >= RENEWED) {
             self.tell_voices();
         }
