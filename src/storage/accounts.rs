@@ -4,7 +4,11 @@ use qism_signaling::protocol::{
     Name, UserId,
     snapshot::{Localized, Spelling},
 };
-use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+use sqlx::{
+    Any, AssertSqlSafe, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 use uuid::Uuid;
 
 use super::{Account, SchoolRecord, SchoolRole, StorageError, Store, row};
@@ -17,24 +21,25 @@ impl Store {
             // PostgreSQL would call the question an error.
             return Ok(None);
         }
-        self.account(format!("SELECT {COLUMNS} FROM person p WHERE p.login = $1"), login.to_owned()).await
+        let sql = format!("SELECT {COLUMNS} FROM person p WHERE p.login = $1");
+        self.account(sqlx::query(AssertSqlSafe(sql)).bind(login.to_owned())).await
     }
 
     pub async fn account_by_id(&self, user: UserId) -> Result<Option<Account>, StorageError> {
-        self.account(format!("SELECT {COLUMNS} FROM person p WHERE p.id = $1"), user.to_string()).await
+        let sql = format!("SELECT {COLUMNS} FROM person p WHERE p.id = $1");
+        self.account(sqlx::query(AssertSqlSafe(sql)).bind(user.to_string())).await
     }
 
     /// Who is signed in with the browser that holds this token.
     pub async fn account_by_sign_in(&self, token: &str, now: u64) -> Result<Option<Account>, StorageError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM person p JOIN sign_in s ON s.person = p.id WHERE s.token = $1 AND s.expires_at > {now}"
+            "SELECT {COLUMNS} FROM person p JOIN sign_in s ON s.person = p.id WHERE s.token = $1 AND s.expires_at > $2"
         );
-        self.account(sql, token.to_owned()).await
+        self.account(sqlx::query(AssertSqlSafe(sql)).bind(token.to_owned()).bind(now as i64)).await
     }
 
-    async fn account(&self, sql: String, key: String) -> Result<Option<Account>, StorageError> {
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(key).fetch_optional(&self.school.read).await?;
-        let Some(found) = found else { return Ok(None) };
+    async fn account(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<Account>, StorageError> {
+        let Some(found) = query.fetch_optional(&self.school.read).await? else { return Ok(None) };
         let mut account = account(&found)?;
         account.roles = self.roles(account.user).await?;
         Ok(Some(account))

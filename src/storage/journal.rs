@@ -96,10 +96,12 @@ impl SqlJournal {
     ) -> Result<Vec<(LessonId, Position)>, StorageError> {
         let mut heads = Vec::with_capacity(lessons.len());
         for some in lessons.chunks(HEADS_AT_ONCE) {
-            let list: Vec<String> = (1..=some.len()).map(|n| format!("${n}")).collect();
+            // Few sizes, so that each is prepared once.
+            let size = some.len().next_power_of_two();
+            let list: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
             let sql = sql.replace("{list}", &list.join(", "));
-            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-            for lesson in some {
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for lesson in some.iter().cycle().take(size) {
                 query = query.bind(lesson.to_string());
             }
             for found in query.fetch_all(&self.pools.read).await? {
@@ -197,7 +199,7 @@ impl Journal for SqlJournal {
 }
 
 /// Parameters of one statement; both engines allow more.
-const HEADS_AT_ONCE: usize = 500;
+const HEADS_AT_ONCE: usize = 512;
 
 /// Lessons whose day is kept in memory.
 const DAYS_KEPT: usize = 50_000;

@@ -134,8 +134,10 @@ fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {
     if !sqlite {
         return options;
     }
-    // An idle writer is kept: opening a file again costs more than holding it.
+    // An idle writer is kept: opening a file again costs more than holding it. A file that is open stays so: to ask before
+    // each use would double the ways to it.
     options
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .min_connections(1)

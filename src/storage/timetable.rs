@@ -141,7 +141,8 @@ impl Store {
              WHERE e.kind = 'ended' AND o.lesson IN ({list}) \
              UNION SELECT lesson FROM packed WHERE ended = 1 AND lesson IN ({list})"
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        // One is asked for by every ticket.
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(lessons.len() == 1);
         for lesson in lessons {
             query = query.bind(lesson.to_string());
         }
