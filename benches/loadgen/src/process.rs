@@ -89,6 +89,16 @@ pub fn tell_threads(before: &CpuByThread, after: &CpuByThread) {
 pub const SERVER_CORE: usize = 0;
 pub const LOAD_CORE: usize = 1;
 
+/// CPU time of this thread.
+pub fn thread_cpu() -> Duration {
+    // SAFETY: a plain call on a local struct.
+    unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+}
+
 /// Keeps this thread, and those that it starts from now on, on one core.
 pub fn pin(core: usize) -> io::Result<()> {
     // SAFETY: all zeros is an empty set; the calls work on a local one.

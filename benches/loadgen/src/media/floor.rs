@@ -2,7 +2,6 @@
 //! Same sizes, same bursts, same machine, same minute; a ratio to it means something on any machine.
 
 use std::{
-    mem,
     net::{SocketAddrV4, UdpSocket},
     sync::{
         Arc,
@@ -17,7 +16,10 @@ use super::{
     publisher::Pattern,
     wire::{Batch, Wire, address_of},
 };
-use crate::{process, sendmsg::Messages};
+use crate::{
+    process::{self, thread_cpu},
+    sendmsg::Messages,
+};
 
 /// Packets of the largest burst, and bytes of its packets with the server's header.
 const BURST: usize = 8;
@@ -125,12 +127,4 @@ impl Sender {
         self.buffer.extend_from_slice(&tag);
         Ok(())
     }
-}
-
-/// CPU time of this thread.
-fn thread_cpu() -> Duration {
-    // SAFETY: a plain call on a local struct.
-    let mut time: libc::timespec = unsafe { mem::zeroed() };
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -2,6 +2,7 @@
 //! lessons have a voice and pictures. Steered by a scenario file, told as figures and as a page with plots.
 
 mod attendee;
+mod floor;
 mod phases;
 mod report;
 mod room;

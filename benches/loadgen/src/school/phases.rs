@@ -12,6 +12,7 @@ use qism_signaling::protocol::{LessonId, UserId};
 
 use super::{
     attendee::Attendee,
+    floor,
     room::Counts,
     samples::{Sample, Sampler},
     scenario::Scenario,
@@ -47,6 +48,8 @@ pub struct School {
     classes: Vec<Vec<Attendee>>,
     audience: Audience,
     publishers: Vec<Publisher>,
+    /// What everybody's sitting takes.
+    idle_cores: f64,
 }
 
 impl School {
@@ -65,7 +68,19 @@ impl School {
         let audience = Audience::new(scenario.media_lessons * scenario.students, start)?;
         let sampler = Sampler::start(counts.clone(), process);
         let (phases, classes, publishers) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { server, scenario, urls, counts, sampler, phases, classes, audience, publishers })
+        let idle_cores = 0.0;
+        Ok(Self {
+            server,
+            scenario,
+            urls,
+            counts,
+            sampler,
+            phases,
+            classes,
+            audience,
+            publishers,
+            idle_cores,
+        })
     }
 
     pub fn samples(&self) -> Vec<Sample> {
@@ -183,6 +198,7 @@ impl School {
         tokio::time::sleep(Duration::from_secs(self.scenario.idle_s)).await;
         let used = seconds_between(&cpu, &process.cpu()) / began.elapsed().as_secs_f64();
         let sockets = self.counts.inside.load(Ordering::Relaxed);
+        self.idle_cores = used;
         figures.put("school.sockets", sockets as f64);
         figures.put("school.idle_us_per_socket_s", used * 1e6 / sockets as f64);
     }
@@ -190,7 +206,14 @@ impl School {
     /// Every class writes; some see their teacher. First without media, whose CPU is another bench's matter.
     async fn teach(&mut self, figures: &mut Figures) -> anyhow::Result<()> {
         self.begin("writing");
-        self.write("school.chat", figures).await?;
+        let cost = self.write("school.chat", figures).await?;
+        if let Some(cost) = cost {
+            self.begin("the floor");
+            let floor = floor::cpu_us_per_delivery(&self.scenario, &self.counts).await?;
+            figures.put("school.chat_us_per_delivery", cost);
+            figures.put("school.floor_us_per_delivery", floor);
+            figures.put("school.floor_ratio", cost / floor);
+        }
         if self.publishers.is_empty() {
             return Ok(());
         }
@@ -208,11 +231,11 @@ impl School {
         Ok(())
     }
 
-    /// Lines of all classes, evenly spread.
-    async fn write(&mut self, key: &str, figures: &mut Figures) -> anyhow::Result<()> {
+    /// Lines of all classes, evenly spread. Microseconds of our own server's CPU by line and listener, sitting left out.
+    async fn write(&mut self, key: &str, figures: &mut Figures) -> anyhow::Result<Option<f64>> {
         let rate = self.scenario.lines_per_lesson_per_s * self.scenario.lessons as f64;
         if rate <= 0.0 {
-            return Ok(());
+            return Ok(None);
         }
         let during = Duration::from_secs(self.scenario.chat_s);
         self.counts.take_delays();
@@ -230,8 +253,10 @@ impl School {
         let elapsed = began.elapsed();
         let after = self.process().map(Process::cpu);
         tokio::time::sleep(AFTERMATH).await;
-        if let Some((before, after)) = cpu.zip(after) {
-            figures.put(format!("{key}_cores"), seconds_between(&before, &after) / elapsed.as_secs_f64());
+        let cores =
+            cpu.zip(after).map(|(before, after)| seconds_between(&before, &after) / elapsed.as_secs_f64());
+        if let Some(cores) = cores {
+            figures.put(format!("{key}_cores"), cores);
         }
         let delays = self.counts.take_delays();
         figures.put(format!("{key}_p50_ms"), quantile(&delays, 0.5));
@@ -239,7 +264,9 @@ impl School {
         let delivered = (Counts::read(&self.counts.lines) - lines) as f64;
         figures
             .put(format!("{key}_delivered_share"), delivered / (said * (self.scenario.students + 1)) as f64);
-        Ok(())
+        let by_delivery =
+            |cores: f64| (cores - self.idle_cores) * elapsed.as_secs_f64() * 1e6 / delivered.max(1.0);
+        Ok(cores.map(by_delivery))
     }
 
     /// All lines are cut at once; everybody comes back.

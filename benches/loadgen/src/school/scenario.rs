@@ -32,7 +32,7 @@ impl Scenario {
         Self::parse(&text).with_context(|| file.display().to_string())
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
         let scenario: Self = toml::from_str(text)?;
         ensure!(scenario.lessons >= 1 && scenario.students >= 1, "a school has lessons and students");
         ensure!(scenario.media_lessons <= scenario.lessons, "media_lessons are some of the lessons");
