@@ -29,12 +29,23 @@ struct Inner<T> {
     under_way: usize,
     /// The library's last frame is not written whole.
     control_left: bool,
+    /// The library waits until the transport is flushed, which for TLS may take as long as a write. The transport would
+    /// forget that somebody waits if another wrote.
+    unflushed: bool,
+    /// Bytes that were written since that was last told, with all that is around them on the air.
+    carried: u64,
 }
 
 impl<T> Wire<T> {
     pub fn new(transport: T) -> Arc<Self> {
-        let inner = Inner { transport, texts: Texts::default(), under_way: 0, control_left: false };
-        Arc::new(Self(Mutex::new(inner)))
+        Arc::new(Self(Mutex::new(Inner {
+            transport,
+            texts: Texts::default(),
+            under_way: 0,
+            control_left: false,
+            unflushed: false,
+            carried: 0,
+        })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
@@ -51,23 +62,20 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 
 impl<T: AsyncWrite + Unpin> Inner<T> {
     fn poll_write_some(&mut self, cx: &mut Context<'_>, waiting: &hub::Waiting) -> Poll<io::Result<()>> {
-        if let Some(bytes) = ready!(self.poll_finish(cx))? {
-            waiting.note_carried(cost::on_the_air(bytes));
-        }
+        ready!(self.poll_finish(cx))?;
         self.take(waiting);
-        if let Some(bytes) = ready!(self.poll_finish(cx))? {
-            waiting.note_carried(cost::on_the_air(bytes));
-        }
+        ready!(self.poll_finish(cx))?;
+        waiting.note_carried(std::mem::take(&mut self.carried));
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the texts under way to their end; how many bytes they had, when there were any.
-    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
-        if self.under_way == 0 {
-            return Poll::Ready(Ok(None));
+    /// Writes the texts under way to their end.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.under_way > 0 {
+            ready!(self.texts.poll_write(cx, Pin::new(&mut self.transport)))?;
+            self.carried += cost::on_the_air(std::mem::take(&mut self.under_way));
         }
-        ready!(self.texts.poll_write(cx, Pin::new(&mut self.transport)))?;
-        Poll::Ready(Ok(Some(std::mem::take(&mut self.under_way))))
+        Poll::Ready(Ok(()))
     }
 
     fn take(&mut self, waiting: &hub::Waiting) {
@@ -82,7 +90,7 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
 impl<T: AsyncWrite + Send + Unpin> hub::Wire for Wire<T> {
     fn write_now(&self, waiting: &hub::Waiting) -> bool {
         let Ok(mut inner) = self.0.try_lock() else { return false };
-        if inner.under_way > 0 || inner.control_left {
+        if inner.under_way > 0 || inner.control_left || inner.unflushed {
             return false;
         }
         // Whoever writes to a whole class would soon have used up its turn; the writes are as many as the class is large.
@@ -120,7 +128,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Library<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut inner = self.0.lock();
         ready!(inner.poll_finish(cx))?;
-        Pin::new(&mut inner.transport).poll_flush(cx)
+        let flushed = Pin::new(&mut inner.transport).poll_flush(cx);
+        inner.unflushed = !matches!(flushed, Poll::Ready(Ok(())));
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,28 +143,69 @@ mod tests {
     use bytes::Bytes;
     use futures_util::{SinkExt as _, StreamExt as _};
     use qism_signaling::hub::{Waiting, Wire as _};
+    use rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, pem::PemObject as _},
+    };
     use tokio::{
-        io::{DuplexStream, duplex},
+        io::{AsyncReadExt as _, DuplexStream, duplex},
         sync::Notify,
     };
+    use tokio_rustls::{TlsConnector, TlsStream};
     use tokio_tungstenite::{
         WebSocketStream,
         tungstenite::{Message, protocol::Role},
     };
 
     use super::*;
+    use crate::http::{selfmade, tls::Certificate};
 
     const TEXTS: usize = 500;
     const PINGS: usize = 200;
 
+    trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+    impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
+
     /// A pipe so narrow that hardly anything passes whole.
-    async fn pipe() -> (Arc<Wire<DuplexStream>>, WebSocketStream<DuplexStream>) {
-        let (ours, theirs) = duplex(97);
-        (Wire::new(ours), WebSocketStream::from_raw_socket(theirs, Role::Client, None).await)
+    fn pipe() -> (DuplexStream, DuplexStream) {
+        duplex(97)
+    }
+
+    /// The same with TLS over it.
+    async fn tls() -> (TlsStream<DuplexStream>, TlsStream<DuplexStream>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+        let files = selfmade::certificate(folder.path(), &[], today).expect("made");
+        let pem = std::fs::read(&files.certificate).expect("kept");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("whole");
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let acceptor = Certificate::load(files).expect("read").acceptor().expect("usable");
+        let (ours, theirs) = pipe();
+        let name = "localhost".try_into().expect("a name");
+        let connector = TlsConnector::from(Arc::new(client));
+        let accepting = tokio::spawn(acceptor.accept(ours));
+        let mut theirs = connector.connect(name, theirs).await.expect("connected");
+        // The server's session tickets do not fit into the pipe: somebody must read them.
+        let ours = tokio::select! {
+            ours = accepting => ours.expect("whole"),
+            read = theirs.read_u8() => panic!("nobody wrote yet: {read:?}"),
+        };
+        (ours.expect("accepted").into(), theirs.into())
+    }
+
+    async fn client<T: Transport>(transport: T) -> WebSocketStream<T> {
+        WebSocketStream::from_raw_socket(transport, Role::Client, None).await
     }
 
     /// What the socket's own task does: answers pings, and finishes what others could not.
-    async fn own_task(wire: Arc<Wire<DuplexStream>>, waiting: Arc<Waiting>, needed: Arc<Notify>) {
+    async fn own_task<T: Transport>(wire: Arc<Wire<T>>, waiting: Arc<Waiting>, needed: Arc<Notify>) {
         let library = Library(wire.clone());
         let mut socket = WebSocketStream::from_raw_socket(library, Role::Server, None).await;
         loop {
@@ -170,10 +221,21 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn texts_written_by_others_and_pongs_never_cut_each_other() {
-        let (wire, client) = pipe().await;
+        let (ours, theirs) = pipe();
+        both_pass(ours, theirs).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+    async fn nor_do_they_over_tls() {
+        let (ours, theirs) = tls().await;
+        both_pass(ours, theirs).await;
+    }
+
+    async fn both_pass(ours: impl Transport, theirs: impl Transport) {
+        let wire = Wire::new(ours);
         let (waiting, needed) = (Arc::new(Waiting::default()), Arc::new(Notify::new()));
         tokio::spawn(own_task(wire.clone(), waiting.clone(), needed.clone()));
-        let (mut sending, mut reading) = client.split();
+        let (mut sending, mut reading) = client(theirs).await.split();
         tokio::spawn(async move {
             for n in 0..PINGS {
                 sending.send(Message::Ping(vec![n as u8; 100].into())).await.expect("sent");
@@ -208,7 +270,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_transport_does_not_take_is_left_to_its_own_task_and_goes_first() {
-        let (wire, mut client) = pipe().await;
+        let (ours, theirs) = pipe();
+        let (wire, mut client) = (Wire::new(ours), client(theirs).await);
         let waiting = Waiting::default();
         waiting.put(Bytes::from("x".repeat(200)));
         assert!(!wire.write_now(&waiting));
