@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{lossy::LossyLink, over_tcp::TcpLink};
@@ -155,9 +155,11 @@ impl Plane {
     }
 }
 
-/// Waits until `condition` holds.
+/// Waits until `condition` holds. A picture that comes back behind probes which a busy machine made late needs most: a quarter of
+/// a minute.
 pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..400 {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
         if condition() {
             return;
         }
