@@ -68,7 +68,7 @@ pub enum Word {
 impl Word {
     /// A node of the version before may not know it.
     fn is_late(&self) -> bool {
-        matches!(self, Self::Heard(_))
+        matches!(self, Self::Heard(_) | Self::Stopped { .. })
     }
 
     /// Somebody on the other node needs something: the relay stays open for it.
