@@ -30,6 +30,8 @@ for (const { language, device, width } of RUNS) {
     const more = (person) => person.page.getByRole('button', { name: person.t('common.more'), exact: true });
     const item = (person, key) => person.page.getByRole('menuitem', { name: new RegExp(person.t(key)) });
     const closeDialog = async (person) => {
+      // Some come with a part of the app that is loaded when it is needed.
+      await dialog(person).waitFor();
       await person.page.keyboard.press('Escape');
       await dialog(person).waitFor({ state: 'hidden' });
     };
