@@ -137,7 +137,7 @@ target/previous/qism: tests/chaos/PREVIOUS $(WEB)/dist/index.html
 	git archive $$(cat tests/chaos/PREVIOUS) | tar -x -C target/previous/source
 	cp -r $(WEB)/dist target/previous/source/web-client/dist
 	cargo build --release --locked --workspace --bin qism --manifest-path target/previous/source/Cargo.toml --target-dir target
-	cp target/release/qism $@
+	mv target/release/qism $@
 
 previous: target/previous/qism ## the program of the revision before, for `make chaos`
 
