@@ -12,7 +12,7 @@ use qism_signaling::{
     },
     protocol::{
         ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, IncarnationId, LessonId, LessonInfo,
-        Logged, Name, Person, Position, Recipients, Role, ServerFrame, SessionId, Snapshot, UserId,
+        Logged, Name, Person, Position, Recipients, Role, ServerFrame, SessionId, Snapshot, Source, UserId,
         frame::Welcome,
         snapshot::{Localized, Spelling},
     },
@@ -155,6 +155,15 @@ impl Class {
         for student in &self.students {
             students.push(self.enter(*student).await);
         }
+        (teacher, students)
+    }
+
+    /// The same, and the first student has the floor and speaks.
+    pub async fn with_speaker(&self) -> (Seated, Vec<Seated>) {
+        let (mut teacher, mut students) = self.full().await;
+        teacher.ask(Command::GiveFloor { user: self.students[0] }).await.expect("given");
+        let publish = Command::Publish { source: Source::Microphone, muted: false };
+        students[0].ask(publish).await.expect("published");
         (teacher, students)
     }
 

@@ -38,10 +38,8 @@ async fn without_the_floor_nothing_is_published() {
 #[tokio::test(start_paused = true)]
 async fn the_gate_opens_with_the_event_and_shuts_before_it() {
     let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
+    let (teacher, _students) = class.with_speaker().await;
     let user = class.students[0];
-    teacher.ask(Command::GiveFloor { user }).await.expect("given");
-    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
     settle().await;
     assert!(class.media.take().iter().any(|o| o.contains("Permit") && o.contains("[Microphone]")));
     class.journal.set_delay_ms(5_000);
@@ -59,10 +57,8 @@ async fn the_gate_opens_with_the_event_and_shuts_before_it() {
 #[tokio::test(start_paused = true)]
 async fn a_mute_that_cannot_be_written_holds_while_its_sender_tries() {
     let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
+    let (mut teacher, _students) = class.with_speaker().await;
     let user = class.students[0];
-    teacher.ask(Command::GiveFloor { user }).await.expect("given");
-    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
     class.media.take();
     class.journal.set_down(true);
     let id = CommandId(Uuid::now_v7());
@@ -134,10 +130,8 @@ async fn mute_all_shuts_every_students_gate_while_nothing_can_be_written_and_no_
 #[tokio::test(start_paused = true)]
 async fn who_is_removed_while_nothing_can_be_written_is_not_heard_any_more() {
     let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
+    let (mut teacher, _students) = class.with_speaker().await;
     let user = class.students[0];
-    teacher.ask(Command::GiveFloor { user }).await.expect("given");
-    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
     class.media.take();
     class.journal.set_down(true);
     let reason = RemovalReason::Disturbing;

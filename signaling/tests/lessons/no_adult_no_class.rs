@@ -1,16 +1,13 @@
 //! Minors are never left alone: pause after a minute, end after ten.
 
-use qism_signaling::protocol::{CloseCode, Command, ErrorCode, Event, Phase, Source, event::EndReason};
+use qism_signaling::protocol::{CloseCode, ErrorCode, Event, Phase, event::EndReason};
 
 use crate::class::{Class, stay, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_minute_without_an_adult_pauses_and_the_teacher_resumes() {
     let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
-    let user = class.students[0];
-    teacher.ask(Command::GiveFloor { user }).await.expect("given");
-    students[0].ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+    let (teacher, mut students) = class.with_speaker().await;
     class.media.take();
     let entry = teacher.entry;
     teacher.attached.disconnected().await;
