@@ -64,11 +64,16 @@ enum Room {
 }
 
 /// The nodes in the order in which a lesson should take them; those that take nobody new are not among them.
-pub fn order<'n>(lesson: &Lesson<'_>, nodes: &'n [Node]) -> Vec<&'n Node> {
+fn order<'n>(lesson: &Lesson<'_>, nodes: &'n [Node]) -> Vec<&'n Node> {
     let mut order: Vec<&Node> = nodes.iter().filter(|node| !node.draining).collect();
     // Scores are hashes: computed once each.
     order.sort_by_cached_key(|node| Reverse(rank(lesson, node)));
     order
+}
+
+/// The name of the node that should take a lesson; none where all are going.
+pub fn choose(lesson: &Lesson<'_>, nodes: &[Node]) -> Option<String> {
+    order(lesson, nodes).first().map(|node| node.name.clone())
 }
 
 /// Places lessons that begin soon, one after the other: what one is promised, the next does not get.
@@ -76,7 +81,7 @@ pub fn plan<'a>(lessons: &[Lesson<'a>], nodes: &[Node]) -> Vec<(LessonId, String
     let mut nodes = nodes.to_vec();
     let mut plan = Vec::with_capacity(lessons.len());
     for lesson in lessons {
-        let Some(name) = order(lesson, &nodes).first().map(|node| node.name.clone()) else { break };
+        let Some(name) = choose(lesson, &nodes) else { break };
         for node in nodes.iter_mut().filter(|node| node.name == name) {
             node.promised = node.promised.saturating_add(lesson.expected);
         }

@@ -94,7 +94,7 @@ impl Steering {
                 tracing::warn!(%error, "where a lesson is placed cannot be read or written");
                 let nodes = places(self.board.alive().into_iter().map(Place::from).collect());
                 let lesson = Lesson { id: lesson, expected: 0, home: Home::default(), placed: None };
-                placement::order(&lesson, &nodes).first().map(|node| node.name.clone())
+                placement::choose(&lesson, &nodes)
             }
         };
         node.map_or("/ws".into(), |name| format!("/ws/{name}"))
@@ -117,7 +117,7 @@ impl Steering {
         if is_gone && self.board.judges() {
             return self.move_from(&lesson, placed, nodes).await;
         }
-        let chosen = placement::order(&lesson, nodes).first().map(|node| node.name.clone());
+        let chosen = placement::choose(&lesson, nodes);
         if chosen.as_deref().is_some_and(|chosen| chosen != placed) {
             self.placed.spilled.fetch_add(1, Ordering::Relaxed);
         }
@@ -133,7 +133,7 @@ impl Steering {
         let planned = self.store.planned_lesson(lesson.id).await?;
         let (expected, code) = planned.map_or((1, String::new()), |it| (it.expected, it.code));
         let lesson = Lesson { expected, home: self.homes.of(&code), placed: None, ..*lesson };
-        let Some(to) = placement::order(&lesson, nodes).first().map(|node| node.name.clone()) else {
+        let Some(to) = placement::choose(&lesson, nodes) else {
             return Ok(None);
         };
         self.store.move_lesson(lesson.id, gone, &to).await?;
