@@ -1,16 +1,26 @@
 import { signal } from '@preact/signals';
-import { ApiError, reports, type SchoolReport, startNow, type Today, today } from '../school/api.ts';
+import {
+  ApiError,
+  type Outage,
+  outageOf,
+  reports,
+  type SchoolReport,
+  startNow,
+  type Today,
+  today,
+} from '../school/api.ts';
 import { accountExpired } from './account.ts';
 
 /** Today's lessons as far as they are known; an old list stays while a new one cannot be had. */
 export interface Day {
   today: Today | undefined;
-  failed: boolean;
+  /** Why the last try to renew it came to nothing. */
+  outage: Outage | undefined;
   /** The server's clock minus ours. */
   clockOffsetMs: number;
 }
 
-export const day = signal<Day>({ today: undefined, failed: false, clockOffsetMs: 0 });
+export const day = signal<Day>({ today: undefined, outage: undefined, clockOffsetMs: 0 });
 export const schoolReports = signal<readonly SchoolReport[] | 'failed' | undefined>(undefined);
 
 const refreshMs = 10_000;
@@ -34,10 +44,10 @@ export function followDay(withReports: boolean): () => void {
 export async function refreshDay(): Promise<void> {
   try {
     const answer = await today();
-    day.value = { today: answer, failed: false, clockOffsetMs: answer.now - Date.now() };
+    day.value = { today: answer, outage: undefined, clockOffsetMs: answer.now - Date.now() };
   } catch (error) {
     expireOn(error);
-    day.value = { ...day.value, failed: true };
+    day.value = { ...day.value, outage: outageOf(error) ?? 'unavailable' };
   }
 }
 
@@ -51,7 +61,7 @@ export async function refreshReports(): Promise<void> {
 }
 
 /** A lesson that was opened, or why it was not. */
-export type Started = { lesson: string } | { problem: 'not_taught' | 'no_answer' | 'other' };
+export type Started = { lesson: string } | { problem: 'not_taught' | Outage | 'other' };
 
 /** Opens a lesson outside the timetable. */
 export async function openLessonNow(group: string, subject: string | undefined): Promise<Started> {
@@ -59,15 +69,14 @@ export async function openLessonNow(group: string, subject: string | undefined):
     return { lesson: (await startNow(group, subject)).lesson };
   } catch (error) {
     expireOn(error);
-    if (!(error instanceof ApiError)) return { problem: 'other' };
-    if (error.code === 'not_allowed') return { problem: 'not_taught' };
-    return { problem: error.status === 0 || error.status >= 500 ? 'no_answer' : 'other' };
+    if (error instanceof ApiError && error.code === 'not_allowed') return { problem: 'not_taught' };
+    return { problem: outageOf(error) ?? 'other' };
   }
 }
 
 /** Nothing of one account is shown to the next. */
 export function forgetDay(): void {
-  day.value = { today: undefined, failed: false, clockOffsetMs: 0 };
+  day.value = { today: undefined, outage: undefined, clockOffsetMs: 0 };
   schoolReports.value = undefined;
 }
 

@@ -14,6 +14,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Why nothing came: no answer at all, or one from a site that cannot work now (its database is away, it is too busy). */
+export type Outage = 'unreachable' | 'unavailable';
+
+/** What keeps a request from its answer; undefined where the server answered and said no. */
+export function outageOf(error: unknown): Outage | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  if (error.status === 0) return 'unreachable';
+  return error.status >= 500 ? 'unavailable' : undefined;
+}
+
 /** Who is signed in: the answer of `/api/me`. */
 export interface Me {
   user: string;

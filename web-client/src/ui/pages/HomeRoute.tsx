@@ -32,12 +32,14 @@ const refreshMs = 10_000;
 /** After the home page is drawn and its lessons are asked for. */
 const idleMs = 1_500;
 
+const outageWords = { unreachable: 'signIn.noAnswer', unavailable: 'home.unavailable' } as const;
+
 /** Home over today's lessons, drawn by role; somebody with two roles gets both. */
 export function HomeRoute({ me }: { me: Me }) {
   useTitle();
   const overseesSchool = holds(me, 'director', 'supervisor', 'inspector');
   const watchesFleet = holds(me, 'administrator');
-  const { today, failed, clockOffsetMs } = day.value;
+  const { today, outage, clockOffsetMs } = day.value;
   const now = useNow(refreshMs, clockOffsetMs);
   const [settings, setSettings] = useState(false);
   useEffect(() => followDay(holds(me, 'director')), [me]);
@@ -52,15 +54,16 @@ export function HomeRoute({ me }: { me: Me }) {
   };
   return (
     <HomePage name={me.name} school={me.school.name} now={now} onSettings={() => setSettings(true)} onSignOut={signOut}>
-      {!today && !failed && <Spinner label={t('app.loading')} />}
-      {!today && failed && (
+      {!today && !outage && <Spinner label={t('app.loading')} />}
+      {!today && outage && (
         <div class="card">
-          <EmptyState icon="network" title={t('home.loadFailed')} hint={t('signIn.noAnswer')}>
+          <EmptyState icon="network" title={t('home.loadFailed')} hint={t(outageWords[outage])}>
             <Button onClick={() => void refreshDay()}>{t('common.retry')}</Button>
           </EmptyState>
         </div>
       )}
-      {today && failed && <Banner tone="warning">{t('signIn.noAnswer')}</Banner>}
+      {/* The servers' page says so itself. */}
+      {today && outage && !watchesFleet && <Banner tone="warning">{t(outageWords[outage])}</Banner>}
       {today && holds(me, 'teacher') && <Teaching me={me} today={today} now={now} />}
       {today && holds(me, 'student') && <StudentHome lessons={today.lessons} now={now} onEnter={goToLesson} />}
       {today && overseesSchool && (
@@ -88,7 +91,8 @@ type Problem = Extract<Started, { problem: string }>['problem'];
 /** Why a lesson did not start, in words that say what to do. */
 const problemWords = {
   not_taught: 'home.startNotTaught',
-  no_answer: 'home.startNoAnswer',
+  unreachable: 'home.startNoAnswer',
+  unavailable: 'home.startUnavailable',
   other: 'home.startFailed',
 } as const;
 
