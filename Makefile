@@ -22,9 +22,9 @@ help: ## this list
 run: release ## build everything and start the demonstration school
 	exec target/release/qism demo $(ARGS)
 
-cluster: release ## three nodes behind HAProxy, with a private Redis and PostgreSQL, on loopback (PORT=7900)
+cluster: release ## three nodes behind HAProxy, with a private Redis and PostgreSQL, on loopback (PORT=7900 ARGS="--classes 6")
 	tools/setup.sh postgres redis haproxy
-	exec tools/cluster $(PORT)
+	exec tools/cluster $(or $(PORT),7900) $(ARGS)
 
 release: web ## the program with the browser app inside: target/release/qism
 	tools/setup.sh cc
