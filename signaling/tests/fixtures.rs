@@ -239,9 +239,14 @@ fn every_kind_of_event_and_command_is_among_them() {
     let of = |decl: String| decl.matches("\"type\": ").count();
     let commands = serde_json::to_string_pretty(&commands()).expect("serializes");
     assert_eq!(declared(&commands), of(<Command as ts_rs::TS>::decl(&config)));
-    let kinds: std::collections::BTreeSet<&str> =
-        events().iter().map(Event::kind).collect::<Vec<_>>().into_iter().collect();
+    let events = events();
+    let kinds: std::collections::BTreeSet<&str> = events.iter().map(Event::kind).collect();
     assert_eq!(kinds.len(), of(<Event as ts_rs::TS>::decl(&config)));
+}
+
+/// An event that nobody knows decodes, too.
+fn is_known(frame: &ServerFrame) -> bool {
+    !matches!(frame, ServerFrame::Event(Logged { event: Event::Unknown(_), .. }))
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn every_example_of_the_document_decodes() {
     {
         let json = line.split('`').next().expect("split yields one part");
         let client = serde_json::from_str::<ClientFrame>(json).is_ok();
-        let server = serde_json::from_str::<ServerFrame>(json).is_ok();
+        let server = serde_json::from_str::<ServerFrame>(json).is_ok_and(|frame| is_known(&frame));
         assert!(client || server, "not a frame: {json}");
         examples += 1;
     }

@@ -63,6 +63,11 @@ impl Sources {
                 self.board.alive().len() as f64,
             ),
             Sample::gauge("qism_beat_age_seconds", "Time since the last beat that the database took.", age),
+            Sample::counter(
+                "qism_unknown_events_total",
+                "Events of newer servers that this version skipped.",
+                self.hub.unknown_events() as f64,
+            ),
         ]
     }
 

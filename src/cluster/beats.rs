@@ -16,7 +16,7 @@ use qism_signaling::{
         fleet::{Fleet, STALE},
         ports::Bus,
     },
-    protocol::{IncarnationId, LessonId, limits},
+    protocol::{EVENT_FORMAT, IncarnationId, LessonId, limits},
 };
 use tokio::sync::Notify;
 
@@ -175,7 +175,8 @@ impl Beats {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let (name, media) = (name.to_owned(), MediaDoors::default());
         let (load, session) = (Load::default(), String::new());
-        let own = NodeRow { incarnation, name, version, draining: false, load, media, session };
+        let event_format = EVENT_FORMAT;
+        let own = NodeRow { incarnation, name, version, draining: false, load, media, session, event_format };
         let mut beats = Self {
             store,
             standby,
@@ -268,7 +269,9 @@ impl Beats {
         self.board.judges.store(judges, Ordering::Relaxed);
         let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
+        let formats = alive.iter().map(|node| node.node.event_format);
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
+        let fleet = formats.fold(fleet, Fleet::reading);
         hub.see(fleet.clone());
         self.bury(&ids(&stale), &fleet, hub).await
     }

@@ -25,6 +25,8 @@ pub struct NodeRow {
     pub media: MediaDoors,
     /// What [`Store::open_session`] gave it; empty: it holds none.
     pub session: String,
+    /// The newest format of events that it reads (`protocol::EVENT_FORMAT` of its version).
+    pub event_format: u32,
 }
 
 /// What a server has to do, and what it can take.
@@ -108,8 +110,8 @@ impl Store {
         names::expect_own(&mut transaction, &own.name, own.incarnation).await?;
         sqlx::query(
             "INSERT INTO node (incarnation, name, version, beat, draining, load, media_doors, dtls_fingerprint, \
-             capacity, people, promised, busy, session) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             capacity, people, promised, busy, session, event_format) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
              ON CONFLICT (incarnation) DO UPDATE SET beat = excluded.beat, draining = excluded.draining, load = excluded.load, \
              media_doors = excluded.media_doors, dtls_fingerprint = excluded.dtls_fingerprint, capacity = excluded.capacity, \
              people = excluded.people, promised = excluded.promised, busy = excluded.busy, session = excluded.session",
@@ -127,6 +129,7 @@ impl Store {
         .bind(i64::from(own.load.promised))
         .bind(i64::from(own.load.busy))
         .bind(own.session.clone())
+        .bind(i64::from(own.event_format))
         .execute(&mut *transaction)
         .await?;
         for room in changed {
@@ -145,7 +148,7 @@ impl Store {
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
         let sql = "SELECT incarnation, name, version, draining, beat, media_doors, dtls_fingerprint, \
-             load, capacity, people, promised, busy, session FROM node";
+             load, capacity, people, promised, busy, session, event_format FROM node";
         let found = sqlx::query(sql).fetch_all(&self.school.read).await?;
         found.iter().map(|found| node(found, now)).collect()
     }
@@ -235,6 +238,7 @@ fn node(found: &AnyRow, now: u64) -> Result<NodeNow, StorageError> {
             fingerprint: found.try_get(6)?,
         },
         session: found.try_get(12)?,
+        event_format: u32::try_from(found.try_get::<i64, _>(13)?).unwrap_or(u32::MAX),
     };
     let beat = found.try_get::<i64, _>(4)? as u64;
     Ok(NodeNow { node, age_ms: now.saturating_sub(beat) })

@@ -17,6 +17,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/005_starting.sql"),
     include_str!("migrations/school/006_place.sql"),
     include_str!("migrations/school/007_session.sql"),
+    include_str!("migrations/school/008_event_format.sql"),
 ];
 const LOG: &[&str] =
     &[include_str!("migrations/log/001_log.sql"), include_str!("migrations/log/002_days.sql")];

@@ -5,8 +5,8 @@ use std::{collections::HashMap, path::Path, sync::atomic::Ordering, time::Durati
 use qism::{app::Running, config::Config, telemetry::Redacted};
 use qism_backing::{Postgres, Redis};
 use qism_signaling::protocol::{
-    ClientFrame, Command, CommandId, Event, LeftReason, LessonId, Logged, Position, Recipients, ServerFrame,
-    SessionId, UserId,
+    ClientFrame, Command, CommandId, ErrorCode, Event, LeftReason, LessonId, Logged, Position, Recipients,
+    ServerFrame, SessionId, UserId,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -210,6 +210,38 @@ async fn accepted_collecting(line: &mut Line, id: CommandId, told: &mut Vec<Logg
             ServerFrame::Refused { error, .. } => panic!("refused: {error:?}"),
             frame => told.extend(logged(&frame)),
         }
+    }
+}
+
+#[tokio::test]
+async fn no_newer_event_is_written_while_a_server_that_does_not_know_it_lives() {
+    let Some(postgres) = Postgres::start().await else { return };
+    let Some(cluster) = Cluster::on(&postgres.url(), 1).await else { return };
+    let mut student = cluster.enter(0, "student1").await;
+    let mut teacher = cluster.enter(0, "teacher1").await;
+    // A server of before the first format, that beats far into the future.
+    let beats = "INSERT INTO node (incarnation, name, version, beat, draining, load, event_format) \
+         VALUES ('00000000-0000-0000-0000-00000000000a', 'old', '0.0', 9999999999999, 0, 0, 0)";
+    postgres.execute(beats).await;
+    until_said(&mut student, Err(ErrorCode::NotYet)).await;
+    postgres.execute("DELETE FROM node WHERE name = 'old'").await;
+    until_said(&mut student, Ok(())).await;
+    let line = |frame: &ServerFrame| logged(frame).and_then(|logged| text(&logged));
+    teacher.socket.find(line).await;
+}
+
+/// Writes lines until one is answered so.
+async fn until_said(line: &mut Line, wanted: Result<(), ErrorCode>) {
+    let mut answer = None;
+    while answer != Some(wanted) {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let id = line.command(say("once all are renewed")).await;
+        let of_it = |frame: &ServerFrame| match frame {
+            ServerFrame::Accepted { id: answered, .. } if *answered == id => Some(Ok(())),
+            ServerFrame::Refused { id: answered, error, .. } if *answered == id => Some(Err(*error)),
+            _ => None,
+        };
+        answer = Some(line.socket.find(of_it).await);
     }
 }
 

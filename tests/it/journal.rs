@@ -49,6 +49,7 @@ pub async fn all_that_any_store_does(journal: &Arc<dyn Journal>) {
     nothing_is_written_behind_a_head_that_is_not_there(journal).await;
     a_known_command_tells_its_last_number(journal).await;
     chat_comes_in_pages_newest_first_and_each_oldest_first(journal).await;
+    an_event_of_a_newer_server_is_read_word_for_word(journal).await;
     many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal).await;
 }
 
@@ -67,6 +68,17 @@ async fn what_was_appended_is_read_back_bit_by_bit(journal: &Arc<dyn Journal>) {
     let head = Position { number: 2, chain: events[1].chain };
     assert_eq!(journal.heads(&[lesson, self::lesson()]).await.expect("heads"), [(lesson, head)]);
     assert_eq!(journal.origin(lesson).await, journal.origin(lesson).await);
+}
+
+async fn an_event_of_a_newer_server_is_read_word_for_word(journal: &Arc<dyn Journal>) {
+    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+    let poll = r#"{"type":"poll_opened","question":"2+2?","options":[3,4]}"#;
+    let unknown = Logged { event: serde_json::from_str(poll).expect("an event"), ..said(2, user, "") };
+    let events = vec![said(1, user, "before"), unknown, said(3, user, "behind")];
+    journal.append(batch(lesson, events.clone())).await.expect("appended");
+    assert_eq!(journal.read(lesson, 0, 10).await.expect("read"), events);
+    let head = Position { number: 3, chain: events[2].chain };
+    assert_eq!(journal.heads(&[lesson]).await.expect("heads"), [(lesson, head)]);
 }
 
 async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dyn Journal>) {

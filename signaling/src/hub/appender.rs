@@ -192,12 +192,17 @@ impl Intent {
     }
 }
 
-/// Decides a batch in order, each intent on what the ones before it led to. Changes nothing.
-pub(crate) fn plan(room: &Room, intents: Vec<Intent>, now_ms: u64) -> Plan {
+/// Decides a batch in order, each intent on what the ones before it led to. Changes nothing. What would need a newer format of
+/// events than all servers read is refused.
+pub(crate) fn plan(room: &Room, intents: Vec<Intent>, now_ms: u64, format: u32) -> Plan {
     let mut scratch = room.clone();
     let mut plan = Plan { decided: Vec::new(), refused: Vec::new() };
+    let read_by_all = |events: Vec<Event>| match events.iter().all(|event| event.format() <= format) {
+        true => Ok(events),
+        false => Err(Refusal::Error(ErrorCode::NotYet)),
+    };
     for intent in intents {
-        match intent.decide(&scratch, now_ms) {
+        match intent.decide(&scratch, now_ms).and_then(read_by_all) {
             Ok(events) => {
                 let events = events.into_iter().map(|event| {
                     let at = now_ms.max(scratch.at);

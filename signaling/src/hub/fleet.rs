@@ -5,19 +5,27 @@ use std::{hash::Hasher as _, time::Duration};
 use siphasher::sip::SipHasher24;
 use tokio::time::Instant;
 
-use crate::protocol::{IncarnationId, LessonId};
+use crate::protocol::{EVENT_FORMAT, IncarnationId, LessonId};
 
 /// A node whose beat is older than this, by the database's clock, is dead. A node that has not beaten for as long itself
 /// judges nobody.
 pub const STALE: Duration = Duration::from_secs(3);
 
 /// A picture of all nodes; replaced whole.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Fleet {
     alive: Vec<IncarnationId>,
     stale: Vec<IncarnationId>,
     /// When our own beat brought this; `None` = nobody beats, as in a hub without a database of nodes.
     seen: Option<Instant>,
+    /// The newest format of events that all who live read.
+    format: u32,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { alive: Vec::new(), stale: Vec::new(), seen: None, format: EVENT_FORMAT }
+    }
 }
 
 /// What a beat says about one incarnation.
@@ -32,7 +40,18 @@ pub enum Standing {
 
 impl Fleet {
     pub fn seen(alive: Vec<IncarnationId>, stale: Vec<IncarnationId>, now: Instant) -> Self {
-        Self { alive, stale, seen: Some(now) }
+        Self { alive, stale, seen: Some(now), ..Self::default() }
+    }
+
+    /// One of them reads formats of events up to this one.
+    #[must_use]
+    pub fn reading(mut self, format: u32) -> Self {
+        self.format = self.format.min(format);
+        self
+    }
+
+    pub(crate) fn format(&self) -> u32 {
+        self.format
     }
 
     /// Whether this picture may be judged by.

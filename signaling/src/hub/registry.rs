@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use crate::protocol::{
-    CloseCode, CommandId, IncarnationId, LessonId, Phase, Position, Role, SessionId, UserId, limits,
+    CloseCode, CommandId, EVENT_FORMAT, IncarnationId, LessonId, Phase, Position, Role, SessionId, UserId,
+    limits,
 };
 
 use super::{
@@ -100,6 +101,10 @@ pub struct Hub {
     pub(crate) compare_now: Arc<Notify>,
     rooms: DashMap<LessonId, Room>,
     fleet: Mutex<Fleet>,
+    /// The newest format of events that every server reads: none newer is written.
+    event_format: AtomicU32,
+    /// Events folded that this version does not know.
+    unknown_events: AtomicU64,
     /// Set on shutdown: nobody enters any more.
     closing: Mutex<bool>,
     /// When another node last said that the database took its beat, and that it did not.
@@ -158,6 +163,8 @@ impl Hub {
             compare_now: Arc::default(),
             rooms: DashMap::new(),
             fleet: Mutex::new(Fleet::default()),
+            event_format: AtomicU32::new(EVENT_FORMAT),
+            unknown_events: AtomicU64::new(0),
             closing: Mutex::new(false),
             beats_elsewhere: Mutex::default(),
             isolated: AtomicBool::new(false),
@@ -230,7 +237,29 @@ impl Hub {
 
     /// What a beat showed of all nodes.
     pub fn see(&self, fleet: Fleet) {
+        let format = fleet.format();
+        if self.event_format.swap(format, Ordering::Relaxed) != format {
+            tracing::info!(
+                format,
+                newest = EVENT_FORMAT,
+                "events are written up to this format, which all servers read"
+            );
+        }
         *lock(&self.fleet) = fleet;
+    }
+
+    /// The newest format of events that may be written.
+    pub fn event_format(&self) -> u32 {
+        self.event_format.load(Ordering::Relaxed)
+    }
+
+    /// Events since the start that a newer server wrote and this version skipped.
+    pub fn unknown_events(&self) -> u64 {
+        self.unknown_events.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_unknown_event(&self) {
+        self.unknown_events.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The nodes, when the picture of them may be judged by.

@@ -40,4 +40,6 @@ pub enum ErrorCode {
     BadMedia,
     /// This connection is no longer the person's current one.
     Superseded,
+    /// It would lead to an event that a server which still runs does not understand: once all are of one version.
+    NotYet,
 }

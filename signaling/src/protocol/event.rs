@@ -1,6 +1,7 @@
 //! What happened: the lines of a lesson's log.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use ts_rs::TS;
 
 use super::{
@@ -131,11 +132,61 @@ pub enum Event {
     /// Stands on the wire in the place of an event this recipient may not see, so that numbers stay without gaps.
     /// Never stored.
     Withheld {},
+    /// Written by a newer server: of a kind that this version does not know, or with a value that it does not. It keeps its
+    /// place in the order; no fold reads it, and nobody is shown it, since nobody here knows whom it is for.
+    #[serde(untagged)]
+    #[ts(skip)]
+    Unknown(Unknown),
 }
 
+/// An event as it stands in the log, word for word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// The newest format of events that this version reads: what it tells the other servers of itself.
+pub const EVENT_FORMAT: u32 = 1;
+
 impl Event {
+    /// The format with which servers began to understand this event as it is, a new kind, or one with a new field or value that a
+    /// fold must not miss. It is written only while every server that lives reads that format.
+    pub fn format(&self) -> u32 {
+        match self {
+            Self::Attached { .. }
+            | Self::Left { .. }
+            | Self::Opened { .. }
+            | Self::Paused { .. }
+            | Self::Resumed {}
+            | Self::Ended { .. }
+            | Self::Said { .. }
+            | Self::LineDeleted { .. }
+            | Self::ChatSet { .. }
+            | Self::HandRaised { .. }
+            | Self::HandLowered { .. }
+            | Self::AllHandsLowered { .. }
+            | Self::FloorGiven { .. }
+            | Self::FloorTaken { .. }
+            | Self::CameraGranted { .. }
+            | Self::CameraRevoked { .. }
+            | Self::Published { .. }
+            | Self::Unpublished { .. }
+            | Self::MutedSet { .. }
+            | Self::AllMuted { .. }
+            | Self::Removed { .. }
+            | Self::Readmitted { .. }
+            | Self::LockedSet { .. }
+            | Self::Reported { .. } => 1,
+            // Never written.
+            Self::Withheld {} | Self::Unknown(_) => u32::MAX,
+        }
+    }
+
     /// The stable name of the kind: the wire's `type`, a column of the log and part of the chain.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &str {
         match self {
             Self::Attached { .. } => "attached",
             Self::Left { .. } => "left",
@@ -162,6 +213,7 @@ impl Event {
             Self::LockedSet { .. } => "locked_set",
             Self::Reported { .. } => "reported",
             Self::Withheld {} => "withheld",
+            Self::Unknown(event) => &event.kind,
         }
     }
 }

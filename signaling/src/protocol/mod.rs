@@ -15,7 +15,7 @@ pub mod snapshot;
 pub use close::CloseCode;
 pub use command::{ChatMode, Command, Recipients, RemovalReason};
 pub use error::ErrorCode;
-pub use event::{Event, LeftReason, Logged, PauseReason};
+pub use event::{EVENT_FORMAT, Event, LeftReason, Logged, PauseReason};
 pub use frame::{ClientFrame, Pull, ServerFrame};
 pub use ids::{Attach, Chain, CommandId, IncarnationId, LessonId, Position, SessionId, UserId};
 pub use media::{LegKind, Publication, ReceiveMode, Slot, SlotKind, Source, VideoCodec, WantedVideo};

@@ -21,6 +21,7 @@ pub enum Readers {
     Staff(Option<UserId>),
     /// Directors, and the one who reported.
     Directors(UserId),
+    Nobody,
 }
 
 impl Readers {
@@ -29,6 +30,7 @@ impl Readers {
             Self::Everyone => true,
             Self::Staff(also) => role != Role::Student || also == Some(user),
             Self::Directors(also) => role == Role::Director || also == user,
+            Self::Nobody => false,
         }
     }
 }
@@ -45,6 +47,7 @@ impl Room {
         match event {
             Event::Said { user, to: Recipients::Teachers, .. } => only(Readers::Staff(Some(*user))),
             Event::Reported { by, .. } => only(Readers::Directors(*by)),
+            Event::Unknown(_) => only(Readers::Nobody),
             Event::Removed { user, by, reason, note: Some(_), keep_out } => Audience {
                 readers: Readers::Staff(None),
                 others: Some(Event::Removed {

@@ -14,3 +14,4 @@ mod several_nodes;
 mod the_door;
 mod the_last_few_speakers;
 mod the_store_fails;
+mod versions_side_by_side;

@@ -74,7 +74,7 @@ fn number_of(scenario: &Scenario, world: &World, client: usize, index: usize) ->
 
 fn once_and_in_order(scenario: &Scenario, world: &World) -> bool {
     let twice = |(at, entry): (usize, &Entry)| {
-        let key = |entry: &Entry| (entry.0.sender, entry.0.command, entry.0.event.kind());
+        let key = |entry: &Entry| (entry.0.sender, entry.0.command, entry.0.event.kind().to_owned());
         let later = &world.log.0[at + 1..];
         entry.0.sender.is_some() && later.iter().any(|other| key(other) == key(entry))
     };

@@ -148,6 +148,8 @@ impl ChatPull {
         use crate::protocol::{Event, Recipients};
         match &line.event {
             Event::Said { user, to: Recipients::Teachers, .. } => self.all || *user == self.reader,
+            // Of a newer server, for whomever it may be.
+            Event::Unknown(_) => false,
             _ => true,
         }
     }

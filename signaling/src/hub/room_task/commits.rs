@@ -29,7 +29,7 @@ impl RoomTask {
             let now_ms = self.hub.ports.clock.now_ms();
             let waiting = self.lanes.take();
             let intents = self.behind_the_held(waiting);
-            let plan = appender::plan(&self.room, intents, now_ms);
+            let plan = appender::plan(&self.room, intents, now_ms, self.hub.event_format());
             let known = self.answer_refused(plan.refused);
             let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
             let nobody_waits = plan.decided.is_empty() && known.is_empty();
@@ -302,7 +302,10 @@ impl RoomTask {
         let mut room = crate::room::Room::new(origin);
         loop {
             let events = self.hub.ports.journal.read(self.lesson, room.head.number, CATCH_UP).await?;
-            events.iter().for_each(|logged| room.apply(logged));
+            for logged in &events {
+                room.apply(logged);
+                self.note_unknown(logged);
+            }
             if events.len() < CATCH_UP {
                 break;
             }

@@ -19,12 +19,23 @@ impl RoomTask {
         let audience = self.room.audience(&logged.event);
         self.introduce(&logged.event);
         self.room.apply(logged);
+        self.note_unknown(logged);
         self.holds.release(logged.command);
         self.tell(logged, &audience);
         if self.ring.len() == RING {
             self.ring.pop_front();
         }
         self.ring.push_back((logged.clone(), audience));
+    }
+
+    /// Counts what a newer server wrote; the first of a lesson is told to the operator.
+    pub(super) fn note_unknown(&mut self, logged: &Logged) {
+        let Event::Unknown(event) = &logged.event else { return };
+        self.hub.note_unknown_event();
+        if !std::mem::replace(&mut self.skips, true) {
+            tracing::warn!(lesson = %self.lesson, number = logged.number, kind = event.kind,
+                "skipped: this version does not know such events; renew this server");
+        }
     }
 
     fn tell(&mut self, logged: &Logged, audience: &Audience) {

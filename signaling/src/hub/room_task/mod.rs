@@ -112,6 +112,8 @@ pub(crate) struct RoomTask {
     flight: Option<Flight>,
     /// The fold holds what was read and not written here, with no commit since: nothing is acknowledged by it alone.
     unconfirmed: bool,
+    /// The log has events that this version does not know: told once.
+    skips: bool,
     /// The last events with their audience: what a resume needs. The oldest fall out.
     ring: VecDeque<(Logged, Audience)>,
     /// Cut lines whose grace runs.
@@ -238,6 +240,7 @@ impl RoomTask {
             lanes: Lanes::default(),
             flight: None,
             unconfirmed: false,
+            skips: false,
             ring: VecDeque::new(),
             cuts: Vec::new(),
             owed: Vec::new(),
