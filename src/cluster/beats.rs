@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use super::{DatabaseClock, placement};
 use crate::storage::{
-    Load, MediaDoors, NodeNow, NodeRow, Session, Shortfall, StandbyRule, StorageError, Store,
+    Hour, Load, MediaDoors, NodeNow, NodeRow, Session, Shortfall, StandbyRule, StorageError, Store,
 };
 
 /// A third of what makes a node stale.
@@ -144,6 +144,13 @@ fn must_stop(database_age: Option<Duration>, bus_is_up: Option<bool>, others: Ot
         Some(true) if others.hear_the_database => silent_for(STALE),
         Some(true) => silent_for(ALONE) && !others.are_cut_off_too,
     }
+}
+
+/// Connections that must stay free here, for these lessons.
+fn promised(rooms: &[LessonNow], expected: Vec<(LessonId, u32)>) -> u32 {
+    let seats: HashMap<LessonId, u32> = rooms.iter().map(|room| (room.lesson, room.seats)).collect();
+    let there = |(lesson, expected)| (expected, seats.get(&lesson).copied().unwrap_or(0));
+    placement::promised(expected.into_iter().map(there))
 }
 
 /// Since when the database has been heard without a gap.
@@ -279,7 +286,7 @@ impl Beats {
     /// Writes our row and reads all.
     async fn tell(&mut self, rooms: &[LessonNow]) -> Result<Vec<NodeNow>, StorageError> {
         let asked = Instant::now();
-        let now = self.store.database_now().await?;
+        let Hour { now, expected } = self.store.hour(&self.own.name, WAITED_FOR).await?;
         if let Some(clock) = &self.clock {
             clock.measure(now, asked, Instant::now());
         }
@@ -288,7 +295,7 @@ impl Beats {
         let open: HashSet<LessonId> = rooms.iter().map(|room| room.lesson).collect();
         let closed: Vec<LessonId> =
             self.told.keys().filter(|lesson| !open.contains(lesson)).copied().collect();
-        self.own.load.promised = self.promised(rooms, now).await?;
+        self.own.load.promised = promised(rooms, expected);
         self.keep_session().await;
         self.store.beat(&self.own, now, &changed, &closed).await?;
         self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
@@ -302,18 +309,6 @@ impl Beats {
         let nodes = self.store.nodes(now).await?;
         self.board.replace(nodes.clone());
         Ok(nodes)
-    }
-
-    /// Connections that must stay free here.
-    async fn promised(&self, rooms: &[LessonNow], now: u64) -> Result<u32, StorageError> {
-        if self.own.name.is_empty() {
-            return Ok(0);
-        }
-        let since = now.saturating_sub(WAITED_FOR.as_millis() as u64);
-        let seats: HashMap<LessonId, u32> = rooms.iter().map(|room| (room.lesson, room.seats)).collect();
-        let expected = self.store.expected_on(&self.own.name, since).await?;
-        let there = |(lesson, expected)| (expected, seats.get(&lesson).copied().unwrap_or(0));
-        Ok(placement::promised(expected.into_iter().map(there)))
     }
 
     /// One that was lost is opened again. Where that fails the row says that there is none, and only the beats tell of us.

@@ -43,7 +43,7 @@ pub use fleet::{LessonTotals, ServerLoad};
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
-pub use places::{Place, PlannedLesson};
+pub use places::{Hour, Place, PlannedLesson};
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };

@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, any::AnyPoolOptions};
+use sqlx::{
+    AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _, Row as _, any::AnyPoolOptions,
+};
 
 use super::StorageError;
 
@@ -112,8 +114,16 @@ impl Pools {
         if self.sqlite {
             return Ok(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
         }
-        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        Ok(sqlx::query(sql).fetch_one(&self.read).await?.try_get::<i64, _>(0)? as u64)
+        let sql = format!("SELECT {}", self.clock());
+        Ok(sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.read).await?.try_get::<i64, _>(0)? as u64)
+    }
+
+    /// The same as an expression of a statement.
+    pub fn clock(&self) -> &'static str {
+        match self.sqlite {
+            true => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            false => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
     }
 
     pub async fn close(&self) {

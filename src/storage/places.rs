@@ -1,5 +1,7 @@
 //! On which server each lesson's people are to meet, and what servers there are to choose from.
 
+use std::time::Duration;
+
 use qism_signaling::protocol::LessonId;
 use sqlx::{
     Any, AssertSqlSafe, Row as _,
@@ -33,6 +35,15 @@ pub struct PlannedLesson {
     pub expected: u32,
     pub starts_at: u64,
     pub ends_at: u64,
+}
+
+/// What a beat begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hour {
+    /// Milliseconds since the Unix epoch, by the database's clock.
+    pub now: u64,
+    /// Lessons placed on a server, and how many people each expects.
+    pub expected: Vec<(LessonId, u32)>,
 }
 
 const PLANNED: &str = "SELECT l.id, s.code, \
@@ -125,19 +136,19 @@ impl Store {
         Ok(found.map(|found| found.try_get(0)).transpose()?)
     }
 
-    /// The lessons placed on a server that began after `since`, or will begin, and how many people each expects.
-    pub async fn expected_on(&self, node: &str, since: u64) -> Result<Vec<(LessonId, u32)>, StorageError> {
-        let found =
-            sqlx::query("SELECT lesson, expected FROM lesson_place WHERE node = $1 AND starts_at > $2")
-                .bind(node)
-                .bind(since as i64)
-                .fetch_all(&self.school.read)
-                .await?;
-        let expected = |found: &AnyRow| {
-            let lesson = LessonId(row::id(&found.try_get::<String, _>(0)?)?);
-            Ok((lesson, found.try_get::<i64, _>(1)? as u32))
-        };
-        found.iter().map(expected).collect()
+    /// The database's time, and what was placed on a server and may still come: the lessons that began less than `late` ago, or
+    /// will begin. One question, since each beat asks it.
+    pub async fn hour(&self, node: &str, late: Duration) -> Result<Hour, StorageError> {
+        let sql = format!(
+            "WITH clock AS MATERIALIZED (SELECT {} AS now) SELECT clock.now, p.lesson, p.expected FROM clock \
+             LEFT JOIN lesson_place p ON p.node = $1 AND p.starts_at > clock.now - $2",
+            self.school.clock()
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(node).bind(late.as_millis() as i64);
+        let found = query.fetch_all(&self.school.read).await?;
+        let now = found.first().ok_or(sqlx::Error::RowNotFound)?.try_get::<i64, _>(0)? as u64;
+        let expected = found.iter().filter_map(|row| expected(row).transpose());
+        Ok(Hour { now, expected: expected.collect::<Result<_, _>>()? })
     }
 
     /// Clears away the places of lessons that ended before.
@@ -148,6 +159,12 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// `None`: nothing was placed.
+fn expected(found: &AnyRow) -> Result<Option<(LessonId, u32)>, StorageError> {
+    let Some(lesson) = found.try_get::<Option<String>, _>(1)? else { return Ok(None) };
+    Ok(Some((LessonId(row::id(&lesson)?), found.try_get::<i64, _>(2)? as u32)))
 }
 
 fn place(found: &AnyRow) -> Result<Place, StorageError> {
