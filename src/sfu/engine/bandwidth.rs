@@ -97,9 +97,12 @@ fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures>
 
 /// Lets every picture choose its layer, and notes the key frames that are waited for.
 fn choose_pictures(downlink: &mut Downlink, room: &mut Room, now: Instant) {
-    for out in downlink.slots.iter_mut().filter(|out| !out.is_audio()) {
-        let Some(track) = out.track.and_then(|track| room.tracks.get_mut(track)) else { continue };
-        out.choose_layer(&track.facts(now), now).into_iter().for_each(|layer| track.keyframes.want(layer));
+    for place in 0..downlink.slots.len() {
+        let out = &downlink.slots[place];
+        let Some(track) = out.track.filter(|_| !out.is_audio()) else { continue };
+        let (slot, Some(track)) = (out.slot, room.tracks.get_mut(track)) else { continue };
+        let needed = downlink.choose_layer(slot, &track.facts(now), now);
+        needed.into_iter().for_each(|layer| track.want_key_frame(layer));
     }
 }
 

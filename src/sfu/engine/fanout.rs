@@ -171,21 +171,18 @@ fn follow_layers(track: &mut TrackIn, now: Instant) -> Vec<LayerFacts> {
 fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Instant) {
     let track = &mut room.tracks[track];
     let (facts, is_audio) = (follow_layers(track, now), track.is_audio());
-    let mut anybody_joins = false;
+    let (mut anybody_joins, mut needed) = (false, Vec::new());
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
         let joins = downlink.joins(now);
-        match downlink.slot(slot) {
-            Some(out) if is_audio => {
-                out.forwarder.want(Some(if joins { JOINED } else { 0 }));
-                anybody_joins |= joins;
-            }
-            Some(out) => {
-                out.choose_layer(&facts, now).into_iter().for_each(|layer| track.keyframes.want(layer));
-            }
-            None => {}
+        if !is_audio {
+            needed.extend(downlink.choose_layer(slot, &facts, now));
+        } else if let Some(out) = downlink.slot(slot) {
+            out.forwarder.want(Some(if joins { JOINED } else { 0 }));
+            anybody_joins |= joins;
         }
     }
+    needed.into_iter().for_each(|layer| track.want_key_frame(layer));
     track.joined.want(anybody_joins);
 }
 

@@ -107,7 +107,7 @@ impl Worker {
         let lesson = name.lesson;
         let Some(out) = downlink.slot(slot) else { return };
         let (Some(track), Some(layer)) = (out.track, out.forwarder.current()) else { return };
-        if downlink.pacer.has_key_frame(usize::from(slot.0)) {
+        if downlink.has_key_frame(slot, layer, now) {
             return;
         }
         add(&self.counters.plis_in, 1);

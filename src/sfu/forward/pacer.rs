@@ -82,10 +82,12 @@ struct Lane {
     frame: Option<(u32, Verdict)>,
     /// The frame that goes out, so that it is not cut in the middle.
     leaving: Option<u32>,
-    /// The newest key frame: its timestamp, its layer and first number, its bytes.
+    /// The newest key frame: its timestamp, its layer and first number, its bytes that came.
     key_timestamp: Option<u32>,
     key_start: Option<(usize, u64)>,
     key_frame: usize,
+    /// When its newest packet left.
+    key_left: Option<Instant>,
     /// Frames above this temporal layer are drawn upon one that was left out.
     cut: Option<u8>,
     /// Frames that others are drawn upon were dropped.
@@ -180,6 +182,9 @@ impl Pacer {
         let Some(state) = self.lanes.get_mut(lane) else { return Fate::Leaves };
         let (before, key_frame) = (state.queue.len(), state.key_timestamp);
         let fate = state.take(lane, layer, packet, flow, Room { limit, leaves });
+        if fate == Fate::Leaves && state.key_timestamp == Some(packet.timestamp) {
+            state.key_left = Some(now);
+        }
         if state.key_timestamp != key_frame {
             // What is before it is not drawn upon any more.
             self.owed.retain(|(owed, _)| *owed != lane);
@@ -208,15 +213,25 @@ impl Pacer {
         if !next.left_out {
             lane.leaving = Some(next.timestamp);
         }
+        if lane.key_timestamp == Some(next.timestamp) {
+            lane.key_left = Some(now);
+        }
         self.waiting -= 1;
         Some(next)
     }
 
-    /// A key frame of this slot is on its way: another would only be later.
-    pub fn has_key_frame(&self, lane: usize) -> bool {
+    /// A key frame of this layer waits in the slot: another would only be later.
+    pub fn has_key_frame(&self, lane: usize, layer: usize) -> bool {
         self.lanes.get(lane).is_some_and(|lane| {
-            lane.queue.iter().any(|waiting| Some(waiting.timestamp) == lane.key_timestamp)
+            lane.key_start.is_some_and(|(of, _)| of == layer)
+                && lane.queue.iter().any(|waiting| Some(waiting.timestamp) == lane.key_timestamp)
         })
+    }
+
+    /// When the newest key frame of this layer began to leave, or went on to.
+    pub fn key_frame_left(&self, lane: usize, layer: usize) -> Option<Instant> {
+        let lane = self.lanes.get(lane)?;
+        lane.key_left.filter(|_| lane.key_start.is_some_and(|(of, _)| of == layer))
     }
 
     /// True once when a slot has nothing left to send and needs a key frame to go on.
@@ -295,7 +310,7 @@ impl Lane {
         self.tail = Some(layer);
         self.frame = Some((packet.timestamp, Verdict::Keep));
         (self.key_timestamp, self.key_start) = (Some(packet.timestamp), Some((layer, packet.sequence)));
-        self.key_frame = 0;
+        (self.key_frame, self.key_left) = (0, None);
         (self.cut, self.broken) = (None, false);
         restarts
     }
@@ -307,7 +322,7 @@ impl Lane {
         }
         if temporal == 0 {
             self.cut = None;
-            self.broken = self.bytes > limit + self.key_frame || self.queue.len() >= WAITING;
+            self.broken = self.drawn_upon() > limit + self.key_frame || self.queue.len() >= WAITING;
             return if self.broken { Verdict::Drop } else { Verdict::Keep };
         }
         if self.cut.is_some_and(|cut| temporal > cut) {
@@ -318,6 +333,15 @@ impl Lane {
             return Verdict::LeaveOut;
         }
         Verdict::Keep
+    }
+
+    /// Bytes that wait from the newest key frame on. The rest of one before it leaves in any case.
+    fn drawn_upon(&self) -> usize {
+        let is_before = |waiting: &&Waiting| {
+            self.key_start.is_some_and(|(layer, first)| waiting.layer == layer && waiting.sequence < first)
+        };
+        let before: usize = self.queue.iter().take_while(is_before).map(|waiting| waiting.bytes).sum();
+        self.bytes - before
     }
 
     fn place(&mut self, waiting: Waiting, leaves: bool) -> Fate {

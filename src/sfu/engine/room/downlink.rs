@@ -50,6 +50,9 @@ const CALM: Duration = Duration::from_millis(500);
 /// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
 const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
 
+/// A key frame that left is there within this time, with what had to be sent again.
+const ARRIVES: Duration = Duration::from_millis(500);
+
 /// How far a picture may go on the receiver's link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -108,7 +111,7 @@ impl TrackOut {
 
     /// Chooses the layer to send; yields the one whose key frame is waited for. Meanwhile the old one flows on, but not
     /// for long where the link does not bear it.
-    pub fn choose_layer(&mut self, facts: &[LayerFacts], now: Instant) -> Option<usize> {
+    fn choose_layer(&mut self, facts: &[LayerFacts], now: Instant) -> Option<usize> {
         let wanted = choose(facts, self.wish());
         let (layer, temporal) = match self.limit {
             Limit::None => (wanted, EVERY_FRAME),
@@ -238,6 +241,21 @@ impl Downlink {
 
     pub fn slot(&mut self, slot: Slot) -> Option<&mut TrackOut> {
         self.slots.get_mut(usize::from(slot.0))
+    }
+
+    /// Chooses the layer that a slot gets; yields the one whose key frame is to be asked for. One that is there and waits for
+    /// the link is not.
+    pub fn choose_layer(&mut self, slot: Slot, facts: &[LayerFacts], now: Instant) -> Option<usize> {
+        let awaited = self.slot(slot)?.choose_layer(facts, now)?;
+        (!self.pacer.has_key_frame(usize::from(slot.0), awaited)).then_some(awaited)
+    }
+
+    /// A key frame of this layer is on its way to a receiver who asks for one: it waits, or left just now. A second one would
+    /// hold up a narrow link for seconds, of this receiver or of any other.
+    pub fn has_key_frame(&self, slot: Slot, layer: usize, now: Instant) -> bool {
+        let place = usize::from(slot.0);
+        let left = self.pacer.key_frame_left(place, layer);
+        self.pacer.has_key_frame(place, layer) || left.is_some_and(|left| now < left + ARRIVES)
     }
 
     /// What is to be done about the link now, with feedback that just came or by the clock; from then on it counts anew.

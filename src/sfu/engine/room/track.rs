@@ -217,6 +217,14 @@ impl TrackIn {
         self.fresh.push((layer, sequence));
     }
 
+    /// Somebody waits for a key frame of this layer. One that just came and is passed on next is it.
+    pub fn want_key_frame(&mut self, layer: usize) {
+        let is_it = |(of, packet): (usize, &Packet)| of == layer && packet.starts_key_frame();
+        if !self.fresh().any(is_it) {
+            self.keyframes.want(layer);
+        }
+    }
+
     /// Other threads miss some of the fresh packets: what follows them is no picture there.
     pub fn want_key_frames(&mut self) {
         if !self.is_audio() {

@@ -153,6 +153,33 @@ fn a_new_key_frame_takes_the_place_of_what_has_not_begun_to_leave() {
 }
 
 #[test]
+fn two_key_frames_behind_each_other_do_not_ask_for_a_third() {
+    let mut rig = Rig::new(Some(48_000));
+    rig.frame(1, 20, 0, true);
+    rig.pass(Duration::from_millis(200));
+    rig.frame(2, 20, 0, true);
+    for frame in 3..5 {
+        rig.pass(Duration::from_millis(500));
+        rig.frame(frame, 1, 0, false);
+    }
+    rig.pass(Duration::from_secs(8));
+    assert_eq!(rig.left, (1..=42).collect::<Vec<u64>>());
+    assert!(!rig.pacer.take_broken(LANE));
+}
+
+#[test]
+fn a_key_frame_is_known_while_it_waits_and_when_it_left() {
+    let mut rig = Rig::new(Some(48_000));
+    assert!(!rig.pacer.has_key_frame(LANE, 0) && rig.pacer.key_frame_left(LANE, 0).is_none());
+    rig.frame(1, 6, 0, true);
+    assert!(rig.pacer.has_key_frame(LANE, 0) && !rig.pacer.has_key_frame(LANE, 1));
+    rig.pass(Duration::from_secs(2));
+    assert!(!rig.pacer.has_key_frame(LANE, 0));
+    let left = rig.pacer.key_frame_left(LANE, 0).expect("it left");
+    assert!(rig.now - left > Duration::from_millis(800) && rig.pacer.key_frame_left(LANE, 1).is_none());
+}
+
+#[test]
 fn a_packet_that_came_late_takes_its_place() {
     let mut rig = Rig::new(Some(100_000));
     rig.frame(1, 4, 0, true);

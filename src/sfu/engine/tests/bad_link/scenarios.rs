@@ -154,7 +154,9 @@ fn bearable_losses_cost_the_size_of_pictures_only() {
         let world = lesson(Nature { jitter, ..losing(loss) }, EVERYTHING, seconds(15));
         print(&world, &format!("{loss:?}"));
         assert!(world.told.is_empty());
-        assert!(world.longest_silence(seconds(1), seconds(15)) <= SILENCE);
+        // Eight packets behind each other may all be of the voice, and two bouts come close.
+        let bearable = if matches!(loss, Loss::Bursts { .. }) { SILENCE * 3 / 2 } else { SILENCE };
+        assert!(world.longest_silence(seconds(1), seconds(15)) <= bearable);
         assert!(world.shown(Slot::SCREEN, seconds(3), seconds(15)) > 12 * 5);
         assert!(world.shown(Slot::FIRST_CAMERA, seconds(3), seconds(15)) > 12 * 15);
     }
@@ -206,6 +208,39 @@ fn a_clock_on_a_page_ticks_each_second_at_a_hundred_kilobits() {
     let blank =
         (first.as_secs() + 1..90).find(|&at| world.shown(Slot::SCREEN, seconds(at), seconds(at + 1)) == 0);
     assert_eq!(blank, None, "a picture each second");
+}
+
+#[test]
+fn a_clock_that_is_shared_on_a_narrow_link_ticks_from_its_first_second_on() {
+    for (jitter, before) in [(0, 8_000), (0, 9_100), (5, 8_700), (10, 8_333), (20, 9_100)] {
+        let camera = Program { camera: true, screen: None, late: AT_ONCE };
+        let mut world = lesson(Nature::good(DELAY), camera, Duration::from_millis(before));
+        world.set(Nature { jitter: Duration::from_millis(jitter), ..narrow(100_000) });
+        world.run(seconds(10));
+        let shared = world.now - world.start;
+        world.begin(Program { screen: Some(CLOCK), ..camera });
+        world.run(seconds(65));
+        print(&world, "a clock, shared at 100 kbit/s");
+        let first = world.first_shown(Slot::SCREEN, 0, shared).expect("a picture");
+        assert!(first < shared + seconds(10), "{:?}", first - shared);
+        let blank: Vec<Duration> = (0..55)
+            .map(|at| first + seconds(at))
+            .filter(|&at| world.shown(Slot::SCREEN, at, at + Duration::from_millis(1_200)) == 0)
+            .collect();
+        assert!(blank.is_empty(), "jitter {jitter} ms: nothing new at {blank:?}");
+    }
+}
+
+#[test]
+fn the_first_key_frame_of_a_screen_is_not_asked_for_once_more() {
+    for nature in [Nature::good(DELAY), narrow(100_000)] {
+        let mut world = lesson(nature, Program::default(), seconds(2));
+        world.begin(Program { screen: Some(SLIDE), ..Program::default() });
+        world.run(seconds(12));
+        print(&world, "a screen");
+        assert!(world.first_shown(Slot::SCREEN, 0, seconds(2)).is_some());
+        assert_eq!(world.publisher.key_frames, 1);
+    }
 }
 
 /// Large layers need longer to the server, and each has a clock of its own; the teacher's wall clock shows another time than
