@@ -20,6 +20,8 @@ pub enum Value {
     /// Only grows; its name ends in `_total`.
     Counter(f64),
     Gauge(f64),
+    /// One for each value of a label: its name, and values with their numbers.
+    Gauges(&'static str, Vec<(String, f64)>),
     /// Its name ends in `_seconds`.
     Durations(Counted),
 }
@@ -31,6 +33,14 @@ impl Sample {
 
     pub const fn gauge(name: &'static str, help: &'static str, value: f64) -> Self {
         Self { name, help, value: Value::Gauge(value) }
+    }
+
+    pub fn gauges(
+        name: &'static str,
+        help: &'static str,
+        (label, values): (&'static str, Vec<(String, f64)>),
+    ) -> Self {
+        Self { name, help, value: Value::Gauges(label, values) }
     }
 
     pub const fn durations(name: &'static str, help: &'static str, counted: Counted) -> Self {
@@ -78,13 +88,18 @@ pub fn page(samples: &[Sample]) -> String {
     for Sample { name, help, value } in samples {
         let kind = match value {
             Value::Counter(_) => "counter",
-            Value::Gauge(_) => "gauge",
+            Value::Gauge(_) | Value::Gauges(..) => "gauge",
             Value::Durations(_) => "histogram",
         };
         // Invariant: writing into a string does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         match value {
             Value::Counter(value) | Value::Gauge(value) => drop(writeln!(text, "{name} {value}")),
+            Value::Gauges(label, values) => {
+                for (of, value) in values {
+                    let _ = writeln!(text, "{name}{{{label}=\"{of}\"}} {value}");
+                }
+            }
             Value::Durations(counted) => write_steps(&mut text, name, counted),
         }
     }
@@ -112,11 +127,13 @@ mod tests {
         let samples = [
             Sample::counter("qism_letters_total", "Letters.", 12.0),
             Sample::gauge("qism_age_seconds", "Age.", 0.25),
+            Sample::gauges("qism_up", "Up.", ("of", vec![("0".into(), 1.0), ("1".into(), 0.0)])),
         ];
         assert_eq!(
             page(&samples),
             "# HELP qism_letters_total Letters.\n# TYPE qism_letters_total counter\nqism_letters_total 12\n\
-             # HELP qism_age_seconds Age.\n# TYPE qism_age_seconds gauge\nqism_age_seconds 0.25\n"
+             # HELP qism_age_seconds Age.\n# TYPE qism_age_seconds gauge\nqism_age_seconds 0.25\n\
+             # HELP qism_up Up.\n# TYPE qism_up gauge\nqism_up{of=\"0\"} 1\nqism_up{of=\"1\"} 0\n"
         );
     }
 

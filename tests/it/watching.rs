@@ -38,8 +38,9 @@ async fn numbers(server: &Server) -> HashMap<String, f64> {
             }
             [name, _] if name.contains("_bucket{") => {}
             [name, value] => {
-                let of = name.trim_end_matches("_sum").trim_end_matches("_count");
-                assert!(kinds.contains_key(*name) || kinds.contains_key(of), "untold: {line}");
+                let told = name.split('{').next().unwrap_or(name);
+                let of = told.trim_end_matches("_sum").trim_end_matches("_count");
+                assert!(kinds.contains_key(told) || kinds.contains_key(of), "untold: {line}");
                 found.insert((*name).to_owned(), value.parse().expect("a number"));
             }
             _ => panic!("{line}"),
