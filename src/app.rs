@@ -42,7 +42,7 @@ use crate::{
 };
 
 pub use accounts::user;
-pub use copies::{backup, restore};
+pub use copies::{backup, restore, transfer};
 pub use demo::demo;
 
 /// `qism serve`: until a signal.
@@ -117,8 +117,11 @@ impl Running {
         let (hub, sfu) = parts::start_lessons(incarnation, media, ports, &school, bus_events)?;
         beats.open_media(node::media_doors(&sfu, config.cluster.media_address));
         let keeping = parts::keep(school.clone(), hub.clone(), steering.clone(), demo);
-        let keeping = tokio::spawn(async { _ = tokio::join!(keeping, packing) });
-        let readiness = parts::readiness(board.clone(), bus.clone());
+        let (watched, standby) = (store.clone(), node::standby_rule(&config.storage));
+        let keeping = tokio::spawn(async move {
+            _ = tokio::join!(keeping, packing, watched.watch_logs(standby));
+        });
+        let readiness = parts::readiness(store.clone(), board.clone(), bus.clone());
         let state = parts::state(&config, school, hub.clone(), steering.clone(), readiness);
         let draining = state.draining.clone();
         let (stop, stopped) = watch::channel(false);
@@ -142,7 +145,7 @@ impl Running {
         let metrics = serve_metrics(config.metrics.listen, sources).await?;
         door.listen()?;
         let serving = tokio::spawn(door.listener.serve(service));
-        tracing::info!(%address, storage = config.storage.shown(), "serving");
+        tracing::info!(%address, storage = config.storage.url.shown(), "serving");
         Ok(Self {
             address,
             secure,

@@ -41,6 +41,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(options) => block_on(app::user(options))?,
         Command::Backup(options) => block_on(app::backup(options))?,
         Command::Restore(options) => block_on(app::restore(options))?,
+        Command::Transfer(options) => block_on(app::transfer(options))?,
         Command::CheckConfig(options) => {
             Config::load(&options.config)?;
             println!("{} can be used", options.config.display());

@@ -26,6 +26,14 @@ fn rust_layers_look_only_up() {
 }
 
 #[test]
+fn no_statement_names_both_the_school_and_the_log() {
+    let tables = |part: &str| tree::tables(&format!("src/storage/migrations/{part}"));
+    let (school, log) = (tables("school"), tables("log"));
+    assert!(school.contains(&"lesson".into()) && log.contains(&"event".into()), "{school:?} {log:?}");
+    expect_none(&Tree::rust().each(|path, text| rust::tables(path, text, &school, &log)));
+}
+
+#[test]
 fn rust_files_and_functions_stay_small() {
     let tree = Tree::rust();
     expect_none(&tree.each(rust::sizes));

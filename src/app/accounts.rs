@@ -18,7 +18,7 @@ use crate::{
 
 pub async fn user(options: User) -> anyhow::Result<()> {
     let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
-    let told = || format!("storage {}", storage.shown());
+    let told = || format!("storage {}", storage.url.shown());
     let store = Store::open_beside(&storage.url).await.with_context(told)?;
     let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
     let said = act(&school, options.action).await?;

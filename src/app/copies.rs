@@ -1,11 +1,14 @@
-//! `qism backup` and `qism restore`.
+//! `qism backup`, `qism restore` and `qism transfer`.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
 use crate::{
-    config::{Config, Storage, cli::Copy},
+    config::{
+        Config, Storage,
+        cli::{Copy, Transfer},
+    },
     storage::Store,
 };
 
@@ -14,7 +17,7 @@ pub async fn backup(options: Copy) -> anyhow::Result<()> {
     let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
     Store::backup(&storage.url, &options.copy)
         .await
-        .with_context(|| format!("storage {}", storage.shown()))?;
+        .with_context(|| format!("storage {}", storage.url.shown()))?;
     println!("copied to {}", options.copy.display());
     Ok(())
 }
@@ -24,8 +27,17 @@ pub async fn restore(options: Copy) -> anyhow::Result<()> {
     let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
     Store::restore(&storage.url, &options.copy)
         .await
-        .with_context(|| format!("storage {}", storage.shown()))?;
-    println!("{} is as in {}", storage.shown(), options.copy.display());
+        .with_context(|| format!("storage {}", storage.url.shown()))?;
+    println!("{} is as in {}", storage.url.shown(), options.copy.display());
+    Ok(())
+}
+
+/// While no server runs.
+pub async fn transfer(options: Transfer) -> anyhow::Result<()> {
+    let storage = Config::load(&options.config)?.storage;
+    let moved = Store::transfer(&storage.url, &options.from).await;
+    let moved = moved.with_context(|| format!("storage {}", storage.url.shown()))?;
+    println!("{moved} lessons moved; all are where {} says", storage.url.shown());
     Ok(())
 }
 

@@ -40,10 +40,7 @@ pub(super) struct Node {
 
 impl Node {
     /// Beats for the first time, begins to connect to the bus.
-    pub(super) async fn join(
-        Config { cluster, storage, .. }: &Config,
-        store: &Store,
-    ) -> anyhow::Result<Self> {
+    pub(super) async fn join(Config { cluster, .. }: &Config, store: &Store) -> anyhow::Result<Self> {
         let incarnation = IncarnationId(Uuid::now_v7());
         if cluster.redis.is_some() {
             take_name(store, &cluster.node, incarnation).await?;
@@ -54,8 +51,7 @@ impl Node {
         };
         let clock: Arc<dyn Clock> =
             database_clock.clone().map_or_else(|| Arc::new(SystemClock::default()) as _, |clock| clock as _);
-        let stored = (store.clone(), standby_rule(storage));
-        let beats = Beats::start(stored, database_clock, incarnation, &cluster.node).await;
+        let beats = Beats::start(store.clone(), database_clock, incarnation, &cluster.node).await;
         let beats = beats.context("the first beat")?;
         let (bus, bus_events) = start_bus(cluster, incarnation)?;
         let homes = Homes::new(cluster.homes.clone());

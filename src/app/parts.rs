@@ -24,7 +24,7 @@ use crate::{
     },
     school::{self, School},
     sfu::{Membership, SHARE, Sfu, SfuConfig},
-    storage::Store,
+    storage::{LogHealth, Store},
 };
 
 /// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
@@ -33,15 +33,29 @@ const MEDIA_EVENTS: usize = 4_096;
 pub(super) async fn open_store(storage: &Storage) -> anyhow::Result<Store> {
     Store::open_safe(&storage.url, standby_rule(storage))
         .await
-        .with_context(|| format!("storage {}", storage.shown()))
+        .with_context(|| format!("storage {}", storage.url.shown()))
 }
 
 /// What `/readyz` tells.
-pub(super) fn readiness(board: Arc<Board>, bus: Option<Arc<RedisBus>>) -> Readiness {
-    Arc::new(move || Ready {
-        database: board.is_fresh(),
-        shortfall: board.shortfall(),
-        bus: bus.as_ref().map(|bus| bus.is_up()),
+pub(super) fn readiness(store: Store, board: Arc<Board>, bus: Option<Arc<RedisBus>>) -> Readiness {
+    Arc::new(move || {
+        let logs = store.log_health();
+        let of = |log: &LogHealth, said: String| match log.beginnings.as_slice() {
+            [] => said,
+            beginnings => format!("schools {}: {said}", beginnings.join(", ")),
+        };
+        Ready {
+            // The first one of the log is that of the beat.
+            database: board.is_fresh(),
+            shortfall: logs.iter().find_map(|log| log.shortfall.clone().map(|why| of(log, why))),
+            waiting: logs
+                .iter()
+                .skip(1)
+                .filter(|log| !log.answers)
+                .flat_map(|log| log.beginnings.clone())
+                .collect(),
+            bus: bus.as_ref().map(|bus| bus.is_up()),
+        }
     })
 }
 

@@ -21,9 +21,7 @@ use qism_signaling::{
 use tokio::sync::Notify;
 
 use super::{DatabaseClock, placement};
-use crate::storage::{
-    Hour, Load, MediaDoors, NodeNow, NodeRow, Session, Shortfall, StandbyRule, StorageError, Store,
-};
+use crate::storage::{Hour, Load, MediaDoors, NodeNow, NodeRow, Session, StorageError, Store};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
@@ -57,8 +55,6 @@ pub struct Board {
     seen: Mutex<(Vec<NodeNow>, Option<Instant>)>,
     /// The last beat could tell the living from the dead.
     judges: AtomicBool,
-    /// Why something acknowledged could be lost, in one line.
-    shortfall: Mutex<Option<String>>,
 }
 
 impl Board {
@@ -82,22 +78,6 @@ impl Board {
         self.judges.load(Ordering::Relaxed)
     }
 
-    /// Why the database should not be written to: it would lose acknowledged lines with its primary.
-    pub fn shortfall(&self) -> Option<String> {
-        self.shortfall.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-
-    fn set_shortfall(&self, now: Option<&Shortfall>) {
-        let now = now.map(Shortfall::brief);
-        let mut told = self.shortfall.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &now {
-            Some(problem) if told.is_none() => tracing::error!(problem, "not ready any more"),
-            None if told.is_some() => tracing::info!("what is committed is safe again"),
-            _ => {}
-        }
-        *told = now;
-    }
-
     fn replace(&self, nodes: Vec<NodeNow>) {
         *self.lock() = (nodes, Some(Instant::now()));
     }
@@ -110,7 +90,6 @@ impl Board {
 /// One server's beat.
 pub struct Beats {
     store: Store,
-    standby: StandbyRule,
     /// Present where the database is shared: its time counts.
     clock: Option<Arc<DatabaseClock>>,
     own: NodeRow,
@@ -174,7 +153,7 @@ impl Hearing {
 impl Beats {
     /// Beats for the first time: nobody may meet us before the others can know us.
     pub async fn start(
-        (store, standby): (Store, StandbyRule),
+        store: Store,
         clock: Option<Arc<DatabaseClock>>,
         incarnation: IncarnationId,
         name: &str,
@@ -186,7 +165,6 @@ impl Beats {
         let own = NodeRow { incarnation, name, version, draining: false, load, media, session, event_format };
         let mut beats = Self {
             store,
-            standby,
             clock,
             own,
             session: None,
@@ -239,7 +217,11 @@ impl Beats {
             self.own.draining = draining;
             self.own.load = Load { capacity, people, busy, ..self.own.load };
             let outcome = tokio::time::timeout(PATIENCE, self.beat(&hub)).await;
-            let replaced = matches!(outcome, Ok(Err(StorageError::NameTaken { .. })));
+            // What it would write might be where nobody looks for it.
+            let replaced = matches!(
+                outcome,
+                Ok(Err(StorageError::NameTaken { .. } | StorageError::SharedOutOtherwise { .. }))
+            );
             let problem = match outcome {
                 Ok(Ok(())) => {
                     met(self.others());
@@ -298,6 +280,7 @@ impl Beats {
         self.own.load.promised = promised(rooms, expected);
         self.keep_session().await;
         self.store.beat(&self.own, now, &changed, &closed).await?;
+        self.store.expect_shared_out().await?;
         self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
         self.count += 1;
         if self.count.is_multiple_of(CLEARING) {
@@ -305,7 +288,6 @@ impl Beats {
             self.store.forget_old_attempts(now).await?;
             self.store.forget_places(now.saturating_sub(limits::OVERRUN.as_millis() as u64)).await?;
         }
-        self.board.set_shortfall(self.store.shortfall(self.standby).await?.as_ref());
         let nodes = self.store.nodes(now).await?;
         self.board.replace(nodes.clone());
         Ok(nodes)

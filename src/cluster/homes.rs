@@ -1,25 +1,23 @@
 //! Which nodes are a school's own: those near to it, or those that its academy pays for.
 
-use std::collections::BTreeMap;
+use crate::config::ByCode;
 
-/// Names of nodes by the beginning of schools' codes; the longest beginning that fits counts.
+/// Names of nodes by the beginning of schools' codes.
 #[derive(Clone, Debug, Default)]
-pub struct Homes(BTreeMap<String, Vec<String>>);
+pub struct Homes(ByCode<Vec<String>>);
 
 /// The nodes of one school. Names; a `*` at the end of one stands for any ending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Home<'a>(&'a [String]);
 
 impl Homes {
-    pub fn new(by_code: BTreeMap<String, Vec<String>>) -> Self {
+    pub fn new(by_code: ByCode<Vec<String>>) -> Self {
         Self(by_code)
     }
 
     /// Of the school with this code; at home everywhere where nothing is said of it.
     pub fn of(&self, code: &str) -> Home<'_> {
-        let fitting = self.0.iter().filter(|(beginning, _)| code.starts_with(beginning.as_str()));
-        let longest = fitting.max_by_key(|(beginning, _)| beginning.len());
-        longest.map_or_else(Home::default, |(_, names)| Home(names))
+        self.0.of(code).map_or_else(Home::default, |names| Home(names))
     }
 }
 
@@ -47,7 +45,7 @@ mod tests {
     fn the_longest_beginning_of_a_code_says_where_a_school_is_at_home() {
         let homes = [("01", vec!["rabat-*"]), ("01234A", vec!["rabat-2", "fes-1"])];
         let named = homes.map(|(code, nodes)| (code.into(), nodes.into_iter().map(Into::into).collect()));
-        let homes = Homes::new(named.into());
+        let homes = Homes::new(named.into_iter().collect());
         let at_home = |code: &str| ["rabat-1", "rabat-2", "fes-1"].map(|node| homes.of(code).is(node));
         assert_eq!(at_home("01777B"), [true, true, false]);
         assert_eq!(at_home("01234A"), [false, true, true]);

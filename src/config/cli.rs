@@ -31,10 +31,12 @@ pub enum Command {
     Demo(Demo),
     /// List, add, disable or enable accounts, replace a password, move a student: also while the server runs.
     User(User),
-    /// Copy a SQLite store into a new folder, also while the server runs.
+    /// Copy the store into a new folder, also while the server runs.
     Backup(Copy),
     /// Put such a copy in the place of the store. The server must not run; what was there is kept beside it.
     Restore(Copy),
+    /// Move lessons into the databases that storage.url names for their schools, after it was changed. No server may run.
+    Transfer(Transfer),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
     /// Join a lesson of a running server as a real peer; tell what arrives and how fast. Exit code 1: something does not.
@@ -165,6 +167,23 @@ pub struct Copy {
     /// Folder of a demonstration school.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Transfer {
+    /// The new configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// A database that has lessons and is named no more; may be repeated.
+    #[arg(long, value_name = "URL")]
+    pub from: Vec<String>,
+}
+
+impl std::fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the passwords.
+        f.debug_struct("Transfer").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{Storage, overlay::Contradiction, server::path_or_none};
+use super::{ByCode, Storage, overlay::Contradiction, server::path_or_none};
 use crate::telemetry::Redacted;
 
 /// Shorter keys are guessed.
@@ -33,7 +33,7 @@ pub struct Cluster {
     pub media_address: Option<IpAddr>,
     /// Names of nodes, perhaps with a `*` at the end, by the beginning of schools' codes.
     #[serde(deserialize_with = "homes")]
-    pub homes: BTreeMap<String, Vec<String>>,
+    pub homes: ByCode<Vec<String>>,
 }
 
 impl Cluster {
@@ -62,7 +62,7 @@ impl Cluster {
                 () => Ok(()),
             };
         }
-        if storage.is_file() {
+        if storage.url.is_file() {
             return told(
                 "redis",
                 "several servers cannot share a SQLite file: set storage.url to a PostgreSQL database (postgres://…), the same for all",
@@ -127,7 +127,7 @@ fn is_name(name: &str) -> bool {
     name.len() <= NAME_CHARS && name.chars().all(fits)
 }
 
-fn homes<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+fn homes<'de, D: Deserializer<'de>>(from: D) -> Result<ByCode<Vec<String>>, D::Error> {
     let homes = BTreeMap::<String, Vec<String>>::deserialize(from)?;
     let is_fit = |name: &String| !name.is_empty() && is_name(name.strip_suffix('*').unwrap_or(name));
     for (code, nodes) in &homes {
@@ -143,7 +143,7 @@ fn homes<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Vec<Stri
             return Err(D::Error::custom(problem));
         }
     }
-    Ok(homes)
+    Ok(homes.into_iter().collect())
 }
 
 fn media_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error> {

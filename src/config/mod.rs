@@ -3,8 +3,10 @@
 //! One file per section. Outside text becomes types here or an error that names file, line and key; nobody else reads
 //! the environment or parses settings. There is no second place for defaults.
 
+mod by_code;
 pub mod cli;
 mod cluster;
+mod databases;
 mod limits;
 mod log;
 mod media;
@@ -23,7 +25,9 @@ use std::{
 
 use serde::Deserialize;
 
+pub use by_code::ByCode;
 pub use cluster::Cluster;
+pub use databases::Databases;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::Media;

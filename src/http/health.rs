@@ -30,6 +30,8 @@ pub struct Ready {
     pub database: bool,
     /// Why what it acknowledges could be lost.
     pub shortfall: Option<String>,
+    /// Beginnings of the codes of schools whose log does not answer: their lessons wait, all others go on.
+    pub waiting: Vec<String>,
     /// Without it lines come a little later, no more; `None` = a server that is alone.
     pub bus: Option<bool>,
 }
@@ -51,8 +53,17 @@ fn answer(draining: bool, ready: Ready) -> (StatusCode, String) {
         _ if draining => unready("draining"),
         Ready { database: false, .. } => unready("the database does not answer"),
         Ready { shortfall: Some(why), .. } => unready(&why),
-        Ready { bus: Some(false), .. } => (StatusCode::OK, "ok, without the bus".into()),
-        Ready { .. } => (StatusCode::OK, "ok".into()),
+        Ready { waiting, bus, .. } => {
+            let mut said = "ok".to_owned();
+            if !waiting.is_empty() {
+                said +=
+                    &format!(", but the lessons of schools {} wait for their database", waiting.join(", "));
+            }
+            if bus == Some(false) {
+                said += ", without the bus";
+            }
+            (StatusCode::OK, said)
+        }
     }
 }
 
@@ -63,7 +74,8 @@ mod tests {
     #[test]
     fn only_what_newcomers_cannot_do_without_makes_it_unready() {
         let asked = |draining, database, shortfall: Option<&str>, bus| {
-            answer(draining, Ready { database, shortfall: shortfall.map(str::to_owned), bus })
+            let (shortfall, waiting) = (shortfall.map(str::to_owned), Vec::new());
+            answer(draining, Ready { database, shortfall, waiting, bus })
         };
         let code = |draining, database, bus| asked(draining, database, None, bus).0.as_u16();
         assert_eq!(code(false, true, None), 200);
@@ -71,6 +83,10 @@ mod tests {
         assert_eq!(code(false, false, Some(true)), 503);
         assert_eq!(code(true, true, Some(true)), 503);
         let unsafe_store = asked(false, true, Some("commits do not wait"), Some(true));
+        let waiting = vec!["01".to_owned(), "02.3".to_owned()];
+        let elsewhere = answer(false, Ready { database: true, shortfall: None, waiting, bus: Some(false) });
+        let said = "ok, but the lessons of schools 01, 02.3 wait for their database, without the bus";
+        assert_eq!(elsewhere, (StatusCode::OK, said.to_owned()));
         assert_eq!(unsafe_store, (StatusCode::SERVICE_UNAVAILABLE, "commits do not wait".to_owned()));
     }
 }

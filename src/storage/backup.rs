@@ -13,13 +13,16 @@ use super::{
     open::{Part, Pools, Use, file, lock},
     schema, transfer,
 };
+use crate::config::Databases;
 
 /// The log first: everybody in it is in the school that is copied after it.
 const PARTS: [Part; 2] = [Part::Log, Part::School];
 
 impl Store {
     /// Writes a copy into a folder that has none yet: two SQLite files, whatever the store is. Writers do not wait.
-    pub async fn backup(url: &str, into: &Path) -> Result<(), StorageError> {
+    pub async fn backup(databases: impl Into<Databases>, into: &Path) -> Result<(), StorageError> {
+        let databases = databases.into();
+        let url = databases.default_url();
         copyable(url)?;
         let told = |problem| StorageError::Backup { path: into.display().to_string(), problem };
         fs::create_dir_all(into).map_err(told)?;
@@ -28,22 +31,24 @@ impl Store {
                 copy_out(url, part, into).await?;
             }
         } else {
-            copy_out_of_postgres(url, into).await?;
+            copy_out_of_postgres(&databases, into).await?;
         }
         File::open(into).and_then(|folder| folder.sync_all()).map_err(told)
     }
 
     /// Puts a copy in the place of the store. Files that were there stay beside it, named `.replaced`; a PostgreSQL must be
     /// empty. Browsers that knew more than the copy does start again from it by themselves.
-    pub async fn restore(url: &str, from: &Path) -> Result<(), StorageError> {
+    pub async fn restore(databases: impl Into<Databases>, from: &Path) -> Result<(), StorageError> {
+        let databases = databases.into();
+        let url = databases.default_url();
         copyable(url)?;
         let (copies, store) = (PARTS.map(|part| within(from, url, part)), url);
         for (part, copy) in PARTS.into_iter().zip(&copies) {
             expect_whole(copy, part).await?;
         }
         if !is_file(store) {
-            let files: Vec<_> = PARTS.into_iter().zip(copies.iter().map(PathBuf::as_path)).collect();
-            return transfer::into_postgres(store, &files).await;
+            let [log, school] = copies;
+            return transfer::into_postgres(&databases, &log, &school).await;
         }
         for (part, copy) in PARTS.into_iter().zip(&copies) {
             put_in_place(&file(store, part), copy)?;
@@ -74,8 +79,8 @@ fn within(folder: &Path, url: &str, part: Part) -> PathBuf {
     folder.join(store.file_name().unwrap_or_default())
 }
 
-async fn copy_out_of_postgres(url: &str, into: &Path) -> Result<(), StorageError> {
-    sqlx::any::install_default_drivers();
+async fn copy_out_of_postgres(databases: &Databases, into: &Path) -> Result<(), StorageError> {
+    let url = databases.default_url();
     let paths = PARTS.map(|part| within(into, url, part));
     if let Some(path) = paths.iter().find(|path| path.exists()) {
         let problem = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -83,7 +88,7 @@ async fn copy_out_of_postgres(url: &str, into: &Path) -> Result<(), StorageError
     }
     // Both names follow from that of the school's file.
     let school = format!("sqlite://{}", within(into, url, Part::School).display());
-    transfer::out_of_postgres(url, &PARTS.map(|part| (part, school.clone()))).await?;
+    transfer::out_of_postgres(databases, &school, &school).await?;
     for (part, path) in PARTS.into_iter().zip(&paths) {
         // Locks are for servers.
         let _ = fs::remove_file(path.with_extension("lock"));

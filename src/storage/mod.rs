@@ -1,21 +1,17 @@
 //! Where everything is kept: one set of SQL for SQLite and PostgreSQL.
 //!
-//! Two parts that know nothing of each other: the log of the lessons ([`Journal`]) and the school. With SQLite each has
-//! its own file, so that a long query of the school never delays a chat line. Not here: rules.
+//! Two parts that know nothing of each other: the log of the lessons ([`logs`]) and the school. With SQLite each has
+//! its own file, so that a long query of the school never delays a chat line; with PostgreSQL the log may be in several databases.
+//! Not here: rules.
 
 mod accounts;
-mod append;
 mod attempts;
 mod backup;
-mod days;
 mod fleet;
-mod journal;
-mod meter;
+mod logs;
 mod names;
 mod nodes;
 mod open;
-mod packed;
-mod packing;
 mod people;
 mod places;
 mod records;
@@ -23,23 +19,24 @@ mod reports;
 mod row;
 mod schema;
 mod seed;
-mod standby;
+mod shares;
 mod starting;
 mod timetable;
 mod transfer;
 mod withdrawals;
-mod writer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use qism_signaling::hub::ports::Journal;
 
-use crate::telemetry::metrics::Sample;
+use crate::{config::Databases, telemetry::metrics::Sample};
 
-use journal::SqlJournal;
+use logs::Logs;
 use open::{Part, Pools, Use};
+use shares::LessonSchools;
 
 pub use fleet::{LessonTotals, ServerLoad};
+pub use logs::{LogHealth, Shortfall, StandbyRule};
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
@@ -48,7 +45,6 @@ pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };
 pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
-pub use standby::{Shortfall, StandbyRule};
 pub use timetable::Span;
 pub use withdrawals::Withdrawal;
 
@@ -56,8 +52,7 @@ pub use withdrawals::Withdrawal;
 #[derive(Clone)]
 pub struct Store {
     school: Pools,
-    log: Pools,
-    journal: Arc<SqlJournal>,
+    logs: Arc<Logs>,
 }
 
 /// Why the store cannot be used. The text is for the operator.
@@ -83,6 +78,29 @@ pub enum StorageError {
         "{part} was written by an older version (schema {found}, this one knows {known})\n  start the server once with this version: it upgrades"
     )]
     Older { part: &'static str, found: i64, known: i64 },
+    /// Of several databases of the log.
+    #[error("the database of schools {name}: {problem}")]
+    OfOne { name: String, problem: Box<StorageError> },
+    #[error("it does not answer")]
+    Away,
+    #[error("this is not the database that has kept their lessons so far: look at storage.url")]
+    AnotherDatabase,
+    #[error(
+        "{one} and {other} lead to the same database: write the same URL at both, or make another one (createdb)"
+    )]
+    OneDatabase { one: String, other: String },
+    #[error(
+        "storage.url shares the lessons out otherwise than they are: {told}, but they are {known}\n  all servers must have the same; to move lessons, end all of them, then: qism transfer --config FILE"
+    )]
+    SharedOutOtherwise { known: String, told: String },
+    #[error(
+        "the lessons of schools {name} are in a database that storage.url names no more\n  name it: qism transfer --config FILE --from URL"
+    )]
+    LeftBehind { name: String },
+    #[error(
+        "lesson {lesson} is in two databases, and not the same in both\n  nothing was taken away; one of them was written to by a server that should not have"
+    )]
+    TwoHistories { lesson: String },
     #[error("cannot copy {path}: {problem}")]
     Backup { path: String, problem: std::io::Error },
     #[error("a store in memory cannot be copied")]
@@ -130,57 +148,95 @@ fn advice(problem: &sqlx::Error) -> &'static str {
 }
 
 impl Store {
-    /// Opens `sqlite://PATH`, `sqlite::memory:` or `postgres://…`, making or upgrading tables.
-    pub async fn open(url: &str) -> Result<Self, StorageError> {
-        let (school, log) = Self::parts(url, Use::Server).await?;
-        schema::upgrade(&school, Part::School).await?;
-        schema::upgrade(&log, Part::Log).await?;
-        let store = Self::of(school, log);
-        store.make_days(store.database_now().await?).await?;
-        Ok(store)
+    /// Opens `sqlite://PATH`, `sqlite::memory:`, `postgres://…` or several of these, making or upgrading tables.
+    pub async fn open(databases: impl Into<Databases>) -> Result<Self, StorageError> {
+        Self::open_for(&databases.into(), Use::Server).await
     }
 
     /// The same for a server; refuses a PostgreSQL that would lose what is acknowledged.
-    pub async fn open_safe(url: &str, standby: StandbyRule) -> Result<Self, StorageError> {
-        let store = Self::open(url).await?;
-        match store.shortfall(standby).await? {
-            Some(shortfall) => Err(shortfall.into()),
-            None => Ok(store),
-        }
+    pub async fn open_safe(
+        databases: impl Into<Databases>,
+        standby: StandbyRule,
+    ) -> Result<Self, StorageError> {
+        let store = Self::open(databases).await?;
+        store.logs.expect_safe(standby).await?;
+        Ok(store)
     }
 
     /// For a short command: also while a server uses the store, which must exist in this program's version.
-    pub async fn open_beside(url: &str) -> Result<Self, StorageError> {
-        let (school, log) = Self::parts(url, Use::Command).await?;
-        schema::expect_current(&school, Part::School).await?;
-        schema::expect_current(&log, Part::Log).await?;
-        Ok(Self::of(school, log))
+    pub async fn open_beside(databases: impl Into<Databases>) -> Result<Self, StorageError> {
+        Self::open_for(&databases.into(), Use::Command).await
     }
 
-    async fn parts(url: &str, purpose: Use) -> Result<(Pools, Pools), StorageError> {
+    /// For a long command, while no server uses it.
+    async fn open_alone(databases: impl Into<Databases>) -> Result<Self, StorageError> {
+        Self::open_for(&databases.into(), Use::Alone).await
+    }
+
+    /// Moves every lesson into the database that is named for its school, also out of databases that are named no more. Tells how many.
+    /// No server may run.
+    pub async fn transfer(databases: &Databases, from: &[String]) -> Result<u64, StorageError> {
+        let school = Self::school_for(databases, Use::Alone).await?;
+        let schools = LessonSchools::new(school.clone());
+        if schools.is_served().await? {
+            return Err(StorageError::InUse { path: "this database".into() });
+        }
+        let logs = Logs::made(databases, Use::Alone, schools).await?;
+        let moved = logs.put_in_place(from).await;
+        logs.close().await;
+        school.close().await;
+        moved
+    }
+
+    async fn school_for(databases: &Databases, purpose: Use) -> Result<Pools, StorageError> {
         sqlx::any::install_default_drivers();
-        let school = Pools::open(url, Part::School, purpose).await?;
-        Ok((school, Pools::open(url, Part::Log, purpose).await?))
+        let school = Pools::open(databases.default_url(), Part::School, purpose).await?;
+        match purpose {
+            Use::Server | Use::Alone => schema::upgrade(&school, Part::School).await?,
+            Use::Command => schema::expect_current(&school, Part::School).await?,
+        }
+        Ok(school)
     }
 
-    fn of(school: Pools, log: Pools) -> Self {
-        let journal = Arc::new(SqlJournal::start(log.clone()));
-        Self { school, log, journal }
+    async fn open_for(databases: &Databases, purpose: Use) -> Result<Self, StorageError> {
+        let school = Self::school_for(databases, purpose).await?;
+        let logs = Logs::open(databases, purpose, LessonSchools::new(school.clone())).await?;
+        Ok(Self { school, logs: Arc::new(logs) })
     }
 
     /// The log of every lesson.
     pub fn journal(&self) -> Arc<dyn Journal> {
-        self.journal.clone()
+        self.logs.clone()
+    }
+
+    /// Packs every lesson whose last event is older than `after`. Tells how many were packed.
+    pub async fn pack(&self, now: u64, after: Duration) -> Result<usize, StorageError> {
+        self.logs.pack(now, after).await
+    }
+
+    /// Whether lessons are still where this server looks for them: one that stood still may find them moved.
+    pub async fn expect_shared_out(&self) -> Result<(), StorageError> {
+        if self.is_shared() { self.logs.expect_shared_out().await } else { Ok(()) }
+    }
+
+    /// Looks every second how the databases of the log are. Until it is aborted.
+    pub async fn watch_logs(&self, standby: StandbyRule) {
+        self.logs.watch(standby).await;
+    }
+
+    /// How they were when last looked at; the default one first.
+    pub fn log_health(&self) -> Vec<LogHealth> {
+        self.logs.health()
     }
 
     /// What the log costs.
     pub fn log_samples(&self) -> Vec<Sample> {
-        self.journal.meter().samples()
+        self.logs.samples()
     }
 
     /// Ends all connections, so that the files are whole by themselves.
     pub async fn close(&self) {
-        self.log.close().await;
+        self.logs.close().await;
         self.school.close().await;
     }
 }

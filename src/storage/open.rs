@@ -67,19 +67,14 @@ pub enum Use {
     Server,
     /// A short command that changes the school beside a server; makes nothing.
     Command,
+    /// A long command that makes and fills a store, which no server uses.
+    Alone,
 }
 
 impl Pools {
     pub async fn open(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
         if !url.starts_with("sqlite:") {
-            let settings: &[&str] = match purpose {
-                Use::Server => &[LET_GO],
-                Use::Command => &[],
-            };
-            let pool = pool(POSTGRES_CONNECTIONS, false)
-                .after_connect(move |connection, _| Box::pin(settle(connection, settings)))
-                .connect(url)
-                .await?;
+            let pool = postgres(purpose).connect(url).await?;
             return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
         }
         if url.contains(":memory:") {
@@ -89,7 +84,7 @@ impl Pools {
         }
         let path = file(url, part);
         let (lock, mode) = match purpose {
-            Use::Server => (Some(Arc::new(lock(&path)?)), "rwc"),
+            Use::Server | Use::Alone => (Some(Arc::new(lock(&path)?)), "rwc"),
             Use::Command => (None, "rw"),
         };
         let url = format!("sqlite://{}?mode={mode}", path.display());
@@ -98,6 +93,15 @@ impl Pools {
         let write = writer().connect(&url).await?;
         let read = pool(READERS, true).connect(&url).await?;
         Ok(Self { read, write, sqlite: true, _lock: lock })
+    }
+
+    /// The same; connections to PostgreSQL are made when they are wanted, so that it may be away.
+    pub async fn open_later(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
+        if url.starts_with("sqlite:") {
+            return Self::open(url, part, purpose).await;
+        }
+        let pool = postgres(purpose).connect_lazy(url)?;
+        Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None })
     }
 
     /// A copy, to look whether it is whole.
@@ -137,6 +141,15 @@ async fn try_once(url: &str) -> Result<(), sqlx::Error> {
     let mut connection = AnyConnection::connect(url).await?;
     settle(&mut connection, &[SQLITE_SETTINGS, PROOF_OF_WRITING]).await?;
     connection.close().await
+}
+
+fn postgres(purpose: Use) -> AnyPoolOptions {
+    let settings: &[&str] = match purpose {
+        Use::Server => &[LET_GO],
+        Use::Command | Use::Alone => &[],
+    };
+    pool(POSTGRES_CONNECTIONS, false)
+        .after_connect(move |connection, _| Box::pin(settle(connection, settings)))
 }
 
 fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {

@@ -18,9 +18,13 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/006_place.sql"),
     include_str!("migrations/school/007_session.sql"),
     include_str!("migrations/school/008_event_format.sql"),
+    include_str!("migrations/school/009_share.sql"),
 ];
-const LOG: &[&str] =
-    &[include_str!("migrations/log/001_log.sql"), include_str!("migrations/log/002_days.sql")];
+const LOG: &[&str] = &[
+    include_str!("migrations/log/001_log.sql"),
+    include_str!("migrations/log/002_days.sql"),
+    include_str!("migrations/log/003_mark.sql"),
+];
 
 const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_step (part TEXT NOT NULL PRIMARY KEY, step BIGINT NOT NULL)";

@@ -1,5 +1,5 @@
 //! Rows from one engine to the other. A copy of a PostgreSQL store is the same two SQLite files as that of any store, so
-//! whatever was copied can be put back into either.
+//! whatever was copied can be put back into either, and into one database or several.
 
 use std::path::Path;
 
@@ -7,21 +7,22 @@ use futures_util::TryStreamExt as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
 use super::{
-    StorageError, days,
+    StorageError, Store,
     open::{Part, Pools, Use},
     schema,
+    shares::LessonSchools,
 };
+use crate::config::Databases;
 
-/// Of the moment only: who is up, who guesses passwords. And the schema, which each side has of its own.
-const NOT_COPIED: [&str; 6] = ["schema_step", "node", "node_room", "node_name", "lesson_place", "attempt"];
+/// Of the moment only: who is up, who guesses passwords. And what each side has of its own.
+const NOT_COPIED: [&str; 8] =
+    ["schema_step", "node", "node_room", "node_name", "lesson_place", "attempt", "log_share", "log_mark"];
 /// Rows of one statement.
 const TOGETHER: usize = 200;
-/// A server that has beaten within this is running.
-const RUNNING_MS: u64 = 3_000;
 
 /// A table, as SQLite describes it.
-struct Table {
-    name: String,
+pub struct Table {
+    pub name: String,
     columns: Vec<Column>,
 }
 
@@ -43,81 +44,81 @@ enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
-/// Reads both parts as they were at one moment; writers do not wait.
-pub async fn out_of_postgres(url: &str, files: &[(Part, String)]) -> Result<(), StorageError> {
-    let from = Pools::open(url, Part::Log, Use::Command).await?;
-    for (part, _) in files {
-        schema::expect_current(&from, *part).await?;
+impl Table {
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
     }
-    let mut snapshot = from.read.begin().await?;
-    let one_moment = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-    sqlx::raw_sql(one_moment).execute(&mut *snapshot).await?;
-    for (part, file) in files {
-        let to = Pools::open(file, *part, Use::Server).await?;
-        schema::upgrade(&to, *part).await?;
-        let mut transaction = to.write.begin().await?;
-        for table in tables(&mut transaction).await? {
-            copy(&mut snapshot, &mut transaction, &table).await?;
-        }
-        transaction.commit().await?;
-        to.close().await;
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        names.join(", ")
     }
-    drop(snapshot);
+}
+
+/// Reads the log of each lesson as it was at one moment, and the school as it was right after; writers do not wait.
+pub async fn out_of_postgres(databases: &Databases, log: &str, school: &str) -> Result<(), StorageError> {
+    let from = Store::open_beside(databases).await?;
+    let mut lessons = from.logs.snapshot().await?;
+    let mut snapshot = from.school.read.begin().await?;
+    sqlx::raw_sql(ONE_MOMENT).execute(&mut *snapshot).await?;
+    sqlx::query("SELECT 1 FROM school LIMIT 1").fetch_optional(&mut *snapshot).await?;
+    let to = made(log, Part::Log).await?;
+    lessons.copy_into(&mut *to.write.acquire().await?).await?;
+    to.close().await;
+    let to = made(school, Part::School).await?;
+    let mut transaction = to.write.begin().await?;
+    for table in tables(&mut transaction).await? {
+        copy(&mut snapshot, &table, "", &mut [&mut transaction], &|_| 0).await?;
+    }
+    transaction.commit().await?;
+    to.close().await;
+    drop((lessons, snapshot));
     from.close().await;
     Ok(())
 }
 
-/// Puts a copy into a PostgreSQL that holds nothing and serves nobody: all of it or nothing.
-pub async fn into_postgres(url: &str, files: &[(Part, &Path)]) -> Result<(), StorageError> {
-    let to = Pools::open(url, Part::Log, Use::Command).await?;
-    for (part, _) in files {
-        schema::upgrade(&to, *part).await?;
+/// The moment is that of the first question.
+pub const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+async fn made(file: &str, part: Part) -> Result<Pools, StorageError> {
+    let to = Pools::open(file, part, Use::Alone).await?;
+    schema::upgrade(&to, part).await?;
+    Ok(to)
+}
+
+/// Puts a copy into PostgreSQL databases that hold nothing and serve nobody. What is in one is all there or not at all; the school comes last.
+pub async fn into_postgres(databases: &Databases, log: &Path, school: &Path) -> Result<(), StorageError> {
+    let to = Store::open_alone(databases).await?;
+    if LessonSchools::new(to.school.clone()).is_served().await? {
+        return Err(StorageError::InUse { path: "this database".into() });
     }
-    let mut transaction = to.write.begin().await?;
-    expect_idle(&mut transaction).await?;
-    for (part, file) in files {
-        let from = Pools::open_copy(file).await?;
-        schema::expect_current(&from, *part).await?;
-        let mut reading = from.read.acquire().await?;
-        for table in tables(&mut reading).await? {
-            expect_empty(&mut transaction, &table).await?;
-            if table.name == "event" {
-                make_days_of(&mut reading, &mut transaction).await?;
-            }
-            copy(&mut reading, &mut transaction, &table).await?;
-        }
-        drop(reading);
-        from.close().await;
+    let (log, school) = (Pools::open_copy(log).await?, Pools::open_copy(school).await?);
+    schema::expect_current(&log, Part::Log).await?;
+    schema::expect_current(&school, Part::School).await?;
+    let mut transaction = to.school.write.begin().await?;
+    let mut reading = school.read.acquire().await?;
+    for table in tables(&mut reading).await? {
+        expect_empty(&mut transaction, &table).await?;
+        copy(&mut reading, &table, "", &mut [&mut transaction], &|_| 0).await?;
     }
+    drop(reading);
+    let schools = LessonSchools::new(school.clone());
+    to.logs.fill(&mut *log.read.acquire().await?, &schools).await?;
     transaction.commit().await?;
+    log.close().await;
+    school.close().await;
     to.close().await;
     Ok(())
 }
 
-/// Tables for the days of these events.
-async fn make_days_of(from: &mut AnyConnection, to: &mut AnyConnection) -> Result<(), StorageError> {
-    for found in sqlx::query("SELECT DISTINCT day FROM event").fetch_all(from).await? {
-        days::make_day(to, found.try_get(0)?).await?;
-    }
-    Ok(())
-}
-
-async fn expect_idle(connection: &mut AnyConnection) -> Result<(), StorageError> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM node WHERE beat > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - {RUNNING_MS}"
-    );
-    let running: i64 = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get(0)?;
-    if running > 0 { Err(StorageError::InUse { path: "this database".into() }) } else { Ok(()) }
-}
-
-async fn expect_empty(connection: &mut AnyConnection, table: &Table) -> Result<(), StorageError> {
+pub async fn expect_empty(connection: &mut AnyConnection, table: &Table) -> Result<(), StorageError> {
     let sql = format!("SELECT 1 FROM {} LIMIT 1", table.name);
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_optional(connection).await?;
     if found.is_some() { Err(StorageError::NotEmpty) } else { Ok(()) }
 }
 
 /// In the order in which they were made: no row refers to one that is not there yet.
-async fn tables(sqlite: &mut AnyConnection) -> Result<Vec<Table>, StorageError> {
+pub async fn tables(sqlite: &mut AnyConnection) -> Result<Vec<Table>, StorageError> {
     let sql =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
     let mut tables = Vec::new();
@@ -145,19 +146,32 @@ async fn columns(sqlite: &mut AnyConnection, table: &str) -> Result<Vec<Column>,
     found.iter().map(column).collect()
 }
 
-async fn copy(from: &mut AnyConnection, to: &mut AnyConnection, table: &Table) -> Result<(), StorageError> {
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let names = names.join(", ");
-    let sql = format!("SELECT {names} FROM {}", table.name);
+/// The rows that a condition names (or all), each to the place that its lesson has, if it is of one.
+pub async fn copy(
+    from: &mut AnyConnection,
+    table: &Table,
+    condition: &str,
+    to: &mut [&mut AnyConnection],
+    place: &(dyn Fn(&str) -> usize + Sync),
+) -> Result<(), StorageError> {
+    let sql = format!("SELECT {} FROM {} {condition}", table.names(), table.name);
+    let lesson = table.column("lesson");
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(from);
-    let mut some = Vec::with_capacity(TOGETHER);
+    let mut waiting: Vec<Vec<Vec<Value>>> = to.iter().map(|_| Vec::with_capacity(TOGETHER)).collect();
     while let Some(row) = rows.try_next().await? {
-        some.push(values(&row, table)?);
-        if some.len() == TOGETHER {
-            insert(to, table, &names, std::mem::take(&mut some)).await?;
+        let at = match lesson {
+            Some(column) => place(&row.try_get::<String, _>(column)?),
+            None => 0,
+        };
+        waiting[at].push(values(&row, table)?);
+        if waiting[at].len() == TOGETHER {
+            insert(to[at], table, std::mem::take(&mut waiting[at])).await?;
         }
     }
-    insert(to, table, &names, some).await
+    for (to, rows) in to.iter_mut().zip(waiting) {
+        insert(to, table, rows).await?;
+    }
+    Ok(())
 }
 
 fn values(row: &AnyRow, table: &Table) -> Result<Vec<Value>, StorageError> {
@@ -171,12 +185,7 @@ fn values(row: &AnyRow, table: &Table) -> Result<Vec<Value>, StorageError> {
     table.columns.iter().enumerate().map(value).collect()
 }
 
-async fn insert(
-    to: &mut AnyConnection,
-    table: &Table,
-    names: &str,
-    rows: Vec<Vec<Value>>,
-) -> Result<(), StorageError> {
+async fn insert(to: &mut AnyConnection, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StorageError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -186,7 +195,7 @@ async fn insert(
         format!("({})", list.join(", "))
     };
     let tuples: Vec<String> = (0..rows.len()).map(tuple).collect();
-    let sql = format!("INSERT INTO {} ({names}) VALUES {}", table.name, tuples.join(", "));
+    let sql = format!("INSERT INTO {} ({}) VALUES {}", table.name, table.names(), tuples.join(", "));
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == TOGETHER);
     for value in rows.into_iter().flatten() {
         query = match value {

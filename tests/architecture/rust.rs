@@ -221,6 +221,29 @@ fn before_tests(code: &str) -> usize {
     code.lines().position(|line| line.starts_with("#[cfg(test)]")).unwrap_or(usize::MAX)
 }
 
+/// The log may be in other databases than the school: `src/storage/logs` asks for nothing but the log, everybody else for nothing of it.
+pub fn tables(path: &str, text: &str, school: &[String], log: &[String]) -> Vec<String> {
+    let foreign = match path {
+        _ if path.starts_with("src/storage/logs/") => school,
+        _ if path.starts_with("src/storage/") => log,
+        _ => return Vec::new(),
+    };
+    let names = |line: &str, table: &str| {
+        ["FROM", "INTO", "UPDATE", "JOIN", "TABLE"].iter().any(|before| {
+            let asked = format!("{before} {table}");
+            line.match_indices(&asked).any(|(at, _)| {
+                let next = line[at + asked.len()..].chars().next();
+                !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            })
+        })
+    };
+    let found = text.lines().enumerate().flat_map(|(index, line)| {
+        let foreign = foreign.iter().filter(move |table| names(line, table));
+        foreign.map(move |table| format!("{path}:{}: `{table}` may be in another database", index + 1))
+    });
+    found.collect()
+}
+
 /// Long files and long functions.
 pub fn sizes(path: &str, text: &str) -> Vec<String> {
     let code = bare(text);
@@ -327,6 +350,20 @@ mod tests {
         ] {
             assert_eq!(layers(path, good), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn a_statement_over_both_parts_of_the_store_is_found() {
+        let (school, log) = (["lesson".to_owned()], ["event".to_owned(), "packed".to_owned()]);
+        let found = |path: &str, sql: &str| tables(path, sql, &school, &log).len();
+        assert_eq!(found("src/storage/logs/log.rs", "\"SELECT 1 FROM event e JOIN lesson l\""), 1);
+        assert_eq!(found("src/storage/places.rs", "\"SELECT 1 FROM lesson, x JOIN event\""), 1);
+        assert_eq!(
+            found("src/storage/places.rs", "\"UPDATE packed SET a = (SELECT 1 FROM lesson_place)\""),
+            1
+        );
+        assert_eq!(found("src/storage/logs/log.rs", "\"SELECT lesson FROM event JOIN lesson_place\""), 0);
+        assert_eq!(found("src/http/x.rs", "\"FROM lesson\""), 0);
     }
 
     #[test]

@@ -60,3 +60,11 @@ pub fn read(path: &str) -> String {
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+/// Tables that the migrations in a folder make.
+pub fn tables(folder: &str) -> Vec<String> {
+    let files = fs::read_dir(root().join(folder)).expect("the folder is there").flatten();
+    let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+    let made = texts.iter().flat_map(|text| text.split("CREATE TABLE ").skip(1));
+    made.filter_map(|rest| rest.split([' ', '(', '\n']).next().map(str::to_owned)).collect()
+}

@@ -83,7 +83,7 @@ async fn qism_on(words: &[&str], copy: &Path, url: &str, folder: &Path) -> Outpu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_running_postgresql_is_put_into_an_empty_one_and_into_a_file() {
     let (Some(old), Some(new)) = (Postgres::start().await, Postgres::start().await) else { return skipped() };
-    let server = Server::demo_with(|config| config.storage.url = old.url()).await;
+    let server = Server::demo_with(|config| config.storage.url = old.url().into()).await;
     let (_person, mut teacher) = server.enter("teacher1").await;
     let id = teacher.command(say("في النسخة")).await;
     let kept = teacher.accepted(id).await;
@@ -118,7 +118,7 @@ async fn a_copy_of_a_running_postgresql_is_put_into_an_empty_one_and_into_a_file
         assert_eq!(log(&url).await, (copied.clone(), everybody.clone()), "{url}");
     }
     let mut config = server::config(folder);
-    config.storage.url = new.url();
+    config.storage.url = new.url().into();
     let running = Running::start_demo(config).await.expect("starts on the copy");
     let line = Person::sign_in(&running.url(), "teacher1").await.enter().await;
     assert!(line.welcome.snapshot.is_some_and(|snapshot| snapshot.position.number > kept));

@@ -96,7 +96,7 @@ pub fn skipped<T>() -> Option<T> {
 /// Of one of several nodes.
 pub fn config(folder: &Path, storage_url: &str, redis_url: &str, n: usize) -> Config {
     let mut config = server::config(folder);
-    config.storage.url = storage_url.to_owned();
+    config.storage.url = storage_url.into();
     config.storage.standby = qism::config::Standby::None;
     config.cluster.redis = Some(Redacted::new(redis_url.to_owned()));
     config.cluster.key = Some(Redacted::new(KEY.into()));

@@ -42,36 +42,39 @@ pub fn batch(lesson: LessonId, events: Vec<Logged>) -> Batch {
     Batch { lesson, head: Position { number, chain: chain(number) }, events, erase: Vec::new() }
 }
 
+/// Lessons in which nothing happened yet.
+pub type Fresh<'f> = &'f (dyn Fn() -> LessonId + Sync);
+
 /// What holds for every engine.
-pub async fn all_that_any_store_does(journal: &Arc<dyn Journal>) {
-    what_was_appended_is_read_back_bit_by_bit(journal).await;
-    a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal).await;
-    nothing_is_written_behind_a_head_that_is_not_there(journal).await;
-    a_known_command_tells_its_last_number(journal).await;
-    chat_comes_in_pages_newest_first_and_each_oldest_first(journal).await;
-    an_event_of_a_newer_server_is_read_word_for_word(journal).await;
-    many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal).await;
+pub async fn all_that_any_store_does(journal: &Arc<dyn Journal>, fresh: Fresh<'_>) {
+    what_was_appended_is_read_back_bit_by_bit(journal, fresh).await;
+    a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal, fresh()).await;
+    nothing_is_written_behind_a_head_that_is_not_there(journal, fresh()).await;
+    a_known_command_tells_its_last_number(journal, fresh()).await;
+    chat_comes_in_pages_newest_first_and_each_oldest_first(journal, fresh()).await;
+    an_event_of_a_newer_server_is_read_word_for_word(journal, fresh()).await;
+    many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal, fresh).await;
 }
 
 #[tokio::test]
 async fn the_log_on_sqlite() {
     let (journal, _folder) = open().await;
-    all_that_any_store_does(&journal).await;
+    all_that_any_store_does(&journal, &lesson).await;
 }
 
-async fn what_was_appended_is_read_back_bit_by_bit(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn what_was_appended_is_read_back_bit_by_bit(journal: &Arc<dyn Journal>, fresh: Fresh<'_>) {
+    let (lesson, other, user) = (fresh(), fresh(), UserId(Uuid::now_v7()));
     let events = vec![said(1, user, "السلام"), said(2, user, "<b>&\u{1}'")];
     journal.append(batch(lesson, events.clone())).await.expect("appended");
     assert_eq!(journal.read(lesson, 0, 10).await.expect("read"), events);
     assert_eq!(journal.read(lesson, 1, 10).await.expect("read"), events[1..]);
     let head = Position { number: 2, chain: events[1].chain };
-    assert_eq!(journal.heads(&[lesson, self::lesson()]).await.expect("heads"), [(lesson, head)]);
+    assert_eq!(journal.heads(&[lesson, other]).await.expect("heads"), [(lesson, head)]);
     assert_eq!(journal.origin(lesson).await, journal.origin(lesson).await);
 }
 
-async fn an_event_of_a_newer_server_is_read_word_for_word(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn an_event_of_a_newer_server_is_read_word_for_word(journal: &Arc<dyn Journal>, lesson: LessonId) {
+    let user = UserId(Uuid::now_v7());
     let poll = r#"{"type":"poll_opened","question":"2+2?","options":[3,4]}"#;
     let unknown = Logged { event: serde_json::from_str(poll).expect("an event"), ..said(2, user, "") };
     let events = vec![said(1, user, "before"), unknown, said(3, user, "behind")];
@@ -81,8 +84,11 @@ async fn an_event_of_a_newer_server_is_read_word_for_word(journal: &Arc<dyn Jour
     assert_eq!(journal.heads(&[lesson]).await.expect("heads"), [(lesson, head)]);
 }
 
-async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(
+    journal: &Arc<dyn Journal>,
+    lesson: LessonId,
+) {
+    let user = UserId(Uuid::now_v7());
     let since = vec![said(1, user, "a"), said(2, user, "b")];
     journal.append(batch(lesson, since.clone())).await.expect("appended");
     let late = batch(lesson, vec![said(2, user, "c"), said(3, user, "d")]);
@@ -91,8 +97,8 @@ async fn a_taken_number_is_a_conflict_and_leaves_nothing_behind(journal: &Arc<dy
 }
 
 /// A database that went back to an older state: a standby without the last events, a restored backup.
-async fn nothing_is_written_behind_a_head_that_is_not_there(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn nothing_is_written_behind_a_head_that_is_not_there(journal: &Arc<dyn Journal>, lesson: LessonId) {
+    let user = UserId(Uuid::now_v7());
     journal.append(batch(lesson, vec![said(1, user, "a")])).await.expect("appended");
     let behind_a_gap = batch(lesson, vec![said(3, user, "c")]);
     assert_eq!(journal.append(behind_a_gap).await, Err(AppendError::Conflict));
@@ -103,8 +109,8 @@ async fn nothing_is_written_behind_a_head_that_is_not_there(journal: &Arc<dyn Jo
     journal.append(batch(lesson, vec![said(2, user, "b")])).await.expect("appended");
 }
 
-async fn a_known_command_tells_its_last_number(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn a_known_command_tells_its_last_number(journal: &Arc<dyn Journal>, lesson: LessonId) {
+    let user = UserId(Uuid::now_v7());
     let first = said(1, user, "a");
     let second = Logged { number: 2, chain: chain(2), ..first.clone() };
     let command = first.command;
@@ -136,8 +142,11 @@ async fn an_erased_text_is_in_neither_the_log_nor_the_file() {
     assert!(!is_in("qism-log.db"));
 }
 
-async fn chat_comes_in_pages_newest_first_and_each_oldest_first(journal: &Arc<dyn Journal>) {
-    let (lesson, user) = (lesson(), UserId(Uuid::now_v7()));
+async fn chat_comes_in_pages_newest_first_and_each_oldest_first(
+    journal: &Arc<dyn Journal>,
+    lesson: LessonId,
+) {
+    let user = UserId(Uuid::now_v7());
     let hand = Logged { event: Event::HandRaised { user }, ..said(4, user, "") };
     let events = vec![said(1, user, "1"), said(2, user, "2"), said(3, user, "3"), hand, said(5, user, "5")];
     journal.append(batch(lesson, events)).await.expect("appended");
@@ -149,8 +158,11 @@ async fn chat_comes_in_pages_newest_first_and_each_oldest_first(journal: &Arc<dy
     assert_eq!(numbers(Some(1)).await, [0; 0]);
 }
 
-async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal: &Arc<dyn Journal>) {
-    let lessons: Vec<LessonId> = (0..20).map(|_| lesson()).collect();
+async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps(
+    journal: &Arc<dyn Journal>,
+    fresh: Fresh<'_>,
+) {
+    let lessons: Vec<LessonId> = (0..20).map(|_| fresh()).collect();
     let mut tasks = tokio::task::JoinSet::new();
     for rival in 0..3 {
         for lesson in lessons.clone() {
@@ -172,6 +184,8 @@ async fn many_lessons_and_rivals_at_once_keep_numbers_without_gaps(journal: &Arc
     while let Some(done) = tasks.join_next().await {
         done.expect("no panic");
     }
+    let heads = journal.heads(&lessons).await.expect("heads");
+    assert!(heads.len() == 20 && heads.iter().all(|(_, head)| head.number == 15), "{heads:?}");
     for lesson in lessons {
         let numbers: Vec<u64> =
             journal.read(lesson, 0, 100).await.expect("read").iter().map(|l| l.number).collect();

@@ -1,5 +1,6 @@
 //! Integration tests over real sockets, one binary. `server` is the fixture, every other file one theme.
 
+mod academies;
 mod accounts;
 mod backup;
 mod behind_proxy;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use qism::storage::Store;
+use qism::{config::Databases, storage::Store};
 use qism_backing::Postgres;
 use qism_signaling::{
-    hub::ports::{AppendError, Batch, Journal},
+    hub::ports::{AppendError, Batch},
     protocol::{
         Chain, ClientFrame, Command, Event, LessonId, Logged, Position, Pull, Recipients, ServerFrame,
         UserId, event::EndReason,
@@ -16,14 +16,19 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
+    academies::{TestSchool, databases},
     journal::{batch, chain, lesson, said},
     server::{Person, Server, eventually},
 };
 
 /// A store of one kind.
 struct Engine {
-    url: String,
+    databases: Databases,
+    /// Where the lessons' log is.
+    log: String,
     store: Store,
+    /// Whose lessons they are; of none where the log is one.
+    school: Option<TestSchool>,
     folder: TempDir,
     _postgres: Option<Postgres>,
 }
@@ -31,33 +36,45 @@ struct Engine {
 impl Engine {
     async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite://{}", folder.path().join("qism.db").display());
-        let store = Store::open(&url).await.expect("opened");
-        Self { url, store, folder, _postgres: None }
+        let file = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let (databases, log) = (Databases::from(file("qism.db")), file("qism-log.db"));
+        let store = Store::open(&databases).await.expect("opened");
+        Self { databases, log, store, school: None, folder, _postgres: None }
     }
 
-    /// SQLite, and PostgreSQL where it is installed.
+    /// SQLite, and where it is installed PostgreSQL, with everything in one database and with lessons in another one.
     async fn all() -> Vec<Self> {
         let mut all = vec![Self::sqlite().await];
         if let Some(postgres) = Postgres::start().await {
-            let (url, folder) = (postgres.url(), tempfile::tempdir().expect("a folder"));
-            let store = Store::open(&url).await.expect("opened");
-            all.push(Self { url, store, folder, _postgres: Some(postgres) });
+            let (log, folder) = (postgres.url(), tempfile::tempdir().expect("a folder"));
+            let databases = Databases::from(&log);
+            let store = Store::open(&databases).await.expect("opened");
+            all.push(Self { databases, log, store, school: None, folder, _postgres: Some(postgres) });
+        }
+        if let Some(postgres) = Postgres::start().await {
+            let (log, folder) = (postgres.database("academy").await, tempfile::tempdir().expect("a folder"));
+            let databases = databases(&[("default", &postgres.url()), ("01", &log)]);
+            let store = Store::open(&databases).await.expect("opened");
+            let school = Some(TestSchool::made(&store, "01000A").await);
+            all.push(Self { databases, log, store, school, folder, _postgres: Some(postgres) });
         }
         all
     }
 
     fn is_sqlite(&self) -> bool {
-        self.url.starts_with("sqlite")
+        self.databases.is_file()
+    }
+
+    async fn lesson(&self) -> LessonId {
+        match &self.school {
+            Some(school) => school.lesson(&self.store).await,
+            None => lesson(),
+        }
     }
 
     /// The log, as the operator sees it.
     async fn log(&self) -> AnyConnection {
-        let url = match self.is_sqlite() {
-            true => format!("sqlite://{}", self.folder.path().join("qism-log.db").display()),
-            false => self.url.clone(),
-        };
-        AnyConnection::connect(&url).await.expect("connected")
+        AnyConnection::connect(&self.log).await.expect("connected")
     }
 
     async fn number(&self, sql: &str) -> i64 {
@@ -98,8 +115,8 @@ fn ended(number: u64) -> Logged {
 }
 
 /// Some lines, some with two events of one command, and the end.
-async fn teach(journal: &dyn Journal, lines: u64) -> (LessonId, Vec<Logged>) {
-    let lesson = lesson();
+async fn teach(engine: &Engine, lines: u64) -> (LessonId, Vec<Logged>) {
+    let (journal, lesson) = (engine.store.journal(), engine.lesson().await);
     let mut events: Vec<Logged> =
         (1..=lines).map(|number| said(number, user(), &format!("السطر {number}"))).collect();
     events.push(ended(lines + 1));
@@ -125,10 +142,10 @@ async fn seen(store: &Store, lesson: LessonId) -> impl PartialEq + use<> {
 
 #[tokio::test]
 async fn a_packed_lesson_is_read_as_before_and_a_young_one_is_left_alone() {
-    for engine in Engine::all().await {
+    for engine in &Engine::all().await {
         let journal = engine.store.journal();
-        let (old, _) = teach(&*journal, 6).await;
-        let young = lesson();
+        let (old, _) = teach(engine, 6).await;
+        let young = engine.lesson().await;
         let later = engine.store.database_now().await.expect("the time") + 3_600_000;
         let line = Logged { at: later, ..said(1, user(), "now") };
         journal.append(batch(young, vec![line])).await.expect("appended");
@@ -143,9 +160,9 @@ async fn a_packed_lesson_is_read_as_before_and_a_young_one_is_left_alone() {
 
 #[tokio::test]
 async fn a_packed_lesson_goes_on_where_it_was() {
-    for engine in Engine::all().await {
+    for engine in &Engine::all().await {
         let journal = engine.store.journal();
-        let (lesson, mut events) = teach(&*journal, 4).await;
+        let (lesson, mut events) = teach(engine, 4).await;
         for round in 0..2 {
             assert_eq!(engine.pack().await, 1, "round {round}");
             let number = events.len() as u64 + 1;
@@ -177,9 +194,9 @@ async fn a_packed_lesson_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_text_that_is_erased_is_gone_from_the_packed_lesson_too() {
-    for engine in Engine::all().await {
+    for engine in &Engine::all().await {
         let journal = engine.store.journal();
-        let (lesson, events) = teach(&*journal, 5).await;
+        let (lesson, events) = teach(engine, 5).await;
         assert_eq!(engine.pack().await, 1);
         let body = async || -> Vec<u8> {
             let sql = AssertSqlSafe(format!("SELECT body FROM packed WHERE lesson = '{lesson}'"));
@@ -228,8 +245,8 @@ const FAULTS: [(&str, &str, &str); 2] = [
 
 #[tokio::test]
 async fn a_packing_that_fails_between_its_steps_leaves_the_lesson_as_it_was() {
-    for engine in Engine::all().await {
-        let (lesson, _) = teach(&*engine.store.journal(), 5).await;
+    for engine in &Engine::all().await {
+        let (lesson, _) = teach(engine, 5).await;
         let before = seen(&engine.store, lesson).await;
         for (failures, (sqlite, postgres, table)) in FAULTS.into_iter().enumerate() {
             engine.execute(if engine.is_sqlite() { sqlite } else { postgres }).await;
@@ -255,11 +272,11 @@ async fn a_packing_that_fails_between_its_steps_leaves_the_lesson_as_it_was() {
 /// Writes and erases while several servers pack.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_and_erased_during_a_packing_is_neither_lost_nor_undone() {
-    for engine in Engine::all().await {
-        let other = Store::open_beside(&engine.url).await.expect("opened");
+    for engine in &Engine::all().await {
+        let other = Store::open_beside(&engine.databases).await.expect("opened");
         let mut lessons = Vec::new();
         for _ in 0..12 {
-            lessons.push(teach(&*engine.store.journal(), 20).await.0);
+            lessons.push(teach(engine, 20).await.0);
         }
         let mut tasks = tokio::task::JoinSet::new();
         for lesson in lessons.clone() {
@@ -311,12 +328,12 @@ async fn what_is_written_and_erased_during_a_packing_is_neither_lost_nor_undone(
 async fn a_copy_of_packed_lessons_is_put_into_either_engine() {
     let engines = Engine::all().await;
     for from in &engines {
-        let (packed, _) = teach(&*from.store.journal(), 5).await;
+        let (packed, _) = teach(from, 5).await;
         assert_eq!(from.pack().await, 1);
-        let (open, _) = teach(&*from.store.journal(), 3).await;
+        let (open, _) = teach(from, 3).await;
         let before = (seen(&from.store, packed).await, seen(&from.store, open).await);
         let copy = from.folder.path().join("copy");
-        Store::backup(&from.url, &copy).await.expect("copied");
+        Store::backup(&from.databases, &copy).await.expect("copied");
         let file = format!("sqlite://{}", from.folder.path().join("again/qism.db").display());
         let mut targets = vec![(file, None)];
         if let Some(postgres) = Postgres::start().await {
@@ -338,7 +355,7 @@ async fn a_day_of_postgresql_is_dropped_when_all_of_it_is_packed() {
     let Some(engine) = Engine::all().await.into_iter().find(|engine| !engine.is_sqlite()) else {
         return crate::postgres::skipped();
     };
-    let (lesson, mut events) = teach(&*engine.store.journal(), 5).await;
+    let (lesson, mut events) = teach(&engine, 5).await;
     let now = engine.store.database_now().await.expect("the time");
     let today = now / 86_400_000;
     let has = async |day: u64| {
@@ -366,23 +383,24 @@ const FIRST_RELEASE: &str = include_str!("../../src/storage/migrations/log/001_l
 
 #[tokio::test]
 async fn a_log_of_the_first_release_is_taken_over_with_all_that_is_in_it() {
-    for mut engine in Engine::all().await {
-        let (old, _) = teach(&*engine.store.journal(), 5).await;
+    let first = |engine: &Engine| engine.school.is_none();
+    for mut engine in Engine::all().await.into_iter().filter(first) {
+        let (old, _) = teach(&engine, 5).await;
         let before = seen(&engine.store, old).await;
         engine.store.close().await;
         // Lets go of the file.
         engine.store = Store::open("sqlite::memory:").await.expect("opened");
         let to_the_first = "CREATE TABLE kept AS SELECT * FROM event; CREATE TABLE seeds AS SELECT * FROM origin; \
-             DROP TABLE event; DROP TABLE origin; DROP TABLE packed";
+             DROP TABLE event; DROP TABLE origin; DROP TABLE packed; DROP TABLE log_mark";
         let back = "INSERT INTO event SELECT lesson, number, chain, at, sender, command, part, kind, body, text FROM kept; \
              INSERT INTO origin SELECT lesson, chain FROM seeds; DROP TABLE kept; DROP TABLE seeds; \
              UPDATE schema_step SET step = 1 WHERE part = 'log'";
         for sql in [to_the_first, FIRST_RELEASE, back] {
             engine.execute(sql).await;
         }
-        let refused = Store::open_beside(&engine.url).await.err().expect("refused").to_string();
+        let refused = Store::open_beside(&engine.databases).await.err().expect("refused").to_string();
         assert!(refused.contains("older version"), "{refused}");
-        let store = Store::open(&engine.url).await.expect("taken over");
+        let store = Store::open(&engine.databases).await.expect("taken over");
         assert!(seen(&store, old).await == before);
         // 1970, as its events say.
         let day = engine.number(&format!("SELECT day FROM origin WHERE lesson = '{old}'")).await;

@@ -24,7 +24,7 @@ fn say(text: &str) -> Wish {
 async fn the_log_on_postgresql_is_the_log_on_sqlite() {
     let Some(cluster) = Postgres::start().await else { return skipped() };
     let store = Store::open(&cluster.url()).await.expect("opened");
-    journal::all_that_any_store_does(&store.journal()).await;
+    journal::all_that_any_store_does(&store.journal(), &journal::lesson).await;
     store.close().await;
     Store::open(&cluster.url()).await.expect("opened again").close().await;
 }
@@ -32,7 +32,7 @@ async fn the_log_on_postgresql_is_the_log_on_sqlite() {
 #[tokio::test]
 async fn a_school_on_postgresql_teaches_survives_a_restart_and_an_outage() {
     let Some(cluster) = Postgres::start().await else { return skipped() };
-    let server = Server::demo_with(|config| config.storage.url = cluster.url()).await;
+    let server = Server::demo_with(|config| config.storage.url = cluster.url().into()).await;
     let nobody = serde_json::json!({ "login": "a\0b", "password": "x" });
     assert_eq!(server.stranger().post("/api/session", &nobody).await.status(), 401);
     let (_, mut teacher) = server.enter("teacher1").await;
@@ -56,7 +56,7 @@ async fn a_school_on_postgresql_teaches_survives_a_restart_and_an_outage() {
     server.running.stop().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mut again = config(folder.path());
-    again.storage.url = cluster.url();
+    again.storage.url = cluster.url().into();
     let running = Running::start_demo(again).await.expect("starts again");
     let person = Person::sign_in(&running.url(), "teacher1").await;
     let line = person.enter().await;

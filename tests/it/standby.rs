@@ -40,7 +40,7 @@ async fn waited_for(primary: &Postgres) {
 async fn started(url: &str, rule: Standby) -> anyhow::Result<(Server, TempDir)> {
     let folder = tempfile::tempdir()?;
     let mut config = config(folder.path());
-    config.storage.url = url.to_owned();
+    config.storage.url = url.into();
     config.storage.standby = rule;
     let running = Running::start(config).await?;
     let server = Server { running, http: reqwest::Client::new(), data: tempfile::tempdir()? };

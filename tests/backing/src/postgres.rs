@@ -103,6 +103,14 @@ impl Postgres {
         format!("postgres://qism@{}:{}/postgres", self.address, self.port)
     }
 
+    /// Makes another database beside the one that `url` names; its URL.
+    pub async fn database(&self, name: &str) -> String {
+        let mut own = self.connect().await.expect("connected");
+        let sql = format!("CREATE DATABASE {name}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut own).await.expect("made");
+        format!("postgres://qism@{}:{}/{name}", self.address, self.port)
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

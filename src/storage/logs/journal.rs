@@ -1,49 +1,23 @@
-//! The hub's [`Journal`] on SQL. Appends go through [`Writer`], reads straight to a pool.
+//! The hub's [`Journal`] on SQL. Appends go through the [`writer`], reads straight to a pool.
 
-use std::{collections::HashSet, time::Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use dashmap::DashMap;
+use futures_util::future::join_all;
 use qism_signaling::{
     hub::ports::{AppendError, Batch, Journal, Unavailable},
     protocol::{Chain, LessonId, Logged, Position},
 };
 use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
-use super::{
-    StorageError,
-    days::day_of,
-    meter::LogMeter,
-    open::Pools,
-    packed, row,
-    writer::{self, Writer},
-};
+use super::{Logs, days::day_of, log::Log, packed, row, writer};
+use crate::storage::{StorageError, row::id};
 
-/// The log of every lesson.
-pub struct SqlJournal {
-    pools: Pools,
-    writer: Writer,
-    meter: LogMeter,
-    /// When lessons began; never changes, but for a store that went back to an older state. Full: emptied, and asked again.
-    days: DashMap<LessonId, i64>,
-}
-
-impl SqlJournal {
-    pub fn start(pools: Pools) -> Self {
-        let writer = Writer::start(pools.clone());
-        Self { pools, writer, meter: LogMeter::default(), days: DashMap::new() }
-    }
-
-    pub fn meter(&self) -> &LogMeter {
-        &self.meter
-    }
-
-    async fn try_read(
-        &self,
-        lesson: LessonId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Logged>, StorageError> {
+impl Log {
+    async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, StorageError> {
         let rows = row::read_after(&self.pools.read, lesson, after, limit).await?;
         if rows.first().is_some_and(|first| first.number == after + 1) {
             return Ok(rows);
@@ -56,12 +30,7 @@ impl SqlJournal {
         Ok(events)
     }
 
-    async fn try_chat(
-        &self,
-        lesson: LessonId,
-        before: u64,
-        limit: usize,
-    ) -> Result<Vec<Logged>, StorageError> {
+    async fn chat(&self, lesson: LessonId, before: u64, limit: usize) -> Result<Vec<Logged>, StorageError> {
         let sql = format!(
             "SELECT {} FROM event WHERE kind = 'said' AND {} AND number < $2 ORDER BY number DESC LIMIT $3",
             row::COLUMNS,
@@ -80,7 +49,7 @@ impl SqlJournal {
         Ok(lines)
     }
 
-    async fn try_heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, StorageError> {
+    async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, StorageError> {
         let mut heads = self.heads_of(lessons, HEADS).await?;
         let found: HashSet<LessonId> = heads.iter().map(|(lesson, _)| *lesson).collect();
         let missing: Vec<LessonId> =
@@ -142,10 +111,7 @@ impl SqlJournal {
             None => Ok(self.began(lesson).await?.1),
         }
     }
-}
 
-#[async_trait]
-impl Journal for SqlJournal {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
         let (lesson, events, began) = (batch.lesson, batch.events.len(), Instant::now());
         let outcome = match self.day(lesson).await {
@@ -171,14 +137,56 @@ impl Journal for SqlJournal {
             Err(error) => Err(unavailable(&error).into()),
         }
     }
+}
+
+impl Logs {
+    /// That of a lesson, if it could be opened.
+    async fn open_one(&self, lesson: LessonId) -> Result<&Log, Unavailable> {
+        self.of(lesson).await.and_then(Log::open_one).map_err(|error| unavailable(&error))
+    }
+
+    /// Of those in one database. Among several, one that does not answer keeps the others waiting once, and then no more.
+    async fn heads_in(
+        &self,
+        log: &Log,
+        lessons: &[LessonId],
+    ) -> Result<Vec<(LessonId, Position)>, StorageError> {
+        if self.is_one() {
+            return log.heads(lessons).await;
+        }
+        let asked = tokio::time::timeout(PATIENCE, log.answering()?.heads(lessons)).await;
+        let heads = asked.unwrap_or(Err(StorageError::Away));
+        if heads.is_err() {
+            log.note_silence();
+        }
+        heads
+    }
+}
+
+#[async_trait]
+impl Journal for Logs {
+    async fn append(&self, batch: Batch) -> Result<(), AppendError> {
+        self.open_one(batch.lesson).await?.append(batch).await
+    }
+
+    async fn confirm(&self, lesson: LessonId, head: Position) -> Result<(), AppendError> {
+        self.open_one(lesson).await?.confirm(lesson, head).await
+    }
 
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
-        self.meter.note_read();
-        self.try_read(lesson, after, limit).await.map_err(|error| unavailable(&error))
+        let log = self.open_one(lesson).await?;
+        log.meter.note_read();
+        log.read(lesson, after, limit).await.map_err(|error| unavailable(&error))
     }
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {
-        self.try_heads(lessons).await.map_err(|error| unavailable(&error))
+        let spread = self.spread(lessons).await.map_err(|error| unavailable(&error))?;
+        let asked = spread.iter().map(|(log, lessons)| self.heads_in(log, lessons));
+        let (found, failed): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().partition(Result::is_ok);
+        match failed.into_iter().find_map(Result::err) {
+            Some(error) if found.is_empty() => Err(unavailable(&error)),
+            _ => Ok(found.into_iter().flatten().flatten().collect()),
+        }
     }
 
     async fn chat(
@@ -187,16 +195,19 @@ impl Journal for SqlJournal {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Logged>, Unavailable> {
-        self.meter.note_read();
-        let before = before.unwrap_or(u64::MAX);
-        self.try_chat(lesson, before, limit).await.map_err(|error| unavailable(&error))
+        let log = self.open_one(lesson).await?;
+        log.meter.note_read();
+        log.chat(lesson, before.unwrap_or(u64::MAX), limit).await.map_err(|error| unavailable(&error))
     }
 
     async fn origin(&self, lesson: LessonId) -> Result<Chain, Unavailable> {
-        let began = self.began(lesson).await;
+        let began = self.open_one(lesson).await?.began(lesson).await;
         began.map(|(chain, _)| chain).map_err(|error| unavailable(&error))
     }
 }
+
+/// One of several databases that does not tell its heads within this is away.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Parameters of one statement; both engines allow more.
 const HEADS_AT_ONCE: usize = 512;
@@ -211,7 +222,7 @@ const HEADS: &str = "SELECT e.lesson, e.number, e.chain FROM event e JOIN \
 const PACKED_HEADS: &str = "SELECT lesson, events, chain FROM packed WHERE lesson IN ({list})";
 
 fn head(found: &AnyRow) -> Result<(LessonId, Position), StorageError> {
-    let lesson = LessonId(row::id(&found.try_get::<String, _>(0)?)?);
+    let lesson = LessonId(id(&found.try_get::<String, _>(0)?)?);
     let number = found.try_get::<i64, _>(1)? as u64;
     Ok((lesson, Position { number, chain: row::chain(found.try_get(2)?) }))
 }

@@ -14,10 +14,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Any, AnyConnection, Executor, Row as _};
 use uuid::Uuid;
 
-use super::{
-    StorageError,
-    row::{self, Stored},
-};
+use super::row::{self, Stored};
+use crate::storage::StorageError;
 
 /// What is written now: a list of [`Entry`] as postcard, deflated (RFC 1951).
 const FORMAT: i64 = 1;

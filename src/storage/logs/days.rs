@@ -3,7 +3,8 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{StorageError, Store, schema::ALONE};
+use super::log::Log;
+use crate::storage::{StorageError, schema::ALONE};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -20,14 +21,14 @@ pub fn day_of(at_ms: u64) -> i64 {
     (at_ms / DAY_MS) as i64
 }
 
-impl Store {
+impl Log {
     /// Makes the tables of today and tomorrow.
     pub(super) async fn make_days(&self, now: u64) -> Result<(), StorageError> {
-        if self.log.sqlite {
+        if self.pools.sqlite {
             return Ok(());
         }
         for day in [day_of(now), day_of(now) + 1] {
-            let mut transaction = self.log.write.begin().await?;
+            let mut transaction = self.pools.write.begin().await?;
             match make_day(&mut transaction, day).await {
                 Ok(()) => transaction.commit().await?,
                 Err(error) if is_for_another_time(&error) => transaction.rollback().await?,
@@ -39,12 +40,12 @@ impl Store {
 
     /// Drops the tables of days before this one in which nothing is left.
     pub(super) async fn drop_days(&self, before: i64) -> Result<(), StorageError> {
-        if self.log.sqlite {
+        if self.pools.sqlite {
             return Ok(());
         }
         let all = "SELECT CAST(c.relname AS TEXT) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
                    WHERE i.inhparent = to_regclass('event')";
-        for found in sqlx::query(all).fetch_all(&self.log.read).await? {
+        for found in sqlx::query(all).fetch_all(&self.pools.read).await? {
             let table: String = found.try_get(0)?;
             let day = table.strip_prefix("event_").and_then(|day| day.parse::<i64>().ok());
             if day.is_none_or(|day| day >= before) {
@@ -59,10 +60,10 @@ impl Store {
     }
 
     async fn drop_if_empty(&self, table: &str) -> Result<(), StorageError> {
-        if !is_empty(&mut *self.log.read.acquire().await?, table).await? {
+        if !is_empty(&mut *self.pools.read.acquire().await?, table).await? {
             return Ok(());
         }
-        let mut transaction = self.log.write.begin().await?;
+        let mut transaction = self.pools.write.begin().await?;
         // The parent first, as whoever writes does.
         for sql in [WAIT, "LOCK TABLE ONLY event IN ACCESS EXCLUSIVE MODE"] {
             sqlx::raw_sql(sql).execute(&mut *transaction).await?;

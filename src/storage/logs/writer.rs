@@ -17,9 +17,9 @@ use tokio::{
 use super::{
     append::{is_taken, why_taken, write},
     journal::unavailable,
-    open::{POSTGRES_WRITERS, Pools},
     row::OF_LESSON,
 };
+use crate::storage::open::{POSTGRES_WRITERS, Pools};
 
 /// Batches waiting for the writer. Full: the room task waits, and its own queue answers `busy`.
 const QUEUE: usize = 1_024;
@@ -31,6 +31,8 @@ const LULL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that nobody used for so long is asked whether it lives.
 const DOUBTFUL: Duration = Duration::from_secs(1);
+/// And after this given back: the lessons of its database may be on other servers.
+const UNUSED: Duration = Duration::from_secs(300);
 
 type Outcome = Result<(), AppendError>;
 
@@ -145,9 +147,15 @@ async fn write_one(connection: &mut AnyConnection, job: &Job) -> Result<Outcome,
 async fn write_each(pool: AnyPool, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut line = Line { pool: pool.clone(), kept: None };
     let next = async || jobs.lock().await.recv().await;
-    while let Ok(Some(Job { batch, day, reply })) = pool.close_event().do_until(next()).await {
-        // A room that closed meanwhile does not wait for the answer.
-        let _ = reply.send(line.append(&batch, day).await);
+    loop {
+        match pool.close_event().do_until(tokio::time::timeout(UNUSED, next())).await {
+            Ok(Ok(Some(Job { batch, day, reply }))) => {
+                // A room that closed meanwhile does not wait for the answer.
+                let _ = reply.send(line.append(&batch, day).await);
+            }
+            Ok(Err(_unused)) => line.kept = None,
+            Ok(Ok(None)) | Err(_) => return,
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use qism_signaling::{
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{StorageError, packed, row};
+use super::{packed, row};
+use crate::storage::StorageError;
 
 /// Statements of up to this many rows are kept prepared.
 const KEPT_PREPARED: usize = 16;

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{StorageError, Store};
+use crate::storage::{StorageError, open::Pools};
 
 /// What the operator says of standbys (`storage.standby`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,16 +48,14 @@ const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_se
          AND pid NOT IN (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)) \
      + (SELECT CAST(COUNT(*) AS BIGINT) FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT temporary)";
 
-impl Store {
-    /// What is wrong with the database's settings; `None`: all that is acknowledged outlives the primary.
-    pub async fn shortfall(&self, rule: StandbyRule) -> Result<Option<Shortfall>, StorageError> {
-        if self.log.sqlite {
-            return Ok(None);
-        }
-        let found = sqlx::query(SETTINGS).fetch_one(&self.log.read).await?;
-        let standbys = found.try_get::<i64, _>(2)?;
-        Ok(judge(rule, found.try_get(0)?, found.try_get(1)?, standbys > 0))
+/// What is wrong with a database's settings; `None`: all that is acknowledged outlives the primary.
+pub async fn shortfall(pools: &Pools, rule: StandbyRule) -> Result<Option<Shortfall>, StorageError> {
+    if pools.sqlite {
+        return Ok(None);
     }
+    let found = sqlx::query(SETTINGS).fetch_one(&pools.read).await?;
+    let standbys = found.try_get::<i64, _>(2)?;
+    Ok(judge(rule, found.try_get(0)?, found.try_get(1)?, standbys > 0))
 }
 
 /// PostgreSQL 15 documentation, section 20.5.1 (`synchronous_commit`) and 20.6.2 (`synchronous_standby_names`).

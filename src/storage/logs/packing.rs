@@ -7,12 +7,12 @@ use qism_signaling::protocol::LessonId;
 use sqlx::{Any, Row as _, Transaction};
 
 use super::{
-    StorageError, Store,
     days::{day_of, has_code},
-    open::Pools,
+    log::Log,
     packed::{self, Encoded},
     row::{self, Stored},
 };
+use crate::storage::{StorageError, open::Pools, row::id};
 
 /// Lessons looked for at once.
 const AT_ONCE: i64 = 100;
@@ -20,10 +20,11 @@ const AT_ONCE: i64 = 100;
 /// PostgreSQL's `serialization_failure`, `deadlock_detected`, `unique_violation`: somebody else wrote into the lesson.
 const MOVED: [&str; 3] = ["40001", "40P01", "23505"];
 
-impl Store {
+impl Log {
     /// Packs every lesson whose last event is older than `after`, one after the other, and makes and drops the tables of days.
     /// Tells how many were packed. What stands in the way of one is logged, and does not keep the others.
     pub async fn pack(&self, now: u64, after: Duration) -> Result<usize, StorageError> {
+        self.answering()?;
         self.make_days(now).await?;
         let before = now.saturating_sub(after.as_millis() as u64);
         let (mut packed, mut left) = (0, 0);
@@ -56,25 +57,25 @@ impl Store {
         .bind(before as i64)
         .bind(AT_ONCE)
         .bind(skipped)
-        .fetch_all(&self.log.read)
+        .fetch_all(&self.pools.read)
         .await?;
         let lesson = |found: &sqlx::any::AnyRow| {
-            Ok((LessonId(row::id(&found.try_get::<String, _>(0)?)?), found.try_get(1)?))
+            Ok((LessonId(id(&found.try_get::<String, _>(0)?)?), found.try_get(1)?))
         };
         found.iter().map(lesson).collect()
     }
 
     async fn try_pack(&self, lesson: LessonId, day: i64) -> bool {
-        match pack(&self.log, lesson, day).await {
+        match pack(&self.pools, lesson, day).await {
             Ok(Some(done)) => {
                 tracing::debug!(%lesson, events = done.rows, bytes = done.bytes, "packed");
-                self.journal.meter().note_packed(done.rows, done.bytes);
+                self.meter.note_packed(done.rows, done.bytes);
                 true
             }
             Ok(None) => false,
             Err(error) => {
                 tracing::warn!(%lesson, %error, "not packed; its events stay as they are");
-                self.journal.meter().note_not_packed();
+                self.meter.note_not_packed();
                 false
             }
         }
