@@ -174,7 +174,7 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
     let (mut anybody_joins, mut needed) = (false, Vec::new());
     for &(leg, slot) in &track.subscribers {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
-        let joins = downlink.joins(now);
+        let joins = downlink.saver;
         if !is_audio {
             needed.extend(downlink.choose_layer(slot, &facts, now));
         } else if let Some(out) = downlink.slot(slot) {

@@ -3,10 +3,25 @@
 
 use std::time::{Duration, Instant};
 
+use super::red::EARLIER;
+
 /// Share lost, in 256ths, from which voices are protected: 5 %.
 const PROTECT_FROM: u8 = 13;
+/// The same of joined ones (see `opus`), on the average: 2 %. Each lost packet is three frames, of which the encoder's own error
+/// correction would bring back one. One copy more is all that is spent for who counts every byte while little is lost.
+const PROTECT_JOINED_FROM: f32 = 5.0;
+/// From 7 % on joined ones need all the redundancy there is: with one copy, half a percent would be missing.
+const PROTECT_JOINED_WHOLLY_FROM: f32 = 18.0;
+/// Their losses are averaged over about so long: some reports tell of a few packets only.
+const AVERAGED: Duration = Duration::from_secs(5);
+/// The first report tells of about so long.
+const FIRST: Duration = Duration::from_secs(1);
 /// So long a voice stays protected after the last such loss: losses come in bouts.
 const HOLD: Duration = Duration::from_secs(30);
+/// When it turns out too early that it ended, twice as long. Who gets each packet again tells of no losses while they are mended.
+const LONGEST_HOLD: Duration = Duration::from_secs(240);
+/// So soon after the end.
+const TOO_EARLY: Duration = Duration::from_secs(15);
 /// Share lost from which pictures stop: 25 %, told twice in a row, since a few hundred packets scatter.
 const STOP_FROM: u8 = 64;
 /// Share lost up to which they may come back: 20 %.
@@ -31,14 +46,39 @@ const AT_ONCE: f32 = 2.0;
 pub struct Protection {
     /// Packets lost beyond a quarter, added up; below zero counts as nothing.
     excess: f32,
-    /// Voices are protected until then.
-    until: Option<Instant>,
+    /// Of voices; of joined ones a little, and wholly.
+    plain: Guard,
+    joined: Guard,
+    joined_wholly: Guard,
+    /// Lost of voices on the average, in 256ths, and when that was last told.
+    average: (f32, Option<Instant>),
     /// Too narrow for pictures since then.
     narrow: Option<Instant>,
     pictures: Pictures,
     wait: Option<Duration>,
     /// When pictures last came back.
     resumed: Option<Instant>,
+}
+
+/// Protection that ends a while after it was last called for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Guard {
+    until: Option<Instant>,
+    hold: Duration,
+}
+
+impl Guard {
+    fn call(&mut self, now: Instant) {
+        if !self.is_on(now) {
+            let is_relapse = self.until.is_some_and(|until| now < until + TOO_EARLY);
+            self.hold = if is_relapse { (self.hold * 2).min(LONGEST_HOLD) } else { HOLD };
+        }
+        self.until = Some(now + self.hold);
+    }
+
+    fn is_on(self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +96,7 @@ impl Protection {
     /// protected; that pictures stop takes more.
     pub fn lost_of_picture(&mut self, fraction: u8, now: Instant) {
         if fraction >= PROTECT_FROM {
-            self.until = Some(now + HOLD);
+            self.plain.call(now);
         }
     }
 
@@ -72,6 +112,13 @@ impl Protection {
     /// The receiver lost this share of hundreds of packets, in 256ths.
     pub fn lost(&mut self, fraction: u8, now: Instant) {
         self.lost_of_picture(fraction, now);
+        let average = self.average(fraction, now);
+        if average >= PROTECT_JOINED_FROM {
+            self.joined.call(now);
+        }
+        if average >= PROTECT_JOINED_WHOLLY_FROM {
+            self.joined_wholly.call(now);
+        }
         match &mut self.pictures {
             Pictures::Doubted if fraction >= STOP_FROM => self.stop(now),
             pictures @ Pictures::Flow if fraction >= STOP_FROM => *pictures = Pictures::Doubted,
@@ -81,6 +128,14 @@ impl Protection {
                 calm.get_or_insert(now);
             }
         }
+    }
+
+    fn average(&mut self, fraction: u8, now: Instant) -> f32 {
+        let (average, told) = &mut self.average;
+        let since = told.replace(now).map_or(FIRST, |told| now.saturating_duration_since(told));
+        let weight = since.as_secs_f32() / (since + AVERAGED).as_secs_f32();
+        *average += (f32::from(fraction) - *average) * weight;
+        *average
     }
 
     /// The link bears this many bits per second.
@@ -115,9 +170,14 @@ impl Protection {
         true
     }
 
-    /// Voices go out with redundancy.
-    pub fn is_on(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| now < until)
+    /// So many times more than once each frame of a voice goes out.
+    pub fn copies(&self, is_joined: bool, now: Instant) -> usize {
+        match is_joined {
+            false if self.plain.is_on(now) => EARLIER,
+            true if self.joined_wholly.is_on(now) => EARLIER,
+            true if self.joined.is_on(now) => 1,
+            _ => 0,
+        }
     }
 
     /// No picture flows.
@@ -136,13 +196,55 @@ mod tests {
     fn voices_are_protected_from_five_percent_on_and_a_while_after() {
         let (start, mut protection) = (Instant::now(), Protection::default());
         protection.lost(PROTECT_FROM - 1, start);
-        assert!(!protection.is_on(start));
+        assert_eq!(protection.copies(false, start), 0);
         protection.lost(PROTECT_FROM, start);
-        assert!(protection.is_on(start + HOLD - SECOND));
-        assert!(!protection.is_on(start + HOLD));
+        assert_eq!(protection.copies(false, start + HOLD - SECOND), EARLIER);
+        assert_eq!(protection.copies(false, start + HOLD), 0);
         (0..5).for_each(|_| protection.lost_of_picture(255, start + HOLD));
-        assert!(protection.is_on(start + HOLD));
+        assert_eq!(protection.copies(false, start + HOLD), EARLIER);
         assert!(!protection.pictures_stopped());
+    }
+
+    #[test]
+    fn joined_voices_are_protected_earlier_and_step_by_step() {
+        let (start, mut protection) = (Instant::now(), Protection::default());
+        let mut now = start;
+        let mut tell = |fraction: u8, times: u32| {
+            let mut copies = Vec::new();
+            for _ in 0..times {
+                now += SECOND;
+                protection.lost(fraction, now);
+                copies.push(protection.copies(true, now));
+            }
+            copies
+        };
+        // One of the 17 packets of a second, now and then: chance.
+        for _ in 0..10 {
+            assert_eq!((tell(15, 1), tell(0, 9)), (vec![0], vec![0; 9]));
+        }
+        assert_eq!(tell(9, 20).last(), Some(&1));
+        assert_eq!(tell(51, 3).last(), Some(&EARLIER));
+        let after = tell(0, 60);
+        assert_eq!((after[0], after[59]), (EARLIER, 0));
+    }
+
+    #[test]
+    fn protection_that_ended_too_early_holds_longer() {
+        let (mut now, mut guard) = (Instant::now(), Guard::default());
+        let held: Vec<u64> = (0..5)
+            .map(|_| {
+                guard.call(now);
+                let began = now;
+                while guard.is_on(now) {
+                    now += SECOND;
+                }
+                (now - began).as_secs()
+            })
+            .collect();
+        assert_eq!(held, [30, 60, 120, 240, 240]);
+        now += TOO_EARLY;
+        guard.call(now);
+        assert!(!guard.is_on(now + HOLD), "a new bout begins anew");
     }
 
     #[test]

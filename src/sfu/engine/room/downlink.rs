@@ -168,9 +168,9 @@ pub enum Review {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoiceCare {
     Plain,
-    /// Each packet carries earlier frames.
-    Redundant,
-    /// Each packet is sent again a little later.
+    /// Each packet carries so many earlier ones.
+    Redundant(usize),
+    /// Each packet is sent again a little later, twice.
     Echoed,
 }
 
@@ -299,19 +299,15 @@ impl Downlink {
         (self.reviewed, self.calm) = (None, None);
     }
 
-    /// Joins voices, but not while it loses packets: each would be 60 ms of the voice.
-    pub fn joins(&self, now: Instant) -> bool {
-        self.saver && !self.protection.is_on(now)
-    }
-
     /// How a track reaches this receiver now.
     pub fn care(&self, track: &TrackIn, now: Instant) -> VoiceCare {
         // On a narrow link redundancy would take the place of the voice itself.
         let is_narrow = || self.link.estimate().is_some_and(|it| it < REDUNDANCY) && self.link.was_full(now);
-        match (track.is_audio() && self.protection.is_on(now) && !is_narrow(), self.abilities) {
-            (false, _) => VoiceCare::Plain,
-            (true, Some(Abilities { red: true, .. })) => VoiceCare::Redundant,
-            (true, _) => VoiceCare::Echoed,
+        let copies = if track.is_audio() { self.protection.copies(self.saver, now) } else { 0 };
+        match self.abilities {
+            _ if copies == 0 || is_narrow() => VoiceCare::Plain,
+            Some(Abilities { red: true, .. }) => VoiceCare::Redundant(copies),
+            _ => VoiceCare::Echoed,
         }
     }
 
@@ -350,7 +346,7 @@ impl Downlink {
         let out = &mut self.slots[place];
         let Some(rewritten) = out.forwarder.forward(layer, packet) else { return };
         let earlier = match care {
-            VoiceCare::Redundant => track.earlier(layer, packet.sequence, &out.forwarder),
+            VoiceCare::Redundant(copies) => track.earlier(layer, packet.sequence, copies, &out.forwarder),
             VoiceCare::Plain | VoiceCare::Echoed => [None; EARLIER],
         };
         let outgoing = Outgoing { slot: out.slot, packet, rewritten, repair: None, earlier };
@@ -534,6 +530,10 @@ impl Downlink {
         let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
         let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
         let outgoing = Outgoing { slot, packet, rewritten, repair: None, earlier: [None; EARLIER] };
-        outgoing.write(&mut self.link, to) > 0
+        let size = outgoing.write(&mut self.link, to);
+        if size > 0 {
+            self.voice.count(size + HEADERS, to.now);
+        }
+        size > 0
     }
 }

@@ -368,15 +368,19 @@ impl TrackIn {
             .filter_map(|&(layer, sequence)| Some((layer, self.layers.get(layer)?.ring.get(sequence)?)))
     }
 
-    /// The frames right before one of a voice, oldest first, as far as they are there, belong to the same source in this
-    /// receiver's slot, and fit a redundant packet.
+    /// At most so many packets right before one of a voice, oldest first, as far as they are there, belong to the same source in
+    /// this receiver's slot, and fit a redundant packet.
     pub fn earlier(
         &self,
         layer: usize,
         sequence: u64,
+        copies: usize,
         forwarder: &Forwarder,
     ) -> [Option<Block<'_>>; EARLIER] {
         std::array::from_fn(|place| {
+            if EARLIER - place > copies {
+                return None;
+            }
             let ring = self.ring(layer)?;
             let own = ring.get(sequence)?;
             let frame = ring.get(sequence.checked_sub((EARLIER - place) as u64)?)?;
