@@ -101,6 +101,6 @@ fn count_carried(state: &mut LegState, now: Instant) {
     if let Role::Subscriber(downlink) = &mut state.role
         && let Some(budget) = &mut downlink.budget
     {
-        budget.spent(fresh, now);
+        budget.spent(fresh, downlink.voice.bitrate(now), now);
     }
 }

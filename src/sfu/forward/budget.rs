@@ -12,6 +12,10 @@ use qism_signaling::protocol::media::Pictures;
 /// everything, 11 and 21 MB an hour.
 const SAVER_VOICE: u64 = 3_100;
 const PLAIN_VOICE: u64 = 6_000;
+/// What control messages take beside voices that need more than that: redundant ones, or several at once.
+const CONTROL: u64 = 500;
+/// What voices take is averaged over about so long: pictures should not come and go with each word.
+const VOICES: Duration = Duration::from_secs(20);
 /// Savings are at most this share of what pictures have left, within bounds: a first page, and some seconds of video.
 const SAVED_SHARE: i64 = 20;
 const SAVED: std::ops::RangeInclusive<i64> = 100_000..=1_000_000;
@@ -38,20 +42,32 @@ pub struct DataBudget {
     ends: Instant,
     /// Voices come joined.
     saver: bool,
+    /// Bytes a second that voices take on the average.
+    voices: f32,
     /// Bytes saved against the even rate; negative: overdrawn.
     saved: i64,
     /// Nothing but voice until there are savings again.
     rests: bool,
     reckoned: Instant,
-    /// When pictures last had to be smaller than wanted.
+    /// When pictures last had to be smaller than wanted, and when nothing was left of them.
     spared: Option<Instant>,
+    stopped: Option<Instant>,
 }
 
 impl DataBudget {
     /// A budget of so many bytes for so long; it begins with savings, so that there is a picture at once.
     pub fn new(left: u64, time: Duration, saver: bool, now: Instant) -> Self {
-        let mut budget =
-            Self { left, ends: now + time, saver, saved: 0, rests: false, reckoned: now, spared: None };
+        let mut budget = Self {
+            left,
+            ends: now + time,
+            saver,
+            voices: 0.0,
+            saved: 0,
+            rests: false,
+            reckoned: now,
+            spared: None,
+            stopped: None,
+        };
         budget.saved = budget.most_saved(now);
         budget
     }
@@ -61,11 +77,14 @@ impl DataBudget {
         (self.left, self.ends, self.saver) = (left, now + time, saver);
     }
 
-    /// So many bytes went over the leg since this was last told.
-    pub fn spent(&mut self, bytes: u64, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.reckoned).as_micros() as u64;
-        let earned = self.even(now) * elapsed / 1_000_000;
+    /// So many bytes went over the leg since this was last told; so many bits per second are voices at the moment, with all headers
+    /// and what is sent of them more than once.
+    pub fn spent(&mut self, bytes: u64, voices: u32, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.reckoned);
+        let earned = self.even(now) * elapsed.as_micros() as u64 / 1_000_000;
         self.reckoned = now;
+        let weight = elapsed.as_secs_f32() / (elapsed + VOICES).as_secs_f32();
+        self.voices += (voices as f32 / 8.0 - self.voices) * weight;
         self.saved = (self.saved + earned as i64 - bytes as i64).min(self.most_saved(now));
         self.left = self.left.saturating_sub(bytes);
         let half = self.most_saved(now) / 2;
@@ -90,8 +109,11 @@ impl DataBudget {
         if wanted > sustained || burst == 0 {
             self.spared = Some(now);
         }
+        if sustained == 0 {
+            self.stopped = Some(now);
+        }
         match self.spared {
-            _ if sustained == 0 => Pictures::None,
+            _ if self.stopped.is_some_and(|stopped| now < stopped + SPARED) => Pictures::None,
             _ if no_camera => Pictures::Screen,
             Some(spared) if now < spared + SPARED => Pictures::Spared,
             _ => Pictures::Full,
@@ -109,7 +131,8 @@ impl DataBudget {
 
     /// Bytes left when the voice has what it needs to the end.
     fn for_pictures(&self, now: Instant) -> u64 {
-        let voice = if self.saver { SAVER_VOICE } else { PLAIN_VOICE };
+        let usual = if self.saver { SAVER_VOICE } else { PLAIN_VOICE };
+        let voice = usual.max(self.voices as u64 + CONTROL);
         self.left.saturating_sub(voice * self.time(now).as_secs())
     }
 
@@ -155,7 +178,7 @@ mod tests {
             tenths += u64::from(may > 0);
             let camera = CAMERA.into_iter().rev().find(|rate| *rate <= allowance.sustained).unwrap_or(0);
             let bytes = voice / 10 + u64::from(may + camera) / 80;
-            data.spent(bytes, now);
+            data.spent(bytes, voice as u32 * 8, now);
             lesson.used += bytes;
             lesson.camera[((now - start).as_secs() / 60) as usize] += u64::from(camera) / 600;
         }
@@ -189,13 +212,13 @@ mod tests {
     fn there_is_a_picture_at_once_and_savings_end() {
         let (start, mut data) = (Instant::now(), DataBudget::new(25 * MB, LESSON, true, Instant::now()));
         assert!(data.allowance(start).burst > 100_000);
-        data.spent(2 * MB, start + STEP);
+        data.spent(2 * MB, 0, start + STEP);
         assert_eq!(data.allowance(start + STEP).burst, 0, "overdrawn");
         assert!(data.allowance(start + STEP).sustained > 0);
         let mut now = start + STEP;
         while data.allowance(now).burst == 0 {
             now += STEP;
-            data.spent(SAVER_VOICE / 10, now);
+            data.spent(SAVER_VOICE / 10, 0, now);
         }
         assert!(now < start + Duration::from_secs(900), "{:?}", now - start);
     }
@@ -212,6 +235,21 @@ mod tests {
         assert_eq!(data.pictures(allowed, true, start), Pictures::Screen);
         data.set(MB, LESSON, true, start);
         assert_eq!(data.pictures(0, true, start), Pictures::None);
+    }
+
+    #[test]
+    fn what_redundancy_takes_is_left_to_the_voice() {
+        let (start, mut data) = (Instant::now(), DataBudget::new(50 * MB, LESSON, true, Instant::now()));
+        let later = start + VOICES * 5;
+        let mut after = |voices: u32| {
+            (1..=500).for_each(|step| data.spent(u64::from(voices) / 80, voices, start + STEP * 2 * step));
+            data = DataBudget { left: 50 * MB, ends: later + LESSON, reckoned: start, ..data };
+            data.allowance(later).sustained
+        };
+        let (usual, redundant) = (after(16_000), after(60_000));
+        let more = 60_000 + CONTROL as u32 * 8 - SAVER_VOICE as u32 * 8;
+        assert!(redundant.abs_diff(usual - more) < more / 50, "{redundant} of {usual}");
+        assert!(usual.abs_diff(after(0)) < 500, "forgotten after a while");
     }
 
     proptest! {
