@@ -146,4 +146,4 @@ impl Joiner {
 
 #[cfg(test)]
 #[path = "tests/opus.rs"]
-mod tests;
+pub mod tests;

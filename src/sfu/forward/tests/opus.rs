@@ -22,7 +22,7 @@ fn speech(toc: u8, sequence: u64, length: usize) -> Vec<u8> {
 }
 
 /// A decoder's reading of a packet (RFC 6716 section 3.2), written apart from the writer: its frames as lone packets.
-fn split(packet: &[u8]) -> Vec<Vec<u8>> {
+pub fn frames(packet: &[u8]) -> Vec<Vec<u8>> {
     let toc = packet[0];
     let alone = |frame: &[u8]| [&[toc & !3], frame].concat();
     if toc & 3 != 3 {
@@ -71,7 +71,7 @@ fn join(mut packets: Vec<Packet>, start: Instant) -> Vec<(Packet, Instant)> {
 }
 
 fn lengths(out: &[(Packet, Instant)]) -> Vec<usize> {
-    out.iter().map(|(packet, _)| split(&packet.payload).len()).collect()
+    out.iter().map(|(packet, _)| frames(&packet.payload).len()).collect()
 }
 
 fn continuous(count: u64, start: Instant) -> Vec<Packet> {
@@ -87,7 +87,7 @@ fn speech_leaves_by_threes_and_its_frames_come_back() {
     let packets = continuous(9, start);
     let out = join(packets.clone(), start);
     assert_eq!(lengths(&out), [3, 3, 3]);
-    let frames: Vec<Vec<u8>> = out.iter().flat_map(|(packet, _)| split(&packet.payload)).collect();
+    let frames: Vec<Vec<u8>> = out.iter().flat_map(|(packet, _)| frames(&packet.payload)).collect();
     assert!(frames.iter().zip(&packets).all(|(frame, packet)| *frame == packet.payload));
     let numbers: Vec<(u64, u32)> =
         out.iter().map(|(packet, _)| (packet.sequence, packet.timestamp)).collect();
@@ -127,7 +127,7 @@ fn a_lost_frame_is_a_gap_in_time_and_an_overtaken_one_is_not_lost() {
     let mut packets = continuous(9, start);
     packets.remove(4);
     let out = join(packets, start);
-    let times: Vec<(u32, usize)> = out.iter().map(|(p, _)| (p.timestamp, split(&p.payload).len())).collect();
+    let times: Vec<(u32, usize)> = out.iter().map(|(p, _)| (p.timestamp, frames(&p.payload).len())).collect();
     assert_eq!(times, [(0, 3), (2_880, 1), (4_800, 3), (7_680, 1)]);
     let mut packets = continuous(9, start);
     packets[4].arrived += FRAME + FRAME / 2;
@@ -183,7 +183,7 @@ proptest! {
         let mut found = Vec::new();
         for (place, (packet, when)) in out.iter().enumerate() {
             prop_assert_eq!(packet.sequence, place as u64 + 1);
-            let frames = split(&packet.payload);
+            let frames = frames(&packet.payload);
             prop_assert!(frames.len() <= 3);
             for (at, frame) in frames.into_iter().enumerate() {
                 found.push((packet.timestamp + at as u32 * 960, frame, *when));

@@ -66,6 +66,8 @@ pub struct Cable {
     pub overflowed: usize,
     /// Delivered or on the way, with headers.
     pub bytes: usize,
+    /// The same with what was lost or dropped.
+    pub given: usize,
 }
 
 impl Cable {
@@ -79,11 +81,13 @@ impl Cable {
             traveling: VecDeque::new(),
             overflowed: 0,
             bytes: 0,
+            given: 0,
         }
     }
 
     pub fn send(&mut self, datagram: Vec<u8>, now: Instant) {
         let size = datagram.len() + HEADERS;
+        self.given += size;
         if let Some(bitrate) = self.nature.bitrate {
             let start = self.busy.max(now);
             if start > now + self.nature.queue {

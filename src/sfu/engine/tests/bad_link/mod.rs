@@ -6,6 +6,8 @@ mod crowd;
 mod publisher;
 mod receiver;
 mod scenarios;
+mod sparing;
+mod threads;
 
 use std::{
     net::SocketAddr,
@@ -14,8 +16,8 @@ use std::{
 };
 
 use qism_signaling::{
-    hub::ports::{LayerCap, Leg, MediaEvent, MediaOrder},
-    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId},
+    hub::ports::{DataLeft, DataPlan, LayerCap, Leg, MediaEvent, MediaOrder},
+    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::Pictures},
 };
 use rtc::{
     crypto::{RTCCryptoProvider, providers::RingProvider},
@@ -34,6 +36,7 @@ use uuid::Uuid;
 use cable::{Cable, Nature};
 use publisher::{MID, Program, Publisher, RID, RIDS, SCREEN, VOICE};
 use receiver::Receiver;
+use threads::Threads;
 
 use super::{
     identity::Identity,
@@ -56,13 +59,16 @@ use crate::sfu::{
 const STEP: Duration = Duration::from_millis(1);
 /// Half of the round trip.
 const DELAY: Duration = Duration::from_millis(50);
+/// With less than so many bytes a second left the hub has voices joined.
+const TIGHT: u64 = 12_000;
+/// A frame is waited for so long.
+const PLAYED: Duration = Duration::from_millis(200);
 
 /// Everything.
 pub struct World {
     start: Instant,
     now: Instant,
-    worker: Worker,
-    events: mpsc::Receiver<MediaEvent>,
+    threads: Threads,
     publisher: Publisher,
     receiver: Receiver,
     /// To the student, and back.
@@ -77,6 +83,44 @@ pub struct World {
     wanted: Vec<(Duration, Vec<bool>)>,
     /// Second by second: dropped by the full queue, padding, the estimate in kbit/s.
     seconds: Vec<[usize; 3]>,
+    /// The student's budget, and when it has to have lasted.
+    budget: Option<(u64, Duration)>,
+    /// Whether voices come joined whatever is left of it.
+    saver: bool,
+    /// Bytes of the student, as the hub is told.
+    carried: u64,
+    /// What the student was told of the budget's effect on pictures.
+    spared: Vec<(Duration, Pictures)>,
+}
+
+/// Who the student is.
+#[derive(Clone, Copy)]
+pub struct Student {
+    /// Served by another thread than the teacher.
+    pub is_guest: bool,
+    /// The browser takes redundant audio.
+    pub red: bool,
+}
+
+impl Student {
+    /// On the teacher's thread, with Chromium.
+    pub const USUAL: Self = Self { is_guest: false, red: true };
+    /// On either thread.
+    pub const EITHER: [Self; 2] = [Self::USUAL, Self { is_guest: true, ..Self::USUAL }];
+    /// On either thread, with either browser.
+    pub const ALL: [Self; 4] = [
+        Self::USUAL,
+        Self { red: false, ..Self::USUAL },
+        Self { is_guest: true, red: true },
+        Self { is_guest: true, red: false },
+    ];
+}
+
+impl std::fmt::Display for Student {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let thread = if self.is_guest { "guest thread" } else { "home thread" };
+        write!(f, "{thread}, {} RED", if self.red { "with" } else { "without" })
+    }
 }
 
 /// A picture against the voice.
@@ -96,23 +140,24 @@ const fn address(last: u8) -> SocketAddr {
 impl World {
     /// A student at the far end of a link; what the teacher sends is assigned to them.
     pub fn new(nature: Nature, program: Program, seed: u64) -> Self {
+        Self::of(Student::USUAL, nature, program, seed)
+    }
+
+    /// The same with this student.
+    pub fn of(student: Student, nature: Nature, program: Program, seed: u64) -> Self {
+        let Student { is_guest, red } = student;
         let start = Instant::now();
         let identity = Arc::new(Identity::generate().expect("a certificate"));
-        let (events, receiver) = mpsc::channel(1_024);
-        let mut worker =
-            Worker::new(identity.clone(), 0, Vec::new(), Candidates::default(), events, Arc::default());
-        // There is no socket that a full batch could go to.
-        worker.batch = Batch::kept();
         let lesson = LessonId(Uuid::from_u128(1));
+        let mut threads = Threads::new(&identity, 1 + u8::from(is_guest), lesson, start);
         let leg = |kind, user| Leg { lesson, user, session: SessionId(Uuid::from_u128(9)), kind };
         let (teacher, student) = (UserId(Uuid::from_u128(2)), UserId(Uuid::from_u128(3)));
         let (sfu_side, teacher_side) = srtp_pair(&identity, 1);
-        insert_publisher(&mut worker, leg(LegKind::Publisher, teacher), sfu_side, start);
+        insert_publisher(threads.home(), leg(LegKind::Publisher, teacher), sfu_side, start);
         let (sfu_side, student_side) = srtp_pair(&identity, 2);
         let student = leg(LegKind::Subscriber, student);
-        let subscriber = insert_subscriber(&mut worker, student, sfu_side, start);
-        let sources = vec![Source::Microphone, Source::Camera, Source::Screen];
-        worker.obey(Order::Hub(MediaOrder::Permit { lesson, user: teacher, sources }), start);
+        let subscriber = insert_subscriber(threads.last(), student, red, sfu_side, start);
+        threads.permit(lesson, teacher, &[Source::Microphone, Source::Camera, Source::Screen], start);
         for (slot, source) in [
             (Slot::TEACHER_AUDIO, Source::Microphone),
             (Slot::SCREEN, Source::Screen),
@@ -120,13 +165,13 @@ impl World {
         ] {
             let publication = Some(Publication { user: teacher, source });
             let cap = LayerCap::FULL;
-            worker.obey(Order::Hub(MediaOrder::Assign { leg: student, slot, publication, cap }), start);
+            let assign = MediaOrder::Assign { leg: student, slot, publication, cap };
+            threads.last().obey(Order::Hub(assign), start);
         }
         Self {
             start,
             now: start,
-            worker,
-            events: receiver,
+            threads,
             publisher: Publisher::new(teacher_side, program, start),
             receiver: Receiver::new(student_side, start),
             down: Cable::new(nature, seed, start),
@@ -136,14 +181,40 @@ impl World {
             told: Vec::new(),
             wanted: Vec::new(),
             seconds: Vec::new(),
+            budget: None,
+            saver: false,
+            carried: 0,
+            spared: Vec::new(),
         }
+    }
+
+    /// What the student wants to pay for from now on: voices joined, and so many bytes for so long.
+    pub fn spare(&mut self, saver: bool, budget: Option<(u64, Duration)>) {
+        let ends = self.now - self.start;
+        self.budget = budget.map(|(bytes, time)| (self.carried + bytes, ends + time));
+        self.saver = saver;
+        self.order_plan();
+    }
+
+    /// As the hub does it, each time it is told of bytes.
+    fn order_plan(&mut self) {
+        let at = self.now - self.start;
+        let left = self.budget.map(|(budget, ends)| DataLeft {
+            bytes: budget.saturating_sub(self.carried),
+            time: ends.saturating_sub(at),
+        });
+        let is_tight = left.is_some_and(|left| left.bytes < TIGHT * left.time.as_secs());
+        let plan = DataPlan { saver: self.saver || is_tight, left };
+        let spare = MediaOrder::Spare { leg: self.names.0, plan };
+        self.threads.last().obey(Order::Hub(spare), self.now);
     }
 
     /// How large the camera in a slot may be from now on.
     pub fn cap(&mut self, slot: Slot, cap: LayerCap) {
         let (leg, user) = self.names;
         let publication = Some(Publication { user, source: Source::Camera });
-        self.worker.obey(Order::Hub(MediaOrder::Assign { leg, slot, publication, cap }), self.now);
+        let assign = MediaOrder::Assign { leg, slot, publication, cap };
+        self.threads.last().obey(Order::Hub(assign), self.now);
     }
 
     /// The teacher switches camera and screen on.
@@ -170,15 +241,15 @@ impl World {
 
     fn step(&mut self) {
         for datagram in self.publisher.poll(self.now) {
-            deliver(&mut self.worker, PUBLISHER, &datagram, self.now);
+            deliver(self.threads.home(), PUBLISHER, &datagram, self.now);
         }
-        self.worker.fan_out(self.now);
+        self.threads.fan_out(self.now);
         while let Some(datagram) = self.up.poll(self.now) {
-            deliver(&mut self.worker, SUBSCRIBER, &datagram, self.now);
+            deliver(self.threads.last(), SUBSCRIBER, &datagram, self.now);
         }
-        self.worker.fan_out(self.now);
-        self.worker.tick(self.now);
-        for (path, datagram) in self.worker.batch.take() {
+        self.threads.fan_out(self.now);
+        self.threads.tick(self.now);
+        for (path, datagram) in self.threads.take() {
             match path.peer == PUBLISHER {
                 true => self.publisher.handle_rtcp(&datagram, self.now),
                 false => self.down.send(datagram, self.now),
@@ -194,7 +265,7 @@ impl World {
     }
 
     fn note_second(&mut self) {
-        let estimate = match self.worker.legs.get_mut(self.subscriber) {
+        let estimate = match self.threads.last().legs.get_mut(self.subscriber) {
             Some(LegState { role: Role::Subscriber(downlink), .. }) => downlink.link.estimate(),
             _ => None,
         };
@@ -204,13 +275,22 @@ impl World {
 
     fn hear_events(&mut self) {
         let at = self.now - self.start;
-        while let Ok(event) = self.events.try_recv() {
+        while let Ok(event) = self.threads.events.try_recv() {
             match event {
                 MediaEvent::LayersWanted { layers, .. } => {
                     self.publisher.layers_wanted(&layers);
                     self.wanted.push((at, layers));
                 }
                 MediaEvent::PicturesStopped { stopped, .. } => self.told.push((at, stopped)),
+                MediaEvent::PicturesSpared { pictures, .. } => self.spared.push((at, pictures)),
+                MediaEvent::Carried { bytes, .. } => {
+                    let student = self.names.0.user;
+                    let of_student = bytes.iter().filter(|(user, _)| *user == student);
+                    self.carried += of_student.map(|(_, bytes)| bytes).sum::<u64>();
+                    if self.budget.is_some() {
+                        self.order_plan();
+                    }
+                }
                 _ => {}
             }
         }
@@ -229,6 +309,23 @@ impl World {
         times.extend([from, until]);
         times.sort_unstable();
         times.windows(2).map(|pair| (pair[1] - pair[0], pair[0] - self.start)).max().expect("two times")
+    }
+
+    /// The share of the voice's frames, in a span of the lesson, that were not there when a player who waits for 200 ms at most
+    /// needs them: percent.
+    pub fn missed(&self, from: Duration, until: Duration) -> f64 {
+        let number = |at: Duration| (at.as_millis() / 20) as u32;
+        let numbers = number(from)..number(until);
+        let is_missed = |number: &u32| {
+            let due = self.start + publisher::FRAME * *number + DELAY + PLAYED;
+            self.receiver.heard.get(number).is_none_or(|heard| *heard > due)
+        };
+        100.0 * numbers.clone().filter(is_missed).count() as f64 / numbers.len() as f64
+    }
+
+    /// Bytes that the student's link was given, both ways, with headers, lost ones too.
+    pub fn given(&self) -> usize {
+        self.down.given + self.up.given
     }
 
     /// Bytes of padding and of everything that reached the student or was lost on the way.
@@ -324,9 +421,9 @@ fn insert_publisher(worker: &mut Worker, leg: Leg, srtp: Srtp, now: Instant) {
     insert(worker, leg, srtp, Role::Publisher(Uplink::new(terms, tracks, now)), PUBLISHER, now);
 }
 
-fn insert_subscriber(worker: &mut Worker, leg: Leg, srtp: Srtp, now: Instant) -> LegIndex {
+fn insert_subscriber(worker: &mut Worker, leg: Leg, red: bool, srtp: Srtp, now: Instant) -> LegIndex {
     let mut downlink = Downlink::new(SubscriberTerms::new(2), || 1_000);
-    downlink.abilities = Some(Abilities { h264: false, red: true });
+    downlink.abilities = Some(Abilities { h264: false, red });
     insert(worker, leg, srtp, Role::Subscriber(Box::new(downlink)), SUBSCRIBER, now)
 }
 
@@ -339,7 +436,7 @@ fn insert(
     peer: SocketAddr,
     now: Instant,
 ) -> LegIndex {
-    let fresh = credentials(0, worker.legs.next_index().expect("room"));
+    let fresh = credentials(worker.number, worker.legs.next_index().expect("room"));
     let mut transport = Transport::new(IceLite::new(fresh.clone(), now), worker.identity.clone());
     transport.srtp = Some(srtp);
     let index = worker.legs.insert(LegState { name, transport, role, is_up: true, carried: 0 });

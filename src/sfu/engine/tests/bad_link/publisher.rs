@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rtc::rtcp::{
     packet::{Packet, marshal, unmarshal},
     payload_feedbacks::picture_loss_indication::PictureLossIndication,
+    receiver_report::ReceiverReport,
     sender_report::SenderReport,
 };
 
@@ -27,6 +28,12 @@ const CAMERA_RATE: u32 = 24;
 /// No picture is below a key frame.
 pub const NOTHING: u32 = u32::MAX;
 const PACKET: usize = 1_100;
+/// Of a voice.
+pub const FRAME: Duration = Duration::from_millis(20);
+/// Opus: one frame of 20 ms, hybrid, mono.
+const TOC: u8 = 15 << 3;
+/// Bytes of a frame of the voice: 24 kbit/s.
+const FRAME_BYTES: usize = 60;
 /// From the request to the encoder, one way.
 const UP: Duration = Duration::from_millis(40);
 /// Chromium's sender reports: of pictures, of a voice.
@@ -139,6 +146,10 @@ pub struct Publisher {
     /// When in the lesson each picture was taken.
     pub taken: Vec<Duration>,
     pub key_frames: usize,
+    /// Bytes of a frame of the voice.
+    pub frame: usize,
+    /// What the teacher was told that listeners lose of the voice, in 256ths, and when.
+    pub losses: Vec<(Instant, u8)>,
 }
 
 impl Publisher {
@@ -159,6 +170,8 @@ impl Publisher {
             traveling: Vec::new(),
             taken: Vec::new(),
             key_frames: 0,
+            frame: FRAME_BYTES,
+            losses: Vec::new(),
         }
     }
 
@@ -190,6 +203,9 @@ impl Publisher {
         for packet in packets {
             if let Some(request) = packet.as_any().downcast_ref::<PictureLossIndication>() {
                 self.asked.push((now + UP, request.media_ssrc));
+            } else if let Some(report) = packet.as_any().downcast_ref::<ReceiverReport>() {
+                let of_voice = report.reports.iter().filter(|block| block.ssrc == VOICE);
+                self.losses.extend(of_voice.map(|block| (now, block.fraction_lost)));
             }
         }
     }
@@ -243,8 +259,9 @@ impl Publisher {
         self.made[0] += 1;
         let mut packet = self.voice.header(false, number.wrapping_mul(960));
         let header = packet.len();
+        packet.push(TOC);
         packet.extend(number.to_be_bytes());
-        packet.resize(header + 60, 0x5a);
+        packet.resize(header + self.frame, 0x5a);
         out.push(seal(&mut self.srtp, &self.voice, packet, header));
     }
 

@@ -25,6 +25,7 @@ use crate::sfu::{
         extensions::{Kind, Map},
         meter::Meter,
         nack::NackTracker,
+        opus::tests::frames,
         reception::Reception,
         rtp::Header,
         sequence::Unwrapper,
@@ -49,6 +50,15 @@ struct Waiting {
     timestamp: u32,
     came: HashSet<u16>,
     size: Option<(u16, u16)>,
+}
+
+/// A packet of a voice.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    pub at: Instant,
+    pub sequence: u64,
+    pub timestamp: u32,
+    pub has_extensions: bool,
 }
 
 /// A decoded picture.
@@ -93,6 +103,8 @@ pub struct Receiver {
     clocks: HashMap<u32, SenderReport>,
     /// Voice frames by number: when each was there first.
     pub heard: BTreeMap<u32, Instant>,
+    /// Packets of voices as they came.
+    pub said: Vec<Said>,
     /// Voice frames that came for themselves: when, which, and when it was said by the sender report at hand, in seconds.
     pub spoken: Vec<(Instant, u32, f64)>,
     pub shown: Vec<Shown>,
@@ -120,6 +132,7 @@ impl Receiver {
             flow: Meter::default(),
             clocks: HashMap::new(),
             heard: BTreeMap::new(),
+            said: Vec::new(),
             spoken: Vec::new(),
             shown: Vec::new(),
             read: 0,
@@ -180,37 +193,36 @@ impl Receiver {
     }
 
     fn note_voice(&mut self, slot: u32, header: &Header, now: Instant) {
+        let has_extensions = header.payload_start > 12;
         let stream = self.streams.entry(slot as u8).or_default();
         let sequence = stream.unwrapper.unwrap(header.sequence);
         stream.reception.received(sequence, header.timestamp, 48_000, self.start, now);
+        self.said.push(Said { at: now, sequence, timestamp: header.timestamp, has_extensions });
     }
 
     fn hear(&mut self, slot: u32, header: &Header, payload: &[u8], now: Instant) {
         self.note_voice(slot, header, now);
-        let number = u32::from_be_bytes(payload[..4].try_into().expect("four bytes"));
         let clock = self.clock(Slot(slot as u8), header.timestamp, 48_000.0);
+        let number = self.hear_packet(payload, now);
         self.spoken.extend(clock.map(|clock| (now, number, clock)));
-        self.hear_frame(payload, now);
     }
 
     fn hear_redundant(&mut self, slot: u32, header: &Header, payload: &[u8], now: Instant) {
         self.note_voice(slot, header, now);
-        let (mut at, mut lengths) = (0, Vec::new());
-        while payload[at] & 0x80 != 0 {
-            lengths.push((usize::from(payload[at + 2]) & 3) << 8 | usize::from(payload[at + 3]));
-            at += 4;
+        for packet in blocks(payload) {
+            self.hear_packet(packet, now);
         }
-        at += 1;
-        for length in lengths {
-            self.hear_frame(&payload[at..at + length], now);
-            at += length;
-        }
-        self.hear_frame(&payload[at..], now);
     }
 
-    fn hear_frame(&mut self, frame: &[u8], now: Instant) {
-        let number = u32::from_be_bytes(frame[..4].try_into().expect("four bytes"));
-        self.heard.entry(number).or_insert(now);
+    /// The number of the first frame of an Opus packet.
+    fn hear_packet(&mut self, packet: &[u8], now: Instant) -> u32 {
+        let mut first = None;
+        for frame in frames(packet) {
+            let number = u32::from_be_bytes(frame[1..5].try_into().expect("four bytes"));
+            self.heard.entry(number).or_insert(now);
+            first.get_or_insert(number);
+        }
+        first.expect("a packet has a frame")
     }
 
     fn look(&mut self, slot: u32, header: &Header, wrapped: u16, payload: &[u8], now: Instant) {
@@ -311,6 +323,24 @@ impl Receiver {
         });
         ReceiverReport { ssrc: 7, reports: reports.collect(), ..ReceiverReport::default() }
     }
+}
+
+/// The packets that a redundant one carries (RFC 2198), its own last.
+pub fn blocks(payload: &[u8]) -> Vec<&[u8]> {
+    let (mut at, mut lengths) = (0, Vec::new());
+    while payload[at] & 0x80 != 0 {
+        lengths.push((usize::from(payload[at + 2]) & 3) << 8 | usize::from(payload[at + 3]));
+        at += 4;
+    }
+    let mut rest = &payload[at + 1..];
+    let mut blocks = Vec::new();
+    for length in lengths {
+        let (block, after) = rest.split_at(length);
+        blocks.push(block);
+        rest = after;
+    }
+    blocks.push(rest);
+    blocks
 }
 
 impl Stream {
