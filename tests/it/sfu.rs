@@ -153,7 +153,7 @@ async fn a_publisher_who_reloads_the_page_goes_on_in_the_same_stream() {
 }
 
 /// The share of a voice's packets that came, among the last so many.
-fn share_heard(sequences: &[u16], newest: usize) -> f64 {
+pub fn share_heard(sequences: &[u16], newest: usize) -> f64 {
     let heard: std::collections::HashSet<u16> = sequences.iter().rev().take(newest).copied().collect();
     let (first, last) = (sequences[sequences.len().saturating_sub(newest)], sequences[sequences.len() - 1]);
     heard.len() as f64 / f64::from(last.wrapping_sub(first) + 1)

@@ -13,11 +13,12 @@ use qism_signaling::{
         Chain, ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, LeftReason, Logged, Recipients,
         ServerFrame, Source, UserId,
     },
+    room::voice_seats::SEATS,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::class::{Class, Seated, incarnation, settle, wait};
+use crate::class::{Class, Seated, incarnation, settle, stay, wait};
 
 /// The teacher on the first node, one student on each.
 async fn spread(nodes: u128) -> (Vec<Class>, Arc<Wire>, Seated, Vec<Seated>) {
@@ -319,6 +320,65 @@ async fn who_speaks_on_another_node_is_told_here_and_forgotten_when_it_falls_sil
     wire.set_cut(true);
     wait(6).await;
     assert_eq!(told(&teacher.now().await), [vec![]]);
+}
+
+/// Ten open microphones on two nodes, and a listener on each.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_begins_on_any_node_has_its_seat_at_once_on_all_and_no_more_than_three_have_one() {
+    let (classes, _wire) = Class::on_nodes(2, 12);
+    beat(&classes, &[]);
+    let mut teacher = classes[0].enter(classes[0].teacher).await;
+    let (mut everybody, mut listeners) = (Vec::new(), Vec::new());
+    for (number, student) in classes[0].students.iter().enumerate() {
+        let mut seated = classes[number % 2].enter(*student).await;
+        if number >= 10 {
+            seated.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
+            listeners.push((seated, [None; SEATS]));
+            continue;
+        }
+        teacher.ask(Command::GiveFloor { user: *student }).await.expect("given");
+        settle().await;
+        seated.ask(Command::Publish { source: Source::Microphone, muted: false }).await.expect("published");
+        everybody.push(seated);
+    }
+    let look = async |listeners: &mut Vec<(Seated, [Option<UserId>; SEATS])>| {
+        let mut heard = Vec::new();
+        for (listener, slots) in listeners {
+            for frame in listener.now().await {
+                if let ServerFrame::SlotAssigned { slot, publication } = frame
+                    && let Some(place) = usize::from(slot.0).checked_sub(1).filter(|place| *place < SEATS)
+                {
+                    slots[place] = publication.map(|it| it.user);
+                }
+            }
+            let mut users: Vec<UserId> = slots.iter().flatten().copied().collect();
+            users.sort_unstable();
+            heard.push(users);
+        }
+        heard
+    };
+    for turn in 0..30 {
+        let number = turn * 7 % 10;
+        let (lesson, user) = (classes[0].lesson, classes[0].students[number]);
+        let node = &classes[number % 2];
+        let began = Instant::now();
+        let begins = MediaEvent::VoiceBegins { lesson, user };
+        node.media_events.send(begins).await.expect("the hub listens");
+        let heard = look(&mut listeners).await;
+        assert!(began.elapsed() <= Duration::from_millis(40), "{:?}", began.elapsed());
+        assert!(heard.iter().all(|users| users.contains(&user)), "turn {turn}: {heard:?}");
+        assert!(
+            heard.iter().all(|users| users.len() <= SEATS) && heard[0] == heard[1],
+            "turn {turn}: {heard:?}"
+        );
+        let speaks = MediaEvent::Speaking { lesson, users: vec![user] };
+        node.media_events.send(speaks).await.expect("the hub listens");
+        let here: Vec<&Seated> =
+            everybody.iter().chain(listeners.iter().map(|(seated, _)| seated)).chain([&teacher]).collect();
+        stay(&here, 2).await;
+        let silent = MediaEvent::Speaking { lesson, users: Vec::new() };
+        node.media_events.send(silent).await.expect("the hub listens");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,9 +25,15 @@ use crate::sfu::{
         net::socket::Datagram,
         parties,
         relay::knock::Knock,
+        reports::told_losses,
         room::uplink::Stream,
     },
-    forward::{extensions::Values, packet::Codec, rtp::Header},
+    forward::{
+        extensions::Values,
+        listeners::{ReportedLoss, worst_decile},
+        packet::Codec,
+        rtp::Header,
+    },
     sdp::Candidates,
 };
 
@@ -737,6 +743,51 @@ fn losses_alone_leave_the_pictures_and_heal() {
     let left_out = world.nodes[0].counters.totals().relay_packets_left_out;
     println!("3 % lost: {voices:.4} in time, {left_out} packets left out");
     assert!(voices > 0.99 && left_out == 0);
+}
+
+/// Only the media's part of it: demand there, voice back.
+#[test]
+fn a_voice_that_gets_a_seat_on_the_other_node_is_there_after_one_round_trip() {
+    let mut world = World::new(5);
+    let (leg, slot, cap) = (student(), Slot(1), LayerCap::FULL);
+    world.obey(1, MediaOrder::Assign { leg, slot: Slot::TEACHER_AUDIO, publication: None, cap });
+    let (mut longest, publication) =
+        (Duration::ZERO, Publication { user: teacher(), source: Source::Microphone });
+    for round in 0..20 {
+        // Nobody on that node wants it any more.
+        world.run(Duration::from_millis(6_000 + round * 7));
+        let (before, began) = (world.passed(slot), world.now);
+        world.obey(1, MediaOrder::Assign { leg, slot, publication: Some(publication), cap });
+        while world.passed(slot) == before && world.now < began + Duration::from_secs(2) {
+            world.step();
+        }
+        longest = longest.max(world.now - began);
+        world.obey(1, MediaOrder::Assign { leg, slot, publication: None, cap });
+    }
+    println!("after at most {longest:?} at a round trip of {:?}", TRAVEL * 2);
+    // The next packet of the voice, and the grain of our time on each of three ways.
+    assert!(longest <= TRAVEL * 2 + PACKET + STEP * 3, "{longest:?}");
+}
+
+#[test]
+fn what_listeners_on_another_node_lose_is_known_where_the_speaker_is() {
+    let mut world = World::new(3);
+    world.run(Duration::from_secs(2));
+    let told = |world: &mut World| {
+        let now = world.now;
+        let Worker { rooms, legs, .. } = &mut world.nodes[0];
+        let track = rooms[&lesson()].tracks.iter().find(|track| track.is_audio()).expect("the voice");
+        worst_decile(told_losses(track, legs).into_iter(), now)
+    };
+    assert_eq!(told(&mut world), 0);
+    let (leg, at) = (world.nodes[1].legs.indices().next().expect("the student"), world.now);
+    let state = world.nodes[1].legs.get_mut(leg).expect("stands");
+    let Role::Subscriber(downlink) = &mut state.role else { panic!("a subscriber") };
+    downlink.slot(Slot::TEACHER_AUDIO).expect("there").loss = Some(ReportedLoss { fraction: 40, at });
+    world.run(Duration::from_millis(1_500));
+    assert_eq!(told(&mut world), 40);
+    world.run(Duration::from_secs(25));
+    assert_eq!(told(&mut world), 0, "what is not told again is of the past");
 }
 
 impl World {
