@@ -431,10 +431,11 @@ impl Downlink {
             return false;
         };
         let Some(out) = self.slots.iter_mut().find(|out| !out.is_audio()) else { return false };
+        let bitrate = self.prober.bitrate().unwrap_or(0);
         let mut sent = 0;
         while sent < due {
             out.repair_sequence += 1;
-            let size = write_padding(out.slot, out.repair_sequence, &mut self.link, to);
+            let size = write_padding(out.slot, out.repair_sequence, bitrate, &mut self.link, to);
             if size == 0 {
                 break;
             }

@@ -21,8 +21,12 @@ use crate::sfu::{
     sdp::offer,
 };
 
-/// Bytes of padding in one packet: its last byte tells how many, itself included.
+/// Bytes of padding in one packet: its last byte tells how many, itself included. What a slow probe sends is told apart by as many packets
+/// as what a fast one does.
 const PADDING: u8 = 255;
+const LITTLE: u8 = 100;
+/// Up to here a probe is slow, in bits per second.
+const SLOW: u32 = 120_000;
 
 /// Where the packets of one subscriber go.
 pub struct Destination<'a> {
@@ -111,8 +115,16 @@ impl Outgoing<'_> {
     }
 }
 
-/// Appends a packet of nothing but padding in the retransmission stream of a slot (RFC 3550 section 5.1); its size.
-pub fn write_padding(slot: Slot, sequence: u64, link: &mut Link, to: &mut Destination<'_>) -> usize {
+/// Appends a packet of nothing but padding in the retransmission stream of a slot (RFC 3550 section 5.1), for a probe of so many bits per
+/// second; its size.
+pub fn write_padding(
+    slot: Slot,
+    sequence: u64,
+    bitrate: u32,
+    link: &mut Link,
+    to: &mut Destination<'_>,
+) -> usize {
+    let padding = if bitrate > SLOW { PADDING } else { LITTLE };
     let place = Place { ssrc: offer::retransmission_ssrc(slot), sequence };
     let Destination { srtp, path, batch, now } = to;
     let mut size = 0;
@@ -120,8 +132,8 @@ pub fn write_padding(slot: Slot, sequence: u64, link: &mut Link, to: &mut Destin
         place.write_header(PADDED | EXTENDED, offer::VP8_RTX, 0, buffer);
         write_transport_extension(link.next_number(), buffer);
         let header = buffer.len() - start;
-        buffer.resize(buffer.len() + usize::from(PADDING) - 1, 0);
-        buffer.push(PADDING);
+        buffer.resize(buffer.len() + usize::from(padding) - 1, 0);
+        buffer.push(padding);
         let sealed = srtp.seal_rtp(place, buffer, start, header);
         size = buffer.len() - start;
         sealed

@@ -167,7 +167,7 @@ fn who_loses_two_fifths_or_has_less_than_sixty_kilobits_is_told_and_hears_on_and
             assert!(back <= over + seconds(12), "{name}, {student}: {back:?}, over at {over:?}");
             let back = back.max(over);
             let large = world.first_shown(Slot::FIRST_CAMERA, WIDE, back).expect("the large picture");
-            assert!(large < back + seconds(20), "{name}, {student}: {:?}", large - back);
+            assert!(large < back + seconds(10), "{name}, {student}: {:?}", large - back);
             let first = [Slot::SCREEN, Slot::FIRST_CAMERA].map(|slot| world.first_shown(slot, 0, back));
             let first = first.into_iter().flatten().min().expect("a picture");
             println!(
@@ -175,7 +175,7 @@ fn who_loses_two_fifths_or_has_less_than_sixty_kilobits_is_told_and_hears_on_and
                 first - back,
                 large - back
             );
-            assert!(first < back + seconds(12), "{name}, {student}: {:?}", first - back);
+            assert!(first < back + seconds(4), "{name}, {student}: {:?}", first - back);
         }
     }
 }
