@@ -1,5 +1,6 @@
 // What an hour of voice costs a student who saves data: real Chromium at the far end of a cable between two network namespaces, speech without
-// a pause, every byte on the cable as its interface counts it. `node saver.mjs [--seconds 60] [--mode voice]`; needs root, nftables and iproute2.
+// a pause, every byte on the cable as its interface counts it, then the same while it loses packets both ways. `node saver.mjs [--seconds 60]
+// [--loss 0,20]`; needs root, nftables, iproute2 and python3.
 // Writes target/bench/saver.json. A measurement, not a test: see benches/README.md.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,8 +10,11 @@ import { keepConnections } from './support/connections.mjs';
 import { eventually } from './support/identity.mjs';
 import { Person } from './support/person.mjs';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, loss: { type: 'string', default: '0,20' } } });
 const seconds = Number(values.seconds);
+const losses = values.loss.split(',').map(Number);
+/** One way, where packets are lost. */
+const DELAY_MS = 50;
 const SETTLE_MS = 8_000;
 /** The interface counts the frames of Ethernet, which no mobile network has. */
 const ETHERNET = 14;
@@ -69,7 +73,7 @@ async function carried(page) {
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const { school, near, away, close } = await openFarSchool();
+const { far, school, near, away, close } = await openFarSchool({ slow: true });
 const figures = { 'saver.seconds': seconds };
 try {
   const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr' });
@@ -82,18 +86,22 @@ try {
   await student.signIn();
   await student.enterLesson({ listenOnly: true });
   await eventually('the student hears', async () => (await carried(student.page)).voice.packets > 50);
-  await wait(SETTLE_MS);
-  const before = await carried(student.page);
-  await wait(seconds * 1_000);
-  const after = await carried(student.page);
-  const perHour = (bytes) => Number(((bytes * 3_600) / seconds / 1e6).toFixed(2));
-  const voice = (key) => after.voice[key] - before.voice[key];
-  figures['saver.mb_per_hour'] = perHour(after.bytes - before.bytes);
-  figures['saver.voice_packets_per_s'] = Number((voice('packets') / seconds).toFixed(1));
-  figures['saver.opus_kbit_s'] = Number(((voice('bytes') * 8) / seconds / 1_000).toFixed(2));
-  figures['saver.other_packets_per_s'] = Number(((after.packets - before.packets - voice('packets')) / seconds).toFixed(1));
-  figures['saver.sent_packets_per_s'] = Number(((after.up - before.up) / seconds).toFixed(1));
-  figures['saver.concealed_percent'] = Number(((100 * voice('concealed')) / voice('total')).toFixed(2));
+  for (const loss of losses) {
+    far.be(loss > 0 ? { delay_ms: DELAY_MS, loss_percent: loss } : {});
+    const suffix = loss > 0 ? `.${loss}` : '';
+    await wait(SETTLE_MS);
+    const before = await carried(student.page);
+    await wait(seconds * 1_000);
+    const after = await carried(student.page);
+    const perHour = (bytes) => Number(((bytes * 3_600) / seconds / 1e6).toFixed(2));
+    const voice = (key) => after.voice[key] - before.voice[key];
+    figures[`saver.mb_per_hour${suffix}`] = perHour(after.bytes - before.bytes);
+    figures[`saver.voice_packets_per_s${suffix}`] = Number((voice('packets') / seconds).toFixed(1));
+    figures[`saver.opus_kbit_s${suffix}`] = Number(((voice('bytes') * 8) / seconds / 1_000).toFixed(2));
+    figures[`saver.other_packets_per_s${suffix}`] = Number(((after.packets - before.packets - voice('packets')) / seconds).toFixed(1));
+    figures[`saver.sent_packets_per_s${suffix}`] = Number(((after.up - before.up) / seconds).toFixed(1));
+    figures[`saver.concealed_percent${suffix}`] = Number(((100 * voice('concealed')) / voice('total')).toFixed(2));
+  }
 } finally {
   await close();
 }
