@@ -42,9 +42,9 @@ struct Cli {
     /// Another build of the server: only the media of both is measured, in turns, and nothing is written.
     #[arg(long, conflicts_with = "only")]
     beside: Option<PathBuf>,
-    /// Subscribers at most, with `--beside`.
-    #[arg(long, default_value_t = 500, requires = "beside")]
-    most: usize,
+    /// Which of the loads are measured with `--beside`: 50, 50_slow, 200, 500; all unless some are named.
+    #[arg(long, value_delimiter = ',', requires = "beside")]
+    loads: Vec<String>,
     /// Servers on the first core, the load on the second: comparable on a machine that does other things, too.
     #[arg(long)]
     pin: bool,
@@ -119,7 +119,7 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
         alone,
     };
     if let Some(other) = &cli.beside {
-        media::run_beside(&cli.server, other, cli.most, effort, &mut figures).await?;
+        media::run_beside(&cli.server, other, &cli.loads, effort, &mut figures).await?;
     }
     if cli.runs(Scenario::Media) {
         media::run(&cli.server, effort, &mut figures).await?;

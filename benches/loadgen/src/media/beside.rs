@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
+
 use super::{
     Effort, LARGE, MIDDLE, SMALL,
     lesson::Lesson,
@@ -21,20 +23,22 @@ const LOADS: [(usize, Pattern, &str); 4] = [
     (LARGE, Pattern::Slow, "500"),
 ];
 
-/// Measures `program` and `other` up to so many subscribers.
+/// Measures `program` and `other` under the loads that are named, or all.
 pub async fn run(
     program: &Path,
     other: &Path,
-    most: usize,
+    named: &[String],
     effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     println!("media: {} beside {}", program.display(), other.display());
     let (start, during) = (Instant::now(), Duration::from_secs(effort.seconds));
-    let places = LARGE.min(most) / effort.share;
+    let is_named = |key: &str| named.is_empty() || named.iter().any(|name| name == key);
+    let loads: Vec<_> = LOADS.into_iter().filter(|(.., key)| is_named(key)).collect();
+    let places = loads.iter().map(|(size, ..)| size / effort.share).max().context("no such load")?;
     let mut lesson = Lesson::start(program, places, start).await?;
     let mut before = Lesson::start(other, places, start).await?;
-    for (size, pattern, key) in LOADS.into_iter().filter(|(size, ..)| *size <= most) {
+    for (size, pattern, key) in loads {
         let subscribers = size / effort.share;
         lesson.grow(subscribers).await;
         before.grow(subscribers).await;

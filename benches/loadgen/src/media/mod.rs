@@ -41,15 +41,15 @@ const LARGE: usize = 500;
 /// Not measured by the packet: that all of them come in.
 const CROWD: usize = 1_000;
 
-/// Two builds of the server in turns, up to so many subscribers.
+/// Two builds of the server in turns, under the loads that are named.
 pub async fn run_beside(
     program: &Path,
     other: &Path,
-    most: usize,
+    loads: &[String],
     effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    beside::run(program, other, most, effort, figures).await
+    beside::run(program, other, loads, effort, figures).await
 }
 
 /// How long and how often.
