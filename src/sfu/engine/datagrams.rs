@@ -156,9 +156,11 @@ impl Worker {
     fn receive_rtcp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let index = self.legs.at(&path)?;
         let state = self.legs.get_mut(index)?;
-        let packet = state.transport.srtp.as_mut()?.open_rtcp(bytes)?;
+        state.transport.srtp.as_mut()?.open_rtcp(bytes, &mut self.opened)?;
         state.transport.ice.hear(now);
-        self.handle_feedback(index, Bytes::from(packet), now);
+        let opened = std::mem::take(&mut self.opened);
+        self.handle_feedback(index, &opened, now);
+        self.opened = opened;
         Some(())
     }
 }

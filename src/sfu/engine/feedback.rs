@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use rtc::rtcp::{
     packet::{Packet, unmarshal},
     payload_feedbacks::{
@@ -31,13 +30,13 @@ const ASKED: usize = 256;
 impl Worker {
     /// Takes a decrypted compound packet. A malformed one is dropped as a whole; transport-wide feedback, most of what comes in,
     /// is read in place.
-    pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: Bytes, now: Instant) {
-        while let Some(first) = split_first(&mut packet) {
-            if let Some(feedback) = Feedback::parse(&first) {
+    pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: &[u8], now: Instant) {
+        while let Some(mut first) = split_first(&mut packet) {
+            if let Some(feedback) = Feedback::parse(first) {
                 self.handle_arrivals(index, &feedback, now);
                 continue;
             }
-            let Ok(packets) = unmarshal(&mut first.clone()) else { return };
+            let Ok(packets) = unmarshal(&mut first) else { return };
             for packet in &packets {
                 self.handle_packet(index, packet.as_ref(), now);
             }
@@ -161,8 +160,8 @@ impl Worker {
 
 /// Takes the first packet off a compound one by the length it tells (RFC 3550 section 6.4.1); `None` at the end, or when that is
 /// beyond it.
-pub(super) fn split_first(compound: &mut Bytes) -> Option<Bytes> {
+pub(super) fn split_first<'p>(compound: &mut &'p [u8]) -> Option<&'p [u8]> {
     let &[_, _, high, low] = compound.first_chunk()?;
     let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
-    (length <= compound.len()).then(|| compound.split_to(length))
+    compound.split_off(..length)
 }

@@ -209,7 +209,7 @@ impl Lesson {
     /// RTCP after decryption, of the publisher or of the subscriber.
     pub fn control(&mut self, from: From, packet: &[u8]) {
         let index = self.legs[usize::from(from != From::Publisher)].0;
-        self.worker.handle_feedback(index, Bytes::copy_from_slice(packet), self.now);
+        self.worker.handle_feedback(index, packet, self.now);
         self.sent();
     }
 

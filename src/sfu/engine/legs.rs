@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr};
 
-use qism_signaling::hub::ports::Leg;
+use qism_signaling::{hub::ports::Leg, protocol::Slot};
 
 use super::{
     leg::{Path, Transport, ice::Credentials},

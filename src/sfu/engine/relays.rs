@@ -211,22 +211,23 @@ impl Worker {
     }
 
     /// Takes an opened control packet.
-    pub(super) fn take_relay_control(&mut self, far: Far, mut packet: Bytes, now: Instant) {
+    pub(super) fn take_relay_control(&mut self, far: Far, packet: Bytes, now: Instant) {
         if letter::is_letters(&packet) {
             for letter in letter::read(&packet) {
                 self.take_letter(far, letter, now);
             }
             return;
         }
-        while let Some(first) = split_first(&mut packet) {
-            if let Some(feedback) = Feedback::parse(&first) {
+        let mut rest = &packet[..];
+        while let Some(mut first) = split_first(&mut rest) {
+            if let Some(feedback) = Feedback::parse(first) {
                 let relay = self.ways.relays.get_mut(far);
                 if relay.is_some_and(|relay| relay.congestion.handle_feedback(&feedback, now)) {
                     self.share_relay(far, now);
                 }
                 continue;
             }
-            let Ok(packets) = unmarshal(&mut first.clone()) else { return };
+            let Ok(packets) = unmarshal(&mut first) else { return };
             let nacks = packets.iter().filter_map(|it| it.as_any().downcast_ref::<TransportLayerNack>());
             nacks.for_each(|nack| _ = self.repeat_to_node(far, nack, now));
         }

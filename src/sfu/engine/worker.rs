@@ -41,6 +41,8 @@ pub struct Worker {
     /// When some of those go on at the latest: they wait for the rest of a picture.
     pub(super) gathering: Option<Instant>,
     pub(super) batch: Batch,
+    /// The control packet that was opened last; kept for its memory only.
+    pub(super) opened: Vec<u8>,
     /// Legs with pictures that wait, or with a probe; each once.
     pub(super) paced: Vec<LegIndex>,
     pub(super) timers: Timers,
@@ -72,6 +74,7 @@ impl Worker {
             touched: Vec::new(),
             gathering: None,
             batch: Batch::default(),
+            opened: Vec::new(),
             paced: Vec::new(),
             timers: Timers::default(),
             echoes: Echoes::default(),

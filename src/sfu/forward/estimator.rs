@@ -192,8 +192,20 @@ impl Rate {
 /// What arrived lately, by the receiver's clock.
 #[derive(Debug, Default)]
 pub struct Arrived {
-    /// Arrival, departure and bytes; bounded by the window and by what one feedback can tell.
-    packets: VecDeque<(Duration, Instant, usize)>,
+    /// Bounded by the window, and by [`MOST`] where a receiver tells that all came at once.
+    packets: VecDeque<Came>,
+    /// Of all of them, so that no feedback has to go through them.
+    bytes: usize,
+    /// The latest arrival and the latest departure.
+    last: (u64, u64),
+}
+
+/// A packet that arrived; times in microseconds, each by its own clock.
+#[derive(Clone, Copy, Debug)]
+struct Came {
+    arrival: u64,
+    departure: u64,
+    size: usize,
 }
 
 /// Bits per second of the same packets at both ends.
@@ -204,61 +216,75 @@ pub struct Flow {
 }
 
 /// Long enough for a few pictures.
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: u64 = 500_000;
 /// Shorter spans say nothing.
-const SPAN: Duration = Duration::from_millis(60);
-const MOMENT: Duration = Duration::from_millis(150);
+const SPAN: u64 = 60_000;
+const MOMENT: u64 = 150_000;
 const MOMENT_PACKETS: usize = 5;
+/// More do not come in the window over the widest link between nodes.
+const MOST: usize = 4_096;
 
 impl Arrived {
-    pub fn add(&mut self, arrival: Duration, departure: Instant, size: usize) {
-        self.packets.push_back((arrival, departure, size));
-        while self.packets.front().is_some_and(|(at, ..)| *at + WINDOW < arrival) {
-            self.packets.pop_front();
+    /// Arrival and departure in microseconds, each by its own clock.
+    pub fn add(&mut self, arrival: u64, departure: u64, size: usize) {
+        let is_over = |oldest: &mut Came| oldest.arrival + WINDOW < arrival;
+        if self.packets.len() == MOST {
+            self.bytes -= self.packets.pop_front().map_or(0, |oldest| oldest.size);
         }
+        while let Some(oldest) = self.packets.pop_front_if(is_over) {
+            self.bytes -= oldest.size;
+        }
+        self.bytes += size;
+        self.last = (self.last.0.max(arrival), self.last.1.max(departure));
+        self.packets.push_back(Came { arrival, departure, size });
     }
 
     /// What flows. The first packet only starts the watch.
     pub fn flow(&self) -> Option<Flow> {
-        self.flow_of(self.packets.len())
+        let first = self.packets.front()?;
+        flow_between(first, self.last, self.bytes - first.size)
     }
 
     /// The same of the last moment, where that tells enough: what a link gives that got narrow just now.
     pub fn flow_now(&self) -> Option<Flow> {
-        let newest = self.packets.back()?.0;
-        let count = self.packets.iter().rev().take_while(|(at, ..)| *at + MOMENT >= newest).count();
+        let newest = self.packets.back()?.arrival;
+        let count = self.packets.iter().rev().take_while(|came| came.arrival + MOMENT >= newest).count();
         self.flow_of(count).filter(|_| count >= MOMENT_PACKETS).or_else(|| self.flow())
     }
 
     fn flow_of(&self, newest: usize) -> Option<Flow> {
         let mut packets = self.packets.iter().skip(self.packets.len() - newest);
-        let &(came_first, left_first, _) = packets.next()?;
-        let (mut came_last, mut left_last, mut bytes) = (came_first, left_first, 0);
-        for &(came, left, size) in packets {
-            (came_last, left_last) = (came_last.max(came), left_last.max(left));
-            bytes += size;
+        let first = packets.next()?;
+        let (mut last, mut bytes) = ((first.arrival, first.departure), 0);
+        for came in packets {
+            last = (last.0.max(came.arrival), last.1.max(came.departure));
+            bytes += came.size;
         }
-        let came = came_last.saturating_sub(came_first);
-        let left = left_last.saturating_duration_since(left_first).max(Duration::from_millis(1));
-        let rate = |span: Duration| (bytes * 8) as f64 / span.as_secs_f64();
-        (came >= SPAN).then(|| Flow { left: rate(left), came: rate(came) })
+        flow_between(first, last, bytes)
     }
+}
+
+/// What flowed from a packet on until the latest arrival and departure.
+fn flow_between(first: &Came, last: (u64, u64), bytes: usize) -> Option<Flow> {
+    let (came, left) = (last.0.saturating_sub(first.arrival), last.1.saturating_sub(first.departure));
+    let rate = |micros: u64| (bytes * 8) as f64 / Duration::from_micros(micros).as_secs_f64();
+    (came >= SPAN).then(|| Flow { left: rate(left.max(1_000)), came: rate(came) })
 }
 
 /// How long packets wait in a queue on the way: what the quickest one needed lately is the way itself. The clocks at both
 /// ends differ by nobody knows how much, and drift.
 #[derive(Debug, Default)]
 pub struct Queue {
-    start: Option<Instant>,
     /// The quickest of this minute and of the one before, in microseconds by both clocks.
     quickest: [Option<i64>; 2],
-    turned: Option<Instant>,
+    /// Where this minute began.
+    turned: Option<u64>,
     /// Of the last few packets: one that was late alone says nothing.
     waits: [Option<Duration>; 4],
 }
 
 /// The way may have become longer for good: what was quick long ago is forgotten.
-const QUICKEST_KEPT: Duration = Duration::from_secs(30);
+const QUICKEST_KEPT: u64 = 30_000_000;
 /// A queue that stands so long is full or will be: its delay does not grow any more, so that no trend shows it.
 const STANDS: Duration = Duration::from_millis(70);
 /// A large packet; on a narrow link each waits for the one before.
@@ -267,15 +293,14 @@ const PACKET_BITS: f64 = 9_600.0;
 pub const VOICE: u32 = 40_000;
 
 impl Queue {
-    pub fn told(&mut self, departure: Instant, arrival: Duration) {
-        let start = *self.start.get_or_insert(departure);
+    /// Arrival and departure in microseconds, each by its own clock.
+    pub fn told(&mut self, arrival: u64, departure: u64) {
         let turned = *self.turned.get_or_insert(departure);
         if departure > turned + QUICKEST_KEPT {
             self.quickest = [None, self.quickest[0]];
             self.turned = Some(departure);
         }
-        let left = departure.saturating_duration_since(start).as_micros() as i64;
-        let took = arrival.as_micros() as i64 - left;
+        let took = arrival as i64 - departure as i64;
         let quickest = &mut self.quickest[0];
         *quickest = Some(quickest.map_or(took, |quickest| quickest.min(took)));
         let way = self.quickest.iter().flatten().min().copied().unwrap_or(took);
@@ -290,8 +315,9 @@ impl Queue {
 
     /// True when that is more than a packet before them takes, on a link of so many bits per second.
     pub fn stands(&self, bitrate: u32) -> bool {
-        let packet = Duration::from_secs_f64(PACKET_BITS / f64::from(bitrate.saturating_add(VOICE)));
-        self.waits() > STANDS + packet
+        let packet = || Duration::from_secs_f64(PACKET_BITS / f64::from(bitrate.saturating_add(VOICE)));
+        let waits = self.waits();
+        waits > STANDS && waits > STANDS + packet()
     }
 }
 
@@ -350,11 +376,10 @@ mod tests {
 
     #[test]
     fn a_standing_queue_is_seen_and_a_longer_way_is_forgiven() {
-        let (start, mut queue) = (Instant::now(), Queue::default());
+        let mut queue = Queue::default();
         let mut tell = |second: u64, took: u64| {
-            let left = Duration::from_secs(second);
-            let arrival = Duration::from_secs(500) + left + Duration::from_millis(took);
-            (0..4).for_each(|_| queue.told(start + left, arrival));
+            let left = second * 1_000_000;
+            (0..4).for_each(|_| queue.told(500_000_000 + left + took * 1_000, left));
             queue.waits().as_millis()
         };
         assert_eq!((tell(0, 50), tell(1, 350), tell(2, 350)), (0, 300, 300));
@@ -365,13 +390,22 @@ mod tests {
     #[test]
     fn arrivals_are_measured_by_the_receivers_clock() {
         let mut arrived = Arrived::default();
-        let start = Instant::now();
         assert_eq!(arrived.flow(), None);
-        for packet in 0..100 {
-            let (came, left) = (Duration::from_millis(20) * packet, Duration::from_millis(10) * packet);
-            arrived.add(came, start + left, 1_000);
-        }
+        (0..100).for_each(|packet| arrived.add(20_000 * packet, 10_000 * packet, 1_000));
         let flow = arrived.flow().expect("enough came");
         assert_eq!((flow.came.round(), flow.left.round()), (400_000.0, 800_000.0));
+    }
+
+    #[test]
+    fn what_flows_is_known_without_going_through_it_and_a_liar_fills_no_memory() {
+        let mut arrived = Arrived::default();
+        for packet in 0..10_000 {
+            // Pairs that change places, and a pause now and then.
+            let came = packet * 3_000 + packet / 700 * 600_000 + packet % 2 * 9_000;
+            arrived.add(came, (packet ^ 1) * 2_900, 300 + packet as usize % 900);
+            assert_eq!(arrived.flow(), arrived.flow_of(arrived.packets.len()), "{packet}");
+        }
+        (0..10_000).for_each(|_| arrived.add(0, 0, 1_200));
+        assert_eq!((arrived.packets.len(), arrived.bytes), (MOST, MOST * 1_200));
     }
 }

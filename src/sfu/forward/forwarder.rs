@@ -259,7 +259,7 @@ impl Forwarder {
 
     /// The numbers of a packet that is sent; also of one that is sent again.
     pub fn rewrite(&self, layer: usize, packet: &Packet) -> Option<Rewritten> {
-        let offsets = self.ranges.offsets(layer, packet.sequence)?;
+        let (offsets, is_entry) = self.ranges.find(layer, packet.sequence)?;
         let numbers = packet.vp8().map_or(Numbers::default(), |vp8| Numbers {
             picture: vp8.picture.unwrap_or(0).wrapping_add(offsets.picture) & 0x7fff,
             tl0: vp8.tl0.unwrap_or(0).wrapping_add(offsets.tl0),
@@ -269,7 +269,7 @@ impl Forwarder {
             sequence: packet.sequence.checked_add_signed(offsets.sequence)?,
             timestamp: packet.timestamp.wrapping_add(offsets.timestamp),
             numbers,
-            is_entry: self.ranges.is_entry(layer, packet.sequence),
+            is_entry,
         })
     }
 

@@ -21,7 +21,7 @@ impl Meter {
     }
 
     fn turn(&mut self, now: Instant) {
-        let end = *self.end.get_or_insert(now + WINDOW);
+        let end = *self.end.get_or_insert_with(|| now + WINDOW);
         if now >= end {
             let elapsed = now - end + WINDOW;
             self.bitrate = (self.bytes as u64 * 8_000 / elapsed.as_millis().max(1) as u64) as u32;

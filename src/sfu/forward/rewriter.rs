@@ -78,15 +78,11 @@ impl RangeMap {
         self.ranges.push_back(range);
     }
 
-    /// The offsets for an incoming packet; `None` when it was dropped or is out of every range.
-    pub fn offsets(&self, layer: usize, sequence: u64) -> Option<Offsets> {
-        self.ranges.iter().rev().find(|range| range.contains(layer, sequence)).map(|range| range.offsets)
-    }
-
-    /// True for the packet that a switch began with.
-    pub fn is_entry(&self, layer: usize, sequence: u64) -> bool {
-        let found = self.ranges.iter().rev().find(|range| range.contains(layer, sequence));
-        found.is_some_and(|range| range.entry == sequence)
+    /// The offsets for an incoming packet, and whether a switch began with it; `None` when it was dropped or is out of every
+    /// range.
+    pub fn find(&self, layer: usize, sequence: u64) -> Option<(Offsets, bool)> {
+        let found = self.ranges.iter().rev().find(|range| range.contains(layer, sequence))?;
+        Some((found.offsets, found.entry == sequence))
     }
 
     /// The layer and incoming number that went out as `out`.
@@ -117,9 +113,9 @@ mod tests {
         map.switch(None, 0, 100, offsets(-90));
         map.skip(103, true);
         map.skip(104, false);
-        let out = |sequence| map.offsets(0, sequence).map(|o| sequence as i64 + o.sequence);
+        let out = |sequence| map.find(0, sequence).map(|(o, _)| sequence as i64 + o.sequence);
         assert_eq!((out(102), out(103), out(104), out(105)), (Some(12), None, None, Some(13)));
-        assert_eq!(map.offsets(0, 105).map(|o| o.picture), Some(u16::MAX));
+        assert_eq!(map.find(0, 105).map(|(o, _)| o.picture), Some(u16::MAX));
         assert_eq!((map.origin(12), map.origin(13)), (Some((0, 102)), Some((0, 105))));
     }
 
@@ -128,9 +124,9 @@ mod tests {
         let mut map = RangeMap::default();
         map.switch(None, 0, 10, offsets(0));
         map.switch(Some(20), 2, 500, offsets(-479));
-        assert!(map.offsets(0, 19).is_some(), "missing when the switch came");
-        assert!(map.offsets(0, 21).is_none(), "newer than the switch");
-        assert!(map.offsets(2, 499).is_none(), "before the key frame");
+        assert!(map.find(0, 19).is_some(), "missing when the switch came");
+        assert!(map.find(0, 21).is_none(), "newer than the switch");
+        assert!(map.find(2, 499).is_none(), "before the key frame");
         assert_eq!(map.origin(21), Some((2, 500)));
     }
 }

@@ -53,6 +53,8 @@ pub struct SentPackets {
 
 impl SentPackets {
     /// Number of the next packet.
+    /// The departure that was told last, both ways: a burst is told of together.
+    told: Option<(u32, Instant)>,
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -119,9 +121,15 @@ impl SentPackets {
         let entry =
             self.places.get_mut(place).filter(|entry| entry.is_open && entry.number == number as u32)?;
         entry.is_open = false;
-        let age = Duration::from_micros(last.wrapping_sub(entry.departure).into());
         let later = (self.total as u32).wrapping_sub(entry.total);
-        let departure = newest.checked_sub(age).unwrap_or(first);
+        let departure = match self.told {
+            Some((micros, departure)) if micros == entry.departure => departure,
+            _ => {
+                let age = Duration::from_micros(last.wrapping_sub(entry.departure).into());
+                newest.checked_sub(age).unwrap_or(first)
+            }
+        };
+        self.told = Some((entry.departure, departure));
         Some(Sent { number, size: entry.size, departure, total: self.total - u64::from(later) })
     }
 }

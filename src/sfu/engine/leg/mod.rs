@@ -5,6 +5,7 @@ pub mod client_hello;
 pub mod dtls;
 mod flight;
 pub mod ice;
+pub mod srtcp;
 pub mod srtp;
 pub mod stun;
 
@@ -34,7 +35,7 @@ pub struct Transport {
     pub ice: IceLite,
     identity: Arc<Identity>,
     /// `None` until the peer's fingerprint is known (a subscriber that has not answered).
-    dtls: Option<Dtls>,
+    dtls: Option<Box<Dtls>>,
     /// `None` until DTLS is done.
     pub srtp: Option<Srtp>,
     /// Checks and handshakes; SRTP counts its own.
@@ -51,7 +52,7 @@ impl Transport {
         let fingerprint = PeerFingerprint::of(peer).ok_or(SdpError::Missing("fingerprint"))?;
         if self.dtls.as_ref().is_none_or(|dtls| dtls.peer() != &fingerprint) {
             let is_client = peer.transport.setup == Some(Setup::Passive);
-            self.dtls = Some(Dtls::new(self.identity.clone(), fingerprint, is_client));
+            self.dtls = Some(Box::new(Dtls::new(self.identity.clone(), fingerprint, is_client)));
             self.srtp = None;
         }
         Ok(())
@@ -59,7 +60,7 @@ impl Transport {
 
     /// True when the description belongs to the peer we know: same certificate.
     pub fn is_same_peer(&self, peer: &Description) -> bool {
-        let known = self.dtls.as_ref().map(Dtls::peer);
+        let known = self.dtls.as_deref().map(Dtls::peer);
         known.is_some() && known == PeerFingerprint::of(peer).as_ref()
     }
 
@@ -92,7 +93,7 @@ impl Transport {
 
     /// True while a lost flight may have to be sent again, after the handshake too.
     pub fn is_repeating(&self) -> bool {
-        self.dtls.as_ref().is_some_and(Dtls::is_repeating)
+        self.dtls.as_deref().is_some_and(Dtls::is_repeating)
     }
 
     /// The next DTLS datagram to send.

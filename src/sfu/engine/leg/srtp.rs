@@ -1,5 +1,5 @@
-//! SRTP of one connection. Opening is rtc's; sealing with AES-GCM, which happens once per subscriber and packet, is
-//! done in place in the send buffer: the keys are derived here and used through rtc's AEAD.
+//! SRTP of one connection. Opening media is rtc's; sealing with AES-GCM, which happens once per subscriber and packet, is
+//! done in place in the send buffer: the keys are derived here and used through rtc's AEAD. So are those for feedback.
 
 use rtc::{
     crypto::{AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, RTCCrypto},
@@ -12,11 +12,17 @@ use rtc::{
     },
 };
 
-use super::dtls::{DtlsError, Keys};
-use crate::sfu::{engine::identity::Identity, forward::account::Account};
+use super::{
+    dtls::{DtlsError, Keys},
+    srtcp::Opener,
+};
+use crate::sfu::{
+    engine::identity::Identity,
+    forward::{account::Account, rtp::FIXED_HEADER},
+};
 
-const TAG: usize = 16;
-const SALT: usize = 12;
+pub const TAG: usize = 16;
+pub const SALT: usize = 12;
 /// Key derivation labels (RFC 3711 section 4.3.1).
 const LABEL_KEY: u8 = 0;
 const LABEL_SALT: u8 = 2;
@@ -28,8 +34,8 @@ const RTCP_WINDOW: usize = 64;
 /// Both directions of one connection.
 pub struct Srtp {
     sealer: Sealer,
-    outbound: Context,
-    inbound: Context,
+    /// Of feedback; without GCM rtc opens it.
+    opener: Option<Opener>,
     /// What passed, sealed.
     pub account: Account,
 }
@@ -38,6 +44,14 @@ enum Sealer {
     Gcm(GcmSealer),
     /// AES-CM with HMAC-SHA1, by rtc's context.
     Classic,
+    /// Apart, since subscribers with GCM hardly need them.
+    contexts: Box<Contexts>,
+}
+
+/// rtc's.
+struct Contexts {
+    outbound: Context,
+    inbound: Context,
 }
 
 /// What is sealed: its place in the stream gives the nonce.
@@ -55,10 +69,12 @@ pub const EXTENDED: u8 = 0x10;
 impl Place {
     /// Appends the fixed RTP header of the packet at this place; `kind` is its marker and payload type.
     pub fn write_header(&self, flags: u8, kind: u8, timestamp: u32, buffer: &mut Vec<u8>) {
-        buffer.extend([0x80 | flags, kind]);
-        buffer.extend((self.sequence as u16).to_be_bytes());
-        buffer.extend(timestamp.to_be_bytes());
-        buffer.extend(self.ssrc.to_be_bytes());
+        let mut header = [0; FIXED_HEADER];
+        header[..2].copy_from_slice(&[0x80 | flags, kind]);
+        header[2..4].copy_from_slice(&(self.sequence as u16).to_be_bytes());
+        header[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        header[8..].copy_from_slice(&self.ssrc.to_be_bytes());
+        buffer.extend_from_slice(&header);
     }
 }
 
@@ -66,11 +82,12 @@ impl Srtp {
     pub fn new(keys: &Keys, identity: &Identity) -> Result<Self, DtlsError> {
         let crypto = identity.crypto();
         let (session, profile) = (&keys.session, keys.profile);
-        let sealer = match profile {
-            ProtectionProfile::AeadAes128Gcm => {
-                Sealer::Gcm(GcmSealer::new(&session.local_master_key, &session.local_master_salt, crypto)?)
-            }
-            _ => Sealer::Classic,
+        let (sealer, opener) = match profile {
+            ProtectionProfile::AeadAes128Gcm => (
+                Sealer::Gcm(GcmSealer::new(&session.local_master_key, &session.local_master_salt, crypto)?),
+                Some(Opener::new(&session.remote_master_key, &session.remote_master_salt, crypto)?),
+            ),
+            _ => (Sealer::Classic, None),
         };
         let outbound =
             Context::new(&session.local_master_key, &session.local_master_salt, profile, None, None, crypto)?;
@@ -82,26 +99,33 @@ impl Srtp {
             Some(srtcp_replay_protection(RTCP_WINDOW)),
             crypto,
         )?;
-        Ok(Self { sealer, outbound, inbound, account: Account::default() })
+        let contexts = Box::new(Contexts { outbound, inbound });
+        Ok(Self { sealer, opener, account: Account::default(), contexts })
     }
 
     /// Opens an SRTP packet; `None` when it is forged or replayed.
     pub fn open_rtp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        let opened = self.inbound.decrypt_rtp(packet).ok()?;
+        let opened = self.contexts.inbound.decrypt_rtp(packet).ok()?;
         self.account.count(packet.len());
         Some(opened)
     }
 
-    /// Opens an SRTCP packet.
-    pub fn open_rtcp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        let opened = self.inbound.decrypt_rtcp(packet).ok()?;
+    /// Opens an SRTCP packet into `opened`; `None` when it is forged or replayed.
+    pub fn open_rtcp(&mut self, packet: &[u8], opened: &mut Vec<u8>) -> Option<()> {
+        match &mut self.opener {
+            Some(opener) => opener.open(packet, opened)?,
+            None => {
+                opened.clear();
+                opened.extend_from_slice(&self.contexts.inbound.decrypt_rtcp(packet).ok()?);
+            }
+        }
         self.account.count(packet.len());
-        Some(opened)
+        Some(())
     }
 
     /// Protects an RTCP packet.
     pub fn seal_rtcp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        let sealed = self.outbound.encrypt_rtcp(packet).ok()?;
+        let sealed = self.contexts.outbound.encrypt_rtcp(packet).ok()?;
         self.account.count(sealed.len());
         Some(sealed)
     }
@@ -110,7 +134,7 @@ impl Srtp {
     pub fn seal_rtp(&mut self, place: Place, buffer: &mut Vec<u8>, start: usize, header: usize) -> bool {
         let sealed = match &mut self.sealer {
             Sealer::Gcm(sealer) => sealer.seal(place, buffer, start, header),
-            Sealer::Classic => seal_classic(&mut self.outbound, buffer, start),
+            Sealer::Classic => seal_classic(&mut self.contexts.outbound, buffer, start),
         };
         if sealed {
             self.account.count(buffer.len() - start);
@@ -138,14 +162,8 @@ struct GcmSealer {
 
 impl GcmSealer {
     fn new(master_key: &[u8], master_salt: &[u8], crypto: &dyn RTCCrypto) -> Result<Self, DtlsError> {
-        let key = derive(LABEL_KEY, master_key, master_salt, crypto)?;
-        let salt = derive(LABEL_SALT, master_key, master_salt, crypto)?;
-        let cipher = crypto
-            .new_aead(AeadAlgorithm::Aes128Gcm, &key)
-            .map_err(|error| Error::Crypto(error.to_string()))?;
-        let mut short = [0; SALT];
-        short.copy_from_slice(&salt[..SALT]);
-        Ok(Self { cipher, salt: short })
+        let (cipher, salt) = gcm((LABEL_KEY, LABEL_SALT), master_key, master_salt, crypto)?;
+        Ok(Self { cipher, salt })
     }
 
     fn seal(&mut self, place: Place, buffer: &mut Vec<u8>, start: usize, header: usize) -> bool {
@@ -158,8 +176,24 @@ impl GcmSealer {
     }
 }
 
-/// RFC 7714 section 8.1: zero, SSRC, roll-over counter and number, under the salt.
-fn nonce(place: Place, salt: &[u8; SALT]) -> [u8; SALT] {
+/// Derives the cipher and the salt of these labels.
+pub fn gcm(
+    (key, salt): (u8, u8),
+    master_key: &[u8],
+    master_salt: &[u8],
+    crypto: &dyn RTCCrypto,
+) -> Result<(Box<dyn AeadCipher>, [u8; SALT]), DtlsError> {
+    let key = derive(key, master_key, master_salt, crypto)?;
+    let salt = derive(salt, master_key, master_salt, crypto)?;
+    let cipher =
+        crypto.new_aead(AeadAlgorithm::Aes128Gcm, &key).map_err(|error| Error::Crypto(error.to_string()))?;
+    let mut short = [0; SALT];
+    short.copy_from_slice(&salt[..SALT]);
+    Ok((cipher, short))
+}
+
+/// RFC 7714 sections 8.1 and 9.1: zero, SSRC, roll-over counter and number (of SRTCP its index), under the salt.
+pub fn nonce(place: Place, salt: &[u8; SALT]) -> [u8; SALT] {
     let mut nonce = [0; SALT];
     nonce[2..6].copy_from_slice(&place.ssrc.to_be_bytes());
     nonce[6..].copy_from_slice(&place.sequence.to_be_bytes()[2..]);

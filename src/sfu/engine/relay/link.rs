@@ -249,9 +249,10 @@ impl Relay {
 
     /// Opens a control packet.
     pub fn open_rtcp(&mut self, datagram: &[u8], now: Instant) -> Option<Bytes> {
-        let opened = self.srtp.as_mut()?.open_rtcp(datagram)?;
+        let mut opened = Vec::new();
+        self.srtp.as_mut()?.open_rtcp(datagram, &mut opened)?;
         self.hear(now);
-        Some(opened.freeze())
+        Some(opened.into())
     }
 
     /// Seals a control packet.

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use rtc::{
-    interceptor::{OveruseDetector, PacketReport, SlopeEstimator, Usage},
+    interceptor::{DelayTrend, OveruseDetector, PacketReport, SlopeEstimator, Usage},
     rtcp::transport_feedbacks::cc_feedback_report::Ecn,
 };
 
@@ -18,6 +18,8 @@ pub struct Delays {
     queue: Queue,
     arrived: Arrived,
     rate: Rate,
+    /// Departures are told from here on.
+    start: Option<Instant>,
 }
 
 impl Delays {
@@ -29,19 +31,34 @@ impl Delays {
             queue: Queue::default(),
             arrived: Arrived::default(),
             rate: Rate::new(first, least, most),
+            start: None,
         }
+    }
+
+    /// Takes what is told of packets that left in one moment, as most of a picture's do.
+    fn told_burst(&mut self, burst: &[Told]) -> Option<DelayTrend> {
+        let departure = burst.first()?.departure;
+        let start = *self.start.get_or_insert(departure);
+        let left = departure.saturating_duration_since(start).as_micros() as u64;
+        for packet in burst {
+            if let Some(arrival) = packet.arrival {
+                let came = arrival.as_micros() as u64;
+                self.arrived.add(came, left, packet.size);
+                self.queue.told(came, left);
+            }
+        }
+        // For the filter they are one group, of which it takes the last.
+        let last =
+            burst.iter().filter(|packet| packet.arrival.is_some()).max_by_key(|packet| packet.arrival)?;
+        self.slope.accumulate(&report(last))
     }
 }
 
 impl Estimator for Delays {
     fn told(&mut self, packets: &[Told], now: Instant) {
         let mut usage = self.detector.usage();
-        for packet in packets {
-            if let Some(arrival) = packet.arrival {
-                self.arrived.add(arrival, packet.departure, packet.size);
-                self.queue.told(packet.departure, arrival);
-            }
-            if let Some(trend) = self.slope.accumulate(&report(packet)) {
+        for burst in packets.chunk_by(|one, next| one.departure == next.departure) {
+            if let Some(trend) = self.told_burst(burst) {
                 usage = self.detector.update(trend.at, trend.estimate_ms);
             }
         }

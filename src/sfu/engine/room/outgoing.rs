@@ -147,5 +147,5 @@ pub fn write_padding(
 /// The only extension we send, one element of two bytes: constant length keeps runs of equal datagrams.
 fn write_transport_extension(sequence: u16, buffer: &mut Vec<u8>) {
     let [high, low] = sequence.to_be_bytes();
-    buffer.extend([0xbe, 0xde, 0, 1, offer::TRANSPORT_EXTENSION << 4 | 1, high, low, 0]);
+    buffer.extend_from_slice(&[0xbe, 0xde, 0, 1, offer::TRANSPORT_EXTENSION << 4 | 1, high, low, 0]);
 }

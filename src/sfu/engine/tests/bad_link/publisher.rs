@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rtc::rtcp::{
     packet::{Packet, marshal, unmarshal},
     payload_feedbacks::picture_loss_indication::PictureLossIndication,
@@ -198,8 +197,11 @@ impl Publisher {
 
     /// Takes RTCP from the SFU.
     pub fn handle_rtcp(&mut self, datagram: &[u8], now: Instant) {
-        let Some(plain) = self.srtp.open_rtcp(datagram) else { return };
-        let packets = unmarshal(&mut Bytes::from(plain)).expect("well formed");
+        let mut plain = Vec::new();
+        if self.srtp.open_rtcp(datagram, &mut plain).is_none() {
+            return;
+        }
+        let packets = unmarshal(&mut &plain[..]).expect("well formed");
         for packet in packets {
             if let Some(request) = packet.as_any().downcast_ref::<PictureLossIndication>() {
                 self.asked.push((now + UP, request.media_ssrc));

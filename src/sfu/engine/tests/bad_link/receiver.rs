@@ -169,8 +169,11 @@ impl Receiver {
     }
 
     fn hear_clocks(&mut self, datagram: &[u8]) {
-        let Some(plain) = self.srtp.open_rtcp(datagram) else { return };
-        for packet in unmarshal(&mut Bytes::from(plain)).expect("well formed") {
+        let mut plain = Vec::new();
+        if self.srtp.open_rtcp(datagram, &mut plain).is_none() {
+            return;
+        }
+        for packet in unmarshal(&mut &plain[..]).expect("well formed") {
             if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
                 self.clocks.insert(report.ssrc, report.clone());
             }
