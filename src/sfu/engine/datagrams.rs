@@ -21,6 +21,24 @@ use super::{
 use crate::sfu::forward::rtp::{FIXED_HEADER, Header};
 
 impl Worker {
+    /// Takes what one call brought of reports: each from another leg, whose state is fetched meanwhile.
+    pub fn receive_reports<'d>(
+        &mut self,
+        socket: u8,
+        datagrams: impl Iterator<Item = Datagram<'d>> + Clone,
+        now: Instant,
+    ) {
+        let mut reporters = std::mem::take(&mut self.reporters);
+        let path = |datagram: Datagram<'_>| Path { socket, peer: datagram.peer, local: datagram.local };
+        reporters.extend(datagrams.clone().map(|datagram| self.legs.at(&path(datagram))));
+        for (place, datagram) in datagrams.enumerate() {
+            self.legs.fetch_reporters(&reporters[place + 1..]);
+            self.receive(socket, datagram, now);
+        }
+        reporters.clear();
+        self.reporters = reporters;
+    }
+
     /// Takes one datagram that came to a socket.
     pub fn receive(&mut self, socket: u8, datagram: Datagram<'_>, now: Instant) {
         let path = Path { socket, peer: datagram.peer, local: datagram.local };

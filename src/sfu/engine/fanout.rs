@@ -69,7 +69,8 @@ impl Worker {
         let track = &room.tracks[track];
         // Of slots that began: their receivers can keep voice and picture in step from the first second on.
         let mut clocks = Vec::new();
-        for &(leg, slot) in &track.subscribers {
+        for (place, &(leg, slot)) in track.subscribers.iter().enumerate() {
+            self.legs.fetch_ahead(&track.subscribers[place + 1..]);
             let Some(LegState { transport, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(leg)
             else {
                 continue;

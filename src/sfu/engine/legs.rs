@@ -5,7 +5,8 @@ use std::{collections::HashMap, net::SocketAddr};
 use qism_signaling::{hub::ports::Leg, protocol::Slot};
 
 use super::{
-    leg::{Path, Transport, ice::Credentials},
+    ahead::fetch,
+    leg::{Path, Transport, ice::Credentials, srtp::Srtp},
     room::{LegIndex, downlink::Downlink, uplink::Uplink},
 };
 
@@ -80,6 +81,36 @@ impl Legs {
 
     pub fn get_mut(&mut self, index: LegIndex) -> Option<&mut LegState> {
         self.states.get_mut(index)?.as_mut()
+    }
+
+    /// Fetches the subscribers who come next. Where each part lies is told by the one before, so it is asked for a turn later.
+    pub fn fetch_ahead(&self, next: &[(LegIndex, Slot)]) {
+        let ahead =
+            |steps: usize| next.get(steps).and_then(|&(leg, slot)| Some((self.states.get(leg)?, slot)));
+        ahead(3).into_iter().for_each(|(state, _)| fetch(state));
+        if let Some((Some(LegState { transport, role: Role::Subscriber(downlink), .. }), _)) = ahead(2) {
+            transport.srtp.iter().for_each(Srtp::fetch_sealer);
+            fetch(&**downlink);
+        }
+        if let Some((Some(LegState { role: Role::Subscriber(downlink), .. }), slot)) = ahead(1) {
+            downlink.fetch_slot(slot);
+        }
+        if let Some((Some(LegState { role: Role::Subscriber(downlink), .. }), slot)) = ahead(0) {
+            downlink.fetch_numbers(slot);
+        }
+    }
+
+    /// The same of those whose feedback comes next.
+    pub fn fetch_reporters(&self, next: &[Option<LegIndex>]) {
+        let ahead = |steps: usize| self.states.get(next.get(steps).copied().flatten()?);
+        ahead(2).into_iter().for_each(fetch);
+        if let Some(Some(LegState { transport, role: Role::Subscriber(downlink), .. })) = ahead(1) {
+            transport.srtp.iter().for_each(Srtp::fetch_opener);
+            fetch(&**downlink);
+        }
+        if let Some(Some(LegState { role: Role::Subscriber(downlink), .. })) = ahead(0) {
+            downlink.link.fetch();
+        }
     }
 
     pub fn find(&self, name: &Leg) -> Option<LegIndex> {

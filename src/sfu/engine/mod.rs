@@ -1,6 +1,7 @@
 //! The engine: plain OS threads, each with its own UDP port, legs and rooms, so there is no lock on the packet path. A
 //! large lesson has rooms on several threads, which pass each packet over a bridge once.
 
+mod ahead;
 mod bandwidth;
 pub mod bridge;
 mod carried;
@@ -110,9 +111,7 @@ fn read_reports(worker: &mut Worker, socket: usize, receiver: &mut Receiver) {
     for _ in 0..REPORTS {
         let is_more = receiver.receive(fd);
         let now = Instant::now();
-        for datagram in receiver.datagrams() {
-            worker.receive(socket as u8, datagram, now);
-        }
+        worker.receive_reports(socket as u8, receiver.datagrams(), now);
         if !is_more {
             return;
         }

@@ -41,7 +41,8 @@ pub struct Worker {
     /// When some of those go on at the latest: they wait for the rest of a picture.
     pub(super) gathering: Option<Instant>,
     pub(super) batch: Batch,
-    /// The control packet that was opened last; kept for its memory only.
+    /// Of the reports that are read, who sent them; kept for its memory only, as is the control packet that was opened last.
+    pub(super) reporters: Vec<Option<LegIndex>>,
     pub(super) opened: Vec<u8>,
     /// Legs with pictures that wait, or with a probe; each once.
     pub(super) paced: Vec<LegIndex>,
@@ -74,6 +75,7 @@ impl Worker {
             touched: Vec::new(),
             gathering: None,
             batch: Batch::default(),
+            reporters: Vec::new(),
             opened: Vec::new(),
             paced: Vec::new(),
             timers: Timers::default(),

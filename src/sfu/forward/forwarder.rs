@@ -122,6 +122,11 @@ impl Forwarder {
         self.wanted.filter(|&wanted| self.current() != Some(wanted))
     }
 
+    /// Where the numbers of the newest packets come from; for fetching it only.
+    pub fn newest_range(&self) -> Option<&impl Sized> {
+        self.ranges.newest()
+    }
+
     /// What a pacer wants to know.
     pub fn flow(&self) -> Flow {
         Flow { current: self.current, awaited: self.awaited() }

@@ -115,6 +115,11 @@ impl Pacer {
         Self { lanes: (0..lanes).map(|_| Lane::default()).collect(), ..Self::default() }
     }
 
+    /// The state of one slot; for fetching it only.
+    pub fn lane(&self, lane: usize) -> Option<&impl Sized> {
+        self.lanes.get(lane)
+    }
+
     /// How fast what waits leaves, in bits per second; `None` where nothing is known of the link.
     pub fn set_link(&mut self, bitrate: Option<u32>, is_held: bool, now: Instant) {
         let is_first = self.rate.is_none();

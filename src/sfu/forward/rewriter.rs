@@ -93,6 +93,11 @@ impl RangeMap {
         })
     }
 
+    /// The range that is open; for fetching it only.
+    pub fn newest(&self) -> Option<&impl Sized> {
+        self.ranges.back()
+    }
+
     /// Forgets everything: the source is another one now.
     pub fn clear(&mut self) {
         self.ranges.clear();

@@ -12,6 +12,10 @@ const MOST: usize = 512;
 /// What is not told of for so long is not worth a place: its feedback got lost.
 const LATE_US: u32 = 2_000_000;
 
+/// Packets of a usual picture, and packets that one feedback usually tells of.
+const PICTURE: usize = 8;
+const TOLD: usize = 32;
+
 /// A packet that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -49,12 +53,12 @@ pub struct SentPackets {
     newest: Option<Instant>,
     /// The same as in entries: a burst leaves in one moment.
     newest_us: u32,
+    /// The departure that was told last, both ways: a burst is told of together.
+    told: Option<(u32, Instant)>,
 }
 
 impl SentPackets {
     /// Number of the next packet.
-    /// The departure that was told last, both ways: a burst is told of together.
-    told: Option<(u32, Instant)>,
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -72,6 +76,18 @@ impl SentPackets {
     /// When the newest packet left.
     pub fn newest(&self) -> Option<Instant> {
         self.newest
+    }
+
+    /// Where the next packets are noted, those of a picture; for fetching it only.
+    pub fn next_places(&self) -> &[impl Sized] {
+        let next = self.place(self.next);
+        &self.places[next..self.places.len().min(next + PICTURE)]
+    }
+
+    /// Where the newest packets are noted, as many as one feedback tells of; for fetching it only.
+    pub fn newest_places(&self) -> &[impl Sized] {
+        let next = self.place(self.next);
+        &self.places[next.saturating_sub(TOLD)..next]
     }
 
     /// A packet of so many bytes leaves.

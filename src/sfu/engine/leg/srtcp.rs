@@ -6,6 +6,7 @@ use super::{
     dtls::DtlsError,
     srtp::{Place, SALT, TAG, gcm, nonce},
 };
+use crate::sfu::engine::ahead::fetch;
 
 /// Key derivation labels (RFC 3711 section 4.3.2).
 const LABEL_KEY: u8 = 3;
@@ -87,6 +88,12 @@ impl Opener {
         });
         self.senders[place].1.take(number);
         Some(())
+    }
+
+    /// Fetches the key.
+    pub fn fetch(&self) {
+        fetch(&*self.cipher);
+        fetch(&self.senders[..]);
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     srtcp::Opener,
 };
 use crate::sfu::{
-    engine::identity::Identity,
+    engine::{ahead::fetch, identity::Identity},
     forward::{account::Account, rtp::FIXED_HEADER},
 };
 
@@ -38,12 +38,6 @@ pub struct Srtp {
     opener: Option<Opener>,
     /// What passed, sealed.
     pub account: Account,
-}
-
-enum Sealer {
-    Gcm(GcmSealer),
-    /// AES-CM with HMAC-SHA1, by rtc's context.
-    Classic,
     /// Apart, since subscribers with GCM hardly need them.
     contexts: Box<Contexts>,
 }
@@ -52,6 +46,12 @@ enum Sealer {
 struct Contexts {
     outbound: Context,
     inbound: Context,
+}
+
+enum Sealer {
+    Gcm(GcmSealer),
+    /// AES-CM with HMAC-SHA1, by rtc's context.
+    Classic,
 }
 
 /// What is sealed: its place in the stream gives the nonce.
@@ -140,6 +140,18 @@ impl Srtp {
             self.account.count(buffer.len() - start);
         }
         sealed
+    }
+
+    /// Fetches the key that packets are sealed with.
+    pub fn fetch_sealer(&self) {
+        if let Sealer::Gcm(sealer) = &self.sealer {
+            fetch(&*sealer.cipher);
+        }
+    }
+
+    /// Fetches what opening feedback needs.
+    pub fn fetch_opener(&self) {
+        self.opener.iter().for_each(Opener::fetch);
     }
 }
 

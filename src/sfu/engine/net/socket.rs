@@ -189,7 +189,7 @@ impl Receiver {
     }
 
     /// The datagrams of the last batch.
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> + Clone {
         self.received.iter().zip(&self.buffers).filter_map(|(&(length, peer, local), buffer)| {
             Some(Datagram { bytes: buffer.get(..length)?, peer: peer?, local })
         })

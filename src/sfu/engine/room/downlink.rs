@@ -14,6 +14,7 @@ use super::{
     track::TrackIn,
 };
 use crate::sfu::{
+    engine::ahead::fetch,
     forward::{
         allocator::Step,
         budget::DataBudget,
@@ -256,6 +257,22 @@ impl Downlink {
         let place = usize::from(slot.0);
         let left = self.pacer.key_frame_left(place, layer);
         self.pacer.has_key_frame(place, layer) || left.is_some_and(|left| now < left + ARRIVES)
+    }
+
+    /// Fetches what the next packet of a slot touches, once this here is near.
+    pub fn fetch_slot(&self, slot: Slot) {
+        let Some(out) = self.slots.get(usize::from(slot.0)) else { return };
+        fetch(out);
+        if !offer::is_audio(slot) {
+            self.pacer.lane(usize::from(slot.0)).into_iter().for_each(fetch);
+            fetch(self.link.next_places());
+        }
+    }
+
+    /// … and once the slot is near.
+    pub fn fetch_numbers(&self, slot: Slot) {
+        let out = self.slots.get(usize::from(slot.0));
+        out.and_then(|out| out.forwarder.newest_range()).into_iter().for_each(fetch);
     }
 
     /// What is to be done about the link now, with feedback that just came or by the clock; from then on it counts anew.

@@ -4,11 +4,14 @@
 use std::time::{Duration, Instant};
 
 use super::delays::Delays;
-use crate::sfu::forward::{
-    estimator::{Estimator, Told},
-    feedback::{Arrival, Feedback},
-    meter::Meter,
-    sent::SentPackets,
+use crate::sfu::{
+    engine::ahead::fetch,
+    forward::{
+        estimator::{Estimator, Told},
+        feedback::{Arrival, Feedback},
+        meter::Meter,
+        sent::SentPackets,
+    },
 };
 
 /// Assumed before the first feedback: a picture at once is worth a moment of congestion.
@@ -107,6 +110,17 @@ impl Link {
     pub fn sent(&mut self, size: usize, departure: Instant) {
         self.flow.count(size, departure);
         self.sent.push(size, departure);
+    }
+
+    /// Where the next packets are noted; for fetching it only.
+    pub fn next_places(&self) -> &[impl Sized] {
+        self.sent.next_places()
+    }
+
+    /// Fetches what feedback touches, once this here is near.
+    pub fn fetch(&self) {
+        fetch(&*self.estimator);
+        fetch(self.sent.newest_places());
     }
 
     /// Forgets what was measured: pictures begin anew after a stop.
