@@ -103,13 +103,26 @@ impl Legs {
     /// The same of those whose feedback comes next.
     pub fn fetch_reporters(&self, next: &[Option<LegIndex>]) {
         let ahead = |steps: usize| self.states.get(next.get(steps).copied().flatten()?);
-        ahead(2).into_iter().for_each(fetch);
-        if let Some(Some(LegState { transport, role: Role::Subscriber(downlink), .. })) = ahead(1) {
+        ahead(3).into_iter().for_each(fetch);
+        if let Some(Some(LegState { transport, role: Role::Subscriber(downlink), .. })) = ahead(2) {
             transport.srtp.iter().for_each(Srtp::fetch_opener);
             fetch(&**downlink);
         }
-        if let Some(Some(LegState { role: Role::Subscriber(downlink), .. })) = ahead(0) {
+        if let Some(Some(LegState { role: Role::Subscriber(downlink), .. })) = ahead(1) {
             downlink.link.fetch();
+        }
+        if let Some(Some(LegState { role: Role::Subscriber(downlink), .. })) = ahead(0) {
+            downlink.link.fetch_arrived();
+        }
+    }
+
+    /// The same of those who are reviewed by the clock, in the order of their indices.
+    pub fn fetch_reviewed(&self, index: LegIndex) {
+        let ahead = |steps: usize| self.states.get(index + steps);
+        ahead(2).into_iter().for_each(fetch);
+        if let Some(Some(LegState { transport, role: Role::Subscriber(downlink), .. })) = ahead(1) {
+            transport.fetch_handshake();
+            fetch(&**downlink);
         }
     }
 

@@ -35,6 +35,8 @@ pub trait Estimator: Send {
     fn outgrown(&self) -> Option<Instant>;
     /// A queue on the way is filled now.
     fn is_crowded(&self) -> bool;
+    /// Fetches what feedback will touch, once the estimator itself is near.
+    fn fetch(&self);
 }
 
 /// What the delays say of the queue on the way.
@@ -237,6 +239,11 @@ impl Arrived {
         self.bytes += size;
         self.last = (self.last.0.max(arrival), self.last.1.max(departure));
         self.packets.push_back(Came { arrival, departure, size });
+    }
+
+    /// The oldest and the newest packet.
+    pub fn ends(&self) -> [Option<&impl Sized>; 2] {
+        [self.packets.front(), self.packets.back()]
     }
 
     /// What flows. The first packet only starts the watch.

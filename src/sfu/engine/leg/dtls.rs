@@ -27,7 +27,10 @@ use super::{
     flight::Flight,
 };
 use crate::sfu::{
-    engine::identity::{Identity, hex},
+    engine::{
+        ahead::fetch,
+        identity::{Identity, hex},
+    },
     sdp::Description,
 };
 
@@ -192,6 +195,11 @@ impl Dtls {
         }
         self.collect(now);
         Ok(())
+    }
+
+    /// Fetches what [`Self::is_repeating`] looks at.
+    pub fn fetch(&self) {
+        fetch(&self.flight);
     }
 
     /// True while time alone may make something to send.

@@ -96,6 +96,11 @@ impl Transport {
         self.dtls.as_deref().is_some_and(Dtls::is_repeating)
     }
 
+    /// Fetches what tells whether a flight may have to be sent again.
+    pub fn fetch_handshake(&self) {
+        self.dtls.iter().for_each(|dtls| dtls.fetch());
+    }
+
     /// The next DTLS datagram to send.
     pub fn poll_transmit(&mut self) -> Option<bytes::BytesMut> {
         let datagram = self.dtls.as_mut()?.poll_transmit()?;

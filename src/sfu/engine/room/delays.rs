@@ -9,6 +9,7 @@ use rtc::{
     rtcp::transport_feedbacks::cc_feedback_report::Ecn,
 };
 
+use crate::sfu::engine::ahead::fetch;
 use crate::sfu::forward::estimator::{Arrived, Estimator, FALL, Flow, Load, Queue, Rate, Told, VOICE};
 
 /// Follows the delays of one link.
@@ -90,6 +91,10 @@ impl Estimator for Delays {
 
     fn is_crowded(&self) -> bool {
         self.queue.stands(self.rate.bitrate())
+    }
+
+    fn fetch(&self) {
+        self.arrived.ends().into_iter().flatten().for_each(fetch);
     }
 
     fn bounded(&mut self, bitrate: u32) {

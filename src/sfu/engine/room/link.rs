@@ -123,6 +123,11 @@ impl Link {
         fetch(self.sent.newest_places());
     }
 
+    /// … and once the estimator is near.
+    pub fn fetch_arrived(&self) {
+        self.estimator.fetch();
+    }
+
     /// Forgets what was measured: pictures begin anew after a stop.
     pub fn restart(&mut self) {
         self.estimator = Box::new(Delays::new(AGAIN, LEAST, MOST));
