@@ -56,6 +56,11 @@ pub fn subscribe(worker: &mut Worker, name: Leg, peer: SocketAddr, now: Instant)
     ice.select(Path { socket: 0, peer, local: None });
     let mut transport = Transport::new(ice, worker.identity.clone());
     transport.srtp = Some(Srtp::new(&keys, &worker.identity).expect("keys"));
-    let role = Role::Subscriber(Box::new(Downlink::new(SubscriberTerms::new(2), || 1)));
+    let role = Role::Subscriber(downlink());
     worker.legs.insert(LegState { name, transport, role, is_up: true, carried: 0 });
+}
+
+/// Of a subscriber with two cameras.
+pub fn downlink() -> Box<Downlink> {
+    Box::new(Downlink::new(SubscriberTerms::new(2), || 1))
 }

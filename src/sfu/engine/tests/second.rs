@@ -96,6 +96,28 @@ fn a_class_that_answers_gets_every_packet() {
     assert!(downlink.link.estimate().is_some_and(|estimate| estimate > 1_000_000));
 }
 
+/// Without its DTLS state, its socket and what the hub keeps of it.
+#[test]
+fn a_subscriber_keeps_at_most_twenty_kilobytes() {
+    let held = |subscribers| {
+        allocations::held_by(|| {
+            let mut second = Second::new(subscribers);
+            second.run(3_000);
+            // What the other side keeps.
+            second.listeners.clear();
+            second
+        })
+    };
+    let ((_few, of_few), (_many, of_many)) = (held(10), held(60));
+    let each = (of_many - of_few) / 50;
+    let ((), of_downlink) = allocations::held_by(|| std::mem::forget(parties::downlink()));
+    println!(
+        "{each} bytes: {} in the table of legs, a downlink {of_downlink} at first",
+        size_of::<LegState>()
+    );
+    assert!(each <= 20_000, "{each} bytes");
+}
+
 /// For an instruction counter: docs/packet-cost.md tells how.
 #[test]
 #[ignore = "prints figures, asserts none"]

@@ -2,6 +2,7 @@
 //! answers `setup:passive`.
 
 use super::*;
+use crate::allocations;
 
 /// The grain in which the engine looks at its timers.
 const STEP: Duration = Duration::from_millis(100);
@@ -73,6 +74,25 @@ impl Pair {
         }
         None
     }
+}
+
+/// Each subscriber has one for the whole lesson.
+#[test]
+fn a_server_keeps_little_of_a_handshake() {
+    let mut pair = Pair::new(1, 0);
+    pair.run().expect("done");
+    let mut now = Instant::now() + PATIENCE;
+    // The last flight is not repeated any more.
+    for _ in 0..100 {
+        now += STEP;
+        pair.ends[1].handle_timeout(now).expect("not given up");
+        while pair.ends[1].poll_transmit().is_some() {}
+    }
+    let [_client, server] = pair.ends;
+    let flat = size_of::<Dtls>();
+    let ((), held) = allocations::held_by(|| drop(server));
+    println!("{} bytes, and {flat} in the leg", -held);
+    assert!(-held <= 20_000, "{} bytes", -held);
 }
 
 #[test]
