@@ -4,6 +4,7 @@
 //! `door` is the port, `node` what makes it one of several, `parts` the rest. The other files are commands.
 
 mod accounts;
+mod condition;
 mod copies;
 mod demo;
 mod door;
@@ -112,15 +113,12 @@ impl Running {
         let carrier: Arc<dyn Bus> = bus.clone().map_or_else(|| Arc::new(MemoryBus) as _, |bus| bus as _);
         let membership = relay_key.map(|key| Membership { incarnation, key });
         let media = parts::sfu_config(&config.media, door.listener.address(), membership);
-        let ports = (store.journal(), carrier, clock);
+        let ports = (store.journal(), carrier, clock.clone());
         let packing = packing::pack_old_lessons(store.clone(), ports.2.clone(), config.storage.pack_after());
         let (hub, sfu) = parts::start_lessons(incarnation, media, ports, &school, bus_events)?;
         beats.open_media(node::media_doors(&sfu, config.cluster.media_address));
         let keeping = parts::keep(school.clone(), hub.clone(), steering.clone(), demo);
         let (watched, standby) = (store.clone(), node::standby_rule(&config.storage));
-        let keeping = tokio::spawn(async move {
-            _ = tokio::join!(keeping, packing, watched.watch_logs(standby));
-        });
         let readiness = parts::readiness(store.clone(), board.clone(), bus.clone());
         let state = parts::state(&config, school, hub.clone(), steering.clone(), readiness);
         let draining = state.draining.clone();
@@ -132,7 +130,7 @@ impl Running {
         let status = node::status(draining.clone(), connections.clone(), config.limits.connections);
         let heard = bus.clone().map(|bus| bus as Arc<dyn Bus>);
         let beating = tokio::spawn(beats.run(hub.clone(), heard, status, node::meeting(sfu.clone())));
-        let sources = Sources {
+        let sources = Arc::new(Sources {
             connections: connections.clone(),
             hub: hub.clone(),
             sfu: sfu.clone(),
@@ -141,7 +139,11 @@ impl Running {
             steering: steering.clone(),
             own: incarnation,
             store: store.clone(),
-        };
+        });
+        let telling = condition::tell(sources.clone(), clock);
+        let keeping = tokio::spawn(async move {
+            _ = tokio::join!(keeping, packing, telling, watched.watch_logs(standby));
+        });
         let metrics = serve_metrics(config.metrics.listen, sources).await?;
         door.listen()?;
         let serving = tokio::spawn(door.listener.serve(service));
@@ -210,7 +212,7 @@ impl Running {
 
 async fn serve_metrics(
     listen: Option<SocketAddr>,
-    sources: Sources,
+    sources: Arc<Sources>,
 ) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
     let Some(listen) = listen else { return Ok(None) };
     let told = || format!("metrics.listen {listen}");

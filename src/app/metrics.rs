@@ -10,13 +10,14 @@ use qism_signaling::{
     protocol::IncarnationId,
 };
 
+use super::condition;
 use crate::{
     cluster::{Board, RedisBus, Steering},
     http::connections::Connections,
-    sfu::Sfu,
+    sfu::{LinkNow, Sfu, Tally},
     storage::Store,
     telemetry::{
-        metrics::{Sample, page},
+        metrics::{Sample, Value, page},
         process,
     },
 };
@@ -38,6 +39,7 @@ impl Sources {
         let mut samples = self.lessons();
         samples.extend(self.media());
         samples.extend(self.relays());
+        samples.extend(self.links());
         samples.extend(self.bus());
         samples.extend(self.placement());
         samples.extend(self.store.log_samples());
@@ -61,6 +63,11 @@ impl Sources {
                 "qism_nodes",
                 "Servers that beat, this one among them.",
                 self.board.alive().len() as f64,
+            ),
+            Sample::gauge(
+                "qism_waiting_connections",
+                "WebSocket connections that something waits for, since their readers are slow.",
+                self.hub.waiting_connections().into(),
             ),
             Sample::gauge("qism_beat_age_seconds", "Time since the last beat that the database took.", age),
             Sample::counter(
@@ -149,6 +156,57 @@ impl Sources {
                 "Media packets sent to other servers again.",
                 totals.relay_packets_repeated,
             ),
+        ]
+    }
+
+    /// Each link to another server, as this end sees it; nothing of it while there is none.
+    fn links(&self) -> Vec<Sample> {
+        let links = condition::named_links(&self.sfu, &self.board);
+        if links.is_empty() {
+            return Vec::new();
+        }
+        let all = |number: &dyn Fn(&LinkNow) -> Option<f64>| {
+            links.iter().filter_map(|(name, link)| Some((name.clone(), number(link)?))).collect()
+        };
+        let counter = |name, help, count: fn(&Tally) -> u64| Sample {
+            name,
+            help,
+            value: Value::Counters("peer", all(&|link| Some(count(&link.tally) as f64))),
+        };
+        let gauge = |name, help, number: fn(&LinkNow) -> Option<f64>| Sample {
+            name,
+            help,
+            value: Value::Gauges("peer", all(&number)),
+        };
+        vec![
+            gauge("qism_link_up", "1 while the other server is heard over all relays to it.", |link| {
+                Some(f64::from(u8::from(link.is_live)))
+            }),
+            counter("qism_link_sent_bytes_total", "Bytes sent, without IP and UDP headers.", |it| {
+                it.bytes_out
+            }),
+            counter("qism_link_received_bytes_total", "Bytes received, without IP and UDP headers.", |it| {
+                it.bytes_in
+            }),
+            counter(
+                "qism_link_told_packets_total",
+                "Packets of which the other server told whether they arrived.",
+                |it| it.told,
+            ),
+            counter("qism_link_lost_packets_total", "Of them, those that did not.", |it| it.lost),
+            counter(
+                "qism_link_left_out_packets_total",
+                "Packets of pictures not sent since the link had no room.",
+                |it| it.left_out,
+            ),
+            gauge(
+                "qism_link_estimate_bytes_per_second",
+                "Bytes a second that the link is said to bear.",
+                |link| Some(f64::from(link.estimate?) / 8.0),
+            ),
+            gauge("qism_link_round_trip_seconds", "To the other server and back.", |link| {
+                Some(link.round_trip?.as_secs_f64())
+            }),
         ]
     }
 

@@ -24,7 +24,7 @@ use super::{
     homes::{Home, Homes},
     placement::{self, Lesson, Node},
 };
-use crate::storage::{NodeRow, OpenRoom, Place, PlannedLesson, Span, StorageError, Store};
+use crate::storage::{NodeRow, OpenRoom, Place, Placing, PlannedLesson, Span, StorageError, Store};
 
 /// The timetable is looked at so often.
 const LOOK_AHEAD: Duration = Duration::from_secs(10);
@@ -136,7 +136,8 @@ impl Steering {
         let Some(to) = placement::choose(&lesson, nodes) else {
             return Ok(None);
         };
-        self.store.move_lesson(lesson.id, gone, &to).await?;
+        let placing = Placing { node: &to, is_away: !lesson.home.is(&to) };
+        self.store.move_lesson(lesson.id, gone, placing).await?;
         self.placed.moved.fetch_add(1, Ordering::Relaxed);
         // Another node may have been faster.
         Ok(self.store.placed_on(lesson.id).await?.or(Some(to)))
@@ -146,9 +147,13 @@ impl Steering {
     async fn place(&self, lesson: LessonId, nodes: &[Node]) -> Result<Option<String>, StorageError> {
         let Some(planned) = self.store.planned_lesson(lesson).await? else { return Ok(None) };
         let Some((_, node)) = placement::plan(&[self.asking(&planned)], nodes).pop() else { return Ok(None) };
-        self.store.place_lessons(&[(&planned, &node)]).await?;
+        self.store.place_lessons(&[(&planned, self.placing(&planned, &node))]).await?;
         self.placed.at_ticket.fetch_add(1, Ordering::Relaxed);
         Ok(self.store.placed_on(lesson).await?.or(Some(node)))
+    }
+
+    fn placing<'a>(&self, planned: &PlannedLesson, node: &'a str) -> Placing<'a> {
+        Placing { node, is_away: !self.homes.of(&planned.code).is(node) }
     }
 
     fn asking(&self, planned: &PlannedLesson) -> Lesson<'_> {
@@ -184,8 +189,9 @@ impl Steering {
         let nodes = places(alive.into_iter().map(Place::from).collect());
         let asking: Vec<Lesson<'_>> = coming.iter().map(|planned| self.asking(planned)).collect();
         let plan = placement::plan(&asking, &nodes);
-        let rows: Vec<(&PlannedLesson, &str)> =
-            coming.iter().zip(&plan).map(|(planned, (_, node))| (planned, node.as_str())).collect();
+        let rows =
+            coming.iter().zip(&plan).map(|(planned, (_, node))| (planned, self.placing(planned, node)));
+        let rows: Vec<_> = rows.collect();
         self.store.place_lessons(&rows).await?;
         self.placed.ahead.fetch_add(rows.len() as u64, Ordering::Relaxed);
         tracing::info!(lessons = rows.len(), "coming lessons are placed");

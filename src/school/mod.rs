@@ -11,6 +11,7 @@ mod new_account;
 mod reports;
 mod sign_in;
 mod today;
+mod troubles;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ mod engine;
 pub mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
+mod links;
 mod placement;
 mod sdp;
 mod streams;
@@ -24,6 +25,7 @@ pub use engine::{
     counters::Totals,
     relay::{Membership, Neighbor},
 };
+pub use links::{LinkNow, Tally};
 use placement::{Placed, Placement};
 use sdp::Candidates;
 
@@ -133,6 +135,11 @@ impl Sfu {
     /// What happened since the start.
     pub fn counters(&self) -> Totals {
         self.counters.totals()
+    }
+
+    /// The links to other nodes, as they were a second ago at most.
+    pub fn links(&self) -> Vec<LinkNow> {
+        self.counters.links.read()
     }
 
     /// Carries a connection that begins like a check, until it ends.

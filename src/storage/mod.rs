@@ -7,6 +7,7 @@
 mod accounts;
 mod attempts;
 mod backup;
+mod condition;
 mod fleet;
 mod logs;
 mod names;
@@ -35,12 +36,13 @@ use logs::Logs;
 use open::{Part, Pools, Use};
 use shares::LessonSchools;
 
-pub use fleet::{LessonTotals, ServerLoad};
+pub use condition::{Condition, LinkCondition};
+pub use fleet::{LessonTotals, ServerNow};
 pub use logs::{LogHealth, Shortfall, StandbyRule};
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
-pub use places::{Hour, Place, PlannedLesson};
+pub use places::{Hour, Place, Placing, PlannedLesson};
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };

@@ -8,7 +8,7 @@ use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 use super::{StorageError, Store};
 
 /// What tells one session of PostgreSQL from all others: its process and when that began.
-const SESSION: &str =
+pub(super) const SESSION: &str =
     "CAST(pid AS TEXT) || '/' || CAST(CAST(EXTRACT(EPOCH FROM backend_start) * 1000000 AS BIGINT) AS TEXT)";
 
 /// A connection on which nothing waits: it ends with the process that holds it, however that ends.

@@ -10,8 +10,10 @@ use sqlx::{Any, AssertSqlSafe, Row as _, Transaction, any::AnyRow};
 
 use super::{StorageError, Store, names, row};
 
-/// Rows of the dead are kept this long: survivors have written off their people long before.
+/// The lessons of the dead are kept this long: survivors have written off their people long before.
 const KEPT: Duration = Duration::from_secs(60);
+/// … and that there was such a server, for whoever looks what happened.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// What a server says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,8 +150,9 @@ impl Store {
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
         let sql = "SELECT incarnation, name, version, draining, beat, media_doors, dtls_fingerprint, \
-             load, capacity, people, promised, busy, session, event_format FROM node";
-        let found = sqlx::query(sql).fetch_all(&self.school.read).await?;
+             load, capacity, people, promised, busy, session, event_format FROM node WHERE beat > $1";
+        let since = now.saturating_sub(KEPT.as_millis() as u64) as i64;
+        let found = sqlx::query(sql).bind(since).fetch_all(&self.school.read).await?;
         found.iter().map(|found| node(found, now)).collect()
     }
 
@@ -193,15 +196,19 @@ impl Store {
 
     /// Clears away what the dead left.
     pub async fn forget_dead_nodes(&self, now: u64) -> Result<(), StorageError> {
-        let before = now.saturating_sub(KEPT.as_millis() as u64) as i64;
+        let before = |span: Duration| now.saturating_sub(span.as_millis() as u64) as i64;
         let mut transaction = self.school.write.begin().await?;
-        for sql in [
-            "DELETE FROM node_room WHERE incarnation IN (SELECT incarnation FROM node WHERE beat < $1)",
-            "DELETE FROM node WHERE beat < $1",
+        for (sql, before) in [
+            (
+                "DELETE FROM node_room WHERE incarnation IN (SELECT incarnation FROM node WHERE beat < $1)",
+                before(KEPT),
+            ),
+            ("DELETE FROM node WHERE beat < $1", before(REMEMBERED)),
         ] {
             sqlx::query(sql).bind(before).execute(&mut *transaction).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.forget_conditions().await
     }
 }
 

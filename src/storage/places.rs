@@ -46,6 +46,14 @@ pub struct Hour {
     pub expected: Vec<(LessonId, u32)>,
 }
 
+/// Where a lesson is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placing<'a> {
+    pub node: &'a str,
+    /// That is not a server of its school.
+    pub is_away: bool,
+}
+
 const PLANNED: &str = "SELECT l.id, s.code, \
      (SELECT COUNT(*) FROM enrollment e WHERE e.study_group = l.study_group), l.starts_at, l.ends_at \
      FROM lesson l JOIN school s ON s.id = l.school ";
@@ -98,11 +106,11 @@ impl Store {
     }
 
     /// Places lessons on servers of these names, unless somebody else did meanwhile.
-    pub async fn place_lessons(&self, placed: &[(&PlannedLesson, &str)]) -> Result<(), StorageError> {
+    pub async fn place_lessons(&self, placed: &[(&PlannedLesson, Placing<'_>)]) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
-        for (planned, node) in placed {
+        for (planned, Placing { node, is_away }) in placed {
             sqlx::query(
-                "INSERT INTO lesson_place (lesson, node, expected, starts_at, ends_at) VALUES ($1, $2, $3, $4, $5) \
+                "INSERT INTO lesson_place (lesson, node, expected, starts_at, ends_at, away) VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (lesson) DO NOTHING",
             )
             .bind(planned.lesson.to_string())
@@ -110,6 +118,7 @@ impl Store {
             .bind(i64::from(planned.expected))
             .bind(planned.starts_at as i64)
             .bind(planned.ends_at as i64)
+            .bind(i64::from(*is_away))
             .execute(&mut *transaction)
             .await?;
         }
@@ -117,11 +126,17 @@ impl Store {
     }
 
     /// Moves a lesson from a server that is gone, unless somebody else did meanwhile.
-    pub async fn move_lesson(&self, lesson: LessonId, from: &str, to: &str) -> Result<(), StorageError> {
-        sqlx::query("UPDATE lesson_place SET node = $1 WHERE lesson = $2 AND node = $3")
-            .bind(to)
+    pub async fn move_lesson(
+        &self,
+        lesson: LessonId,
+        from: &str,
+        to: Placing<'_>,
+    ) -> Result<(), StorageError> {
+        sqlx::query("UPDATE lesson_place SET node = $1, away = $4 WHERE lesson = $2 AND node = $3")
+            .bind(to.node)
             .bind(lesson.to_string())
             .bind(from)
+            .bind(i64::from(to.is_away))
             .execute(&self.school.write)
             .await?;
         Ok(())

@@ -19,6 +19,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/007_session.sql"),
     include_str!("migrations/school/008_event_format.sql"),
     include_str!("migrations/school/009_share.sql"),
+    include_str!("migrations/school/010_condition.sql"),
 ];
 const LOG: &[&str] = &[
     include_str!("migrations/log/001_log.sql"),

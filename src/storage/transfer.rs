@@ -15,8 +15,17 @@ use super::{
 use crate::config::Databases;
 
 /// Of the moment only: who is up, who guesses passwords. And what each side has of its own.
-const NOT_COPIED: [&str; 8] =
-    ["schema_step", "node", "node_room", "node_name", "lesson_place", "attempt", "log_share", "log_mark"];
+const NOT_COPIED: [&str; 9] = [
+    "schema_step",
+    "node",
+    "node_room",
+    "node_name",
+    "node_condition",
+    "lesson_place",
+    "attempt",
+    "log_share",
+    "log_mark",
+];
 /// Rows of one statement.
 const TOGETHER: usize = 200;
 

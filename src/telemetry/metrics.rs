@@ -24,6 +24,8 @@ pub enum Value {
     Gauges(&'static str, Vec<(String, f64)>),
     /// Its name ends in `_seconds`.
     Durations(Counted),
+    /// The same of counters.
+    Counters(&'static str, Vec<(String, f64)>),
 }
 
 impl Sample {
@@ -87,7 +89,7 @@ pub fn page(samples: &[Sample]) -> String {
     let mut text = String::new();
     for Sample { name, help, value } in samples {
         let kind = match value {
-            Value::Counter(_) => "counter",
+            Value::Counter(_) | Value::Counters(..) => "counter",
             Value::Gauge(_) | Value::Gauges(..) => "gauge",
             Value::Durations(_) => "histogram",
         };
@@ -95,7 +97,7 @@ pub fn page(samples: &[Sample]) -> String {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         match value {
             Value::Counter(value) | Value::Gauge(value) => drop(writeln!(text, "{name} {value}")),
-            Value::Gauges(label, values) => {
+            Value::Gauges(label, values) | Value::Counters(label, values) => {
                 for (of, value) in values {
                     let _ = writeln!(text, "{name}{{{label}=\"{of}\"}} {value}");
                 }

@@ -101,6 +101,7 @@ pub fn config(folder: &Path, storage_url: &str, redis_url: &str, n: usize) -> Co
     config.cluster.redis = Some(Redacted::new(redis_url.to_owned()));
     config.cluster.key = Some(Redacted::new(KEY.into()));
     config.cluster.node = format!("node{n}");
+    config.metrics.listen = "127.0.0.1:0".parse().ok();
     config
 }
 

@@ -8,6 +8,7 @@ mod budget;
 mod cluster;
 mod config_cli;
 mod drain;
+mod fleet;
 mod journal;
 mod lesson;
 mod lesson_media;

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use qism::probe::{Peer, Reception};
 use qism_signaling::protocol::{Command, Event, Slot, Source, UserId};
+use serde_json::json;
 
 use crate::{
     cluster::Cluster,
     lesson_media::{enter_at, hears, listener_at, until},
     program::Program,
+    server::{self, Person},
+    watching,
 };
 
 /// The teacher on a server, with voice, camera and screen, and ears.
@@ -66,6 +69,21 @@ async fn a_lesson_on_two_servers_is_heard_and_seen_on_both_and_without_redis() {
     }
     let totals = cluster.nodes[0].media_counters();
     assert_eq!((totals.relays_opened, totals.relay_failures), (1, 0), "{totals:?}");
+    // Whoever watches sees what the link carries, and the dashboard asks for nothing that two servers do not tell.
+    let administrator = Person::sign_in(&cluster.url(1), "administrator").await;
+    let link = server::eventually(async || {
+        let fleet = administrator.json("/api/fleet").await;
+        let link = fleet["servers"][0]["condition"]["links"][0].clone();
+        link["round_trip_ms"].is_u64().then_some(link)
+    })
+    .await;
+    assert_eq!((&link["to"], &link["is_up"]), (&json!("node1"), &json!(true)));
+    assert!(link["sent"].as_u64().expect("a number") > 10_000, "{link}");
+    let page = watching::page(&cluster.nodes[0]).await;
+    watching::judge(&page);
+    let (told, asked) = (watching::told(&page), watching::asked());
+    assert!(asked.iter().all(|name| told.contains(name)) && told.iter().all(|name| asked.contains(name)));
+    assert!(page.contains("qism_link_up{peer=\"node1\"} 1"), "{page}");
     // Redis is not in the way of media, old or new.
     cluster.redis.kill();
     until("both servers noticed", || cluster.nodes.iter().all(|node| !node.bus_is_up())).await;

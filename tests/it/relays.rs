@@ -98,6 +98,15 @@ async fn voice_and_pictures_cross_to_the_other_node_and_arrive_in_order() {
     }
     let totals = here.plane.sfu.counters();
     assert_eq!((totals.relays_opened, totals.relay_failures), (1, 0), "{totals:?}");
+    let link =
+        || here.plane.sfu.links().pop().filter(|link| link.round_trip.is_some() && link.tally.told > 60);
+    eventually("the link is known", || link().is_some()).await;
+    let link = link().expect("just now");
+    assert_eq!((link.node, link.is_live), (there.incarnation, true));
+    let totals = here.plane.sfu.counters();
+    assert!(link.tally.bytes_out > 20_000 && link.tally.bytes_out <= totals.relay_bytes_out, "{link:?}");
+    assert!(link.tally.bytes_in > 0 && link.tally.bytes_in <= totals.relay_bytes_in, "{link:?}");
+    assert!(link.estimate.is_some() && link.round_trip < Some(Duration::from_secs(1)), "{link:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -134,6 +134,11 @@ impl Outbox {
         }
     }
 
+    /// Something waits that the transport did not take.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     pub(crate) fn send(&self, frame: &ServerFrame) {
         self.push(super::render::frame(frame));
     }

@@ -129,11 +129,17 @@ impl Room {
 pub(crate) struct Shown {
     now: Mutex<Option<LessonNow>>,
     head: Mutex<Option<Position>>,
+    /// Connections whose transport takes no more.
+    waiting: AtomicU32,
 }
 
 impl Shown {
     pub(crate) fn show(&self, now: LessonNow) {
         *lock(&self.now) = Some(now);
+    }
+
+    pub(crate) fn show_waiting(&self, connections: u32) {
+        self.waiting.store(connections, Ordering::Relaxed);
     }
 
     pub(crate) fn show_head(&self, head: Position) {
@@ -289,6 +295,11 @@ impl Hub {
     /// How every lesson that is open here stands.
     pub fn open_lessons(&self) -> Vec<LessonNow> {
         self.rooms.iter().filter_map(|room| room.now()).collect()
+    }
+
+    /// Connections that had something waiting when they were last looked at, every other second: their readers are slow.
+    pub fn waiting_connections(&self) -> u32 {
+        self.rooms.iter().map(|room| room.shown.waiting.load(Ordering::Relaxed)).sum()
     }
 
     /// How the lessons that are open here stand; others are absent.

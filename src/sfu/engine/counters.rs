@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sfu::links::Links;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// Written by the engine threads.
         #[derive(Debug, Default)]
-        pub struct Counters { $(pub(super) $name: AtomicU64),* }
+        pub struct Counters {
+            $(pub(super) $name: AtomicU64,)*
+            /// What the links to other nodes carry.
+            pub(in crate::sfu) links: Links,
+        }
 
         /// The counters at one moment.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

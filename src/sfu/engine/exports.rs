@@ -314,6 +314,7 @@ fn relay_fresh(
                     stopped[layer] |= lane.leave_out(to.now);
                     wanted[layer] |= passage == Passage::WantsKeyFrame;
                     add(&to.counters.relay_packets_left_out, 1);
+                    to.link.congestion.tally.left_out += 1;
                     continue;
                 }
             }

@@ -7,7 +7,11 @@ use qism_signaling::{
     hub::ports::{MediaEvent, Voices},
     protocol::{IncarnationId, LessonId, Publication},
 };
-use rtc::rtcp::{packet::unmarshal, transport_feedbacks::transport_layer_nack::TransportLayerNack};
+use rtc::rtcp::{
+    packet::{Packet, unmarshal},
+    sender_report::SenderReport,
+    transport_feedbacks::transport_layer_nack::TransportLayerNack,
+};
 
 use super::{
     counters::add,
@@ -25,6 +29,7 @@ use super::{
         shape::Shape,
     },
     rtcp,
+    sharing::send_control,
     worker::Worker,
 };
 use crate::sfu::{
@@ -105,6 +110,8 @@ impl Worker {
             add(&self.counters.relays_closed, 1);
             tracing::info!(node = %far.node, "a relay is closed");
         }
+        // A thread without any does not look up for a while.
+        self.tell_links(now);
     }
 
     /// Sends what the relays' letter boxes hold.
@@ -228,6 +235,9 @@ impl Worker {
                 continue;
             }
             let Ok(packets) = unmarshal(&mut first) else { return };
+            if let (Some(report), Some(relay)) = (first_report(&packets), self.ways.relays.get_mut(far)) {
+                relay.round_trip.take(report, now);
+            }
             let nacks = packets.iter().filter_map(|it| it.as_any().downcast_ref::<TransportLayerNack>());
             nacks.for_each(|nack| _ = self.repeat_to_node(far, nack, now));
         }
@@ -341,11 +351,12 @@ impl Worker {
     ) {
         let Some(nack) = rtcp::nack(ssrc, missing) else { return };
         let Some(relay) = self.ways.relays.toward(node, lesson, now) else { return };
-        if let Some(sealed) = relay.seal_rtcp(&nack) {
-            add(&self.counters.relay_bytes_out, sealed.len() as u64);
-            self.batch.push(relay.path, &sealed);
-        }
+        send_control(relay, &nack, (&mut self.batch, &self.counters));
     }
+}
+
+fn first_report(packets: &[Box<dyn Packet>]) -> Option<&SenderReport> {
+    packets.iter().find_map(|packet| packet.as_any().downcast_ref())
 }
 
 /// The clocks of two nodes differ: what a shape says of the publisher's is put in terms of ours, up to the way of a letter.

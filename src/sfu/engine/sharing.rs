@@ -5,10 +5,11 @@ use std::time::Instant;
 use qism_signaling::protocol::{LessonId, Source};
 
 use super::{
-    counters::add,
+    counters::{Counters, add},
     exports::{Node, class_of, relay_one},
+    net::batch::Batch,
     relay::{
-        Far,
+        Far, Relay,
         congestion::{Congestion, Waiting},
         packet,
     },
@@ -104,17 +105,37 @@ impl Worker {
     pub(super) fn feed_back_relays(&mut self) {
         for relay in self.ways.relays.iter_mut() {
             while let Some(feedback) = relay.congestion.poll_feedback() {
-                if let Some(sealed) = relay.seal_rtcp(&feedback) {
-                    add(&self.counters.relay_bytes_out, sealed.len() as u64);
-                    self.batch.push(relay.path, &sealed);
-                }
+                send_control(relay, &feedback, (&mut self.batch, &self.counters));
             }
         }
+    }
+
+    /// Clocks, by which round trips are measured; and how each link stands, for whoever watches.
+    pub(super) fn report_to_nodes(&mut self, now: Instant) {
+        for relay in self.ways.relays.iter_mut().filter(|relay| relay.is_live(now)) {
+            if let Some(report) = relay.round_trip.report(now) {
+                send_control(relay, &report, (&mut self.batch, &self.counters));
+            }
+        }
+        self.tell_links(now);
+    }
+
+    pub(super) fn tell_links(&mut self, now: Instant) {
+        let links = self.ways.relays.iter_mut().map(|relay| relay.now(now)).collect();
+        self.counters.links.tell(self.number, links);
     }
 
     /// Something waits for a link between nodes.
     pub(super) fn are_relays_busy(&mut self) -> bool {
         self.ways.relays.iter_mut().any(|relay| Congestion::is_busy(&relay.congestion))
+    }
+}
+
+/// Seals a control packet and sends it.
+pub(super) fn send_control(relay: &mut Relay, packet: &[u8], (batch, counters): (&mut Batch, &Counters)) {
+    if let Some(sealed) = relay.seal_rtcp(packet) {
+        add(&counters.relay_bytes_out, sealed.len() as u64);
+        batch.push(relay.path, &sealed);
     }
 }
 

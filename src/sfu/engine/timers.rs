@@ -105,6 +105,7 @@ impl Worker {
             self.report_to_publishers(now);
             self.report_to_subscribers(now);
             self.report_to_origins(now);
+            self.report_to_nodes(now);
         }
         if is_due(&mut self.timers.reviewed, REVIEW, now) {
             self.review_legs(now);

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub struct Log {
     is_open: AtomicBool,
     answers: AtomicBool,
     shortfall: Mutex<Option<Shortfall>>,
+    /// Old lessons that were to be packed at the last look, or are left.
+    due: AtomicU64,
 }
 
 impl Log {
@@ -65,6 +67,7 @@ impl Log {
             is_open: AtomicBool::new(false),
             answers: AtomicBool::new(true),
             shortfall: Mutex::default(),
+            due: AtomicU64::new(0),
         }))
     }
 
@@ -144,6 +147,15 @@ impl Log {
     pub fn answering(&self) -> Result<&Self, StorageError> {
         let answers = self.is_open() && self.answers.load(Ordering::Relaxed);
         if answers { Ok(self) } else { Err(self.told(StorageError::Away)) }
+    }
+
+    /// So many old lessons are to be packed.
+    pub fn note_due(&self, lessons: u64) {
+        self.due.store(lessons, Ordering::Relaxed);
+    }
+
+    pub fn count_left(&self) -> u64 {
+        self.due.load(Ordering::Relaxed)
     }
 
     pub fn note_silence(&self) {

@@ -52,6 +52,10 @@ impl LogMeter {
         self.not_packed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     pub fn samples(&self) -> Vec<Sample> {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
         vec![

@@ -233,11 +233,26 @@ impl Logs {
         self.all.iter().map(|log| log.health()).collect()
     }
 
+    /// Old lessons that were to be packed at the last look, or are left since they could not be.
+    pub fn packing_due(&self) -> u64 {
+        self.all.iter().map(|log| log.count_left()).sum()
+    }
+
+    /// Batches of events that a database did not take, since the start.
+    pub fn refused_batches(&self) -> u64 {
+        self.meter.failures()
+    }
+
     pub fn samples(&self) -> Vec<Sample> {
         let by_place = |value: fn(&Log) -> f64| {
             self.all.iter().enumerate().map(|(at, log)| (at.to_string(), value(log))).collect()
         };
         let mut samples = self.meter.samples();
+        samples.push(Sample::gauge(
+            "qism_packing_due_lessons",
+            "Old lessons that were to be packed at the last look, or are left since they could not be.",
+            self.packing_due() as f64,
+        ));
         samples.push(Sample::gauges(
             "qism_log_answers",
             "1 while this database of the log answers; 0 is the default one, the others follow as in storage.url.",

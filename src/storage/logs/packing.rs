@@ -28,6 +28,8 @@ impl Log {
         self.make_days(now).await?;
         let before = now.saturating_sub(after.as_millis() as u64);
         let (mut packed, mut left) = (0, 0);
+        let all = self.count_due(before).await?;
+        self.note_due(all);
         loop {
             let due = self.due(before, left).await?;
             if due.is_empty() {
@@ -39,12 +41,21 @@ impl Log {
                     true => packed += 1,
                     false => left += 1,
                 }
+                self.note_due(all.saturating_sub(packed as u64));
                 // Those who write into the log come first.
                 tokio::time::sleep(began.elapsed()).await;
             }
         }
+        self.note_due(left as u64);
         self.drop_days(day_of(before)).await?;
         Ok(packed)
+    }
+
+    async fn count_due(&self, before: u64) -> Result<u64, StorageError> {
+        let sql = "SELECT COUNT(*) FROM \
+             (SELECT lesson FROM event WHERE day <= $1 GROUP BY day, lesson HAVING MAX(at) < $2) AS due";
+        let query = sqlx::query(sql).bind(day_of(before)).bind(before as i64);
+        Ok(query.fetch_one(&self.pools.read).await?.try_get::<i64, _>(0)? as u64)
     }
 
     /// Lessons in which nothing happened since, but for the first few.

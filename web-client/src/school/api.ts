@@ -82,10 +82,62 @@ export interface SchoolReport {
 export interface Fleet {
   /** The database's clock, milliseconds since the epoch. */
   now: number;
+  /** What somebody should look after, the worst first. */
+  troubles: FleetTrouble[];
   servers: FleetServer[];
   lessons: number;
   lessons_without_teacher: number;
   students: number;
+  /** Old lessons that are to be packed. */
+  packing_due: number;
+}
+
+export type TroubleKind =
+  | 'gone'
+  | 'silent'
+  | 'bus'
+  | 'log_away'
+  | 'unsafe'
+  | 'refused'
+  | 'slow_database'
+  | 'draining'
+  | 'full'
+  | 'busy'
+  | 'waiting'
+  | 'link_down'
+  | 'link_full'
+  | 'link_lossy'
+  | 'link_slow'
+  | 'spilled'
+  | 'away'
+  | 'packing'
+  | 'versions';
+
+/** One thing that somebody should look after. */
+export interface FleetTrouble {
+  kind: TroubleKind;
+  severity: 'danger' | 'warning';
+  /** Empty where it is nobody's own. */
+  server: string;
+  /** The far end of a link. */
+  other: string | null;
+  /** In what the kind says: seconds, milliseconds, per mille, or how many. */
+  amount: number;
+}
+
+/** One direction of a link, as its sending end sees it. */
+export interface FleetLink {
+  to: string;
+  is_up: boolean;
+  /** Bits per second. */
+  sent: number;
+  received: number;
+  estimate: number | null;
+  round_trip_ms: number | null;
+  /** Per mille of the packets. */
+  lost: number;
+  /** Packets of pictures a second that the link had no room for. */
+  left_out: number;
 }
 
 /** One server. */
@@ -93,13 +145,30 @@ export interface FleetServer {
   /** Empty for a server that is alone. */
   name: string;
   version: string;
-  state: 'serving' | 'draining' | 'silent';
+  state: 'serving' | 'draining' | 'silent' | 'gone';
   /** Since it was last heard. */
   silent_ms: number;
   /** Per mille of the connections that it may have. */
   load: number;
+  /** Per mille of its processors' time, of late. */
+  busy: number;
   lessons: number;
   people: number;
+  /** Lessons placed on it that are not over; of them, those that it is not at home for. */
+  placed: number;
+  away: number;
+  /** People that it holds while their lesson was placed on another server. */
+  strays: number;
+  condition: {
+    /** When its process began; 0: not told. */
+    since: number;
+    /** `null`: it needs no Redis. */
+    bus: boolean | null;
+    database_ms: number;
+    /** Connections whose readers are slow. */
+    waiting: number;
+    links: FleetLink[];
+  };
 }
 
 /** A phone in a tunnel gets no answer at all: give up and try again is then the caller's. */

@@ -46,6 +46,8 @@ impl RoomTask {
     }
 
     fn close_idle(&mut self, now: Instant) {
+        let waiting = self.seats.iter().filter(|(_, seat)| seat.outbox.is_waiting()).count();
+        self.shown.show_waiting(waiting as u32);
         self.seats.note_heard(now);
         let silent = self.seats.iter().filter(|(_, seat)| now - seat.last_heard > limits::PING_INTERVAL * 3);
         let silent: Vec<_> = silent.map(|(id, _)| id).collect();

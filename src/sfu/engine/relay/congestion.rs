@@ -18,6 +18,7 @@ use crate::sfu::{
         rtcp::OWN_SSRC,
     },
     forward::{arrivals::Arrivals, feedback::Feedback, meter::Meter, prober::Prober},
+    links::Tally,
 };
 
 /// Assumed before the first feedback, in bits per second: links between servers are wide, and one that is not is found out
@@ -68,6 +69,8 @@ pub struct Congestion {
     filled: Option<Instant>,
     /// Number of the next packet of padding.
     padding: u64,
+    /// Since the relay was first opened.
+    pub tally: Tally,
 }
 
 impl Congestion {
@@ -83,7 +86,18 @@ impl Congestion {
             tokens: 0,
             filled: None,
             padding: 0,
+            tally: Tally::default(),
         }
+    }
+
+    /// Begins anew, behind another handshake; what was counted stays.
+    pub fn restart(&mut self, now: Instant) {
+        *self = Self { tally: self.tally, ..Self::new(now) };
+    }
+
+    /// Bits per second that the link is said to bear.
+    pub fn estimate(&self) -> Option<u32> {
+        self.link.estimate()
     }
 
     /// The transport-wide number that the next packet carries.
@@ -106,6 +120,7 @@ impl Congestion {
     }
 
     fn spend(&mut self, size: usize) {
+        self.tally.bytes_out += size as u64;
         self.tokens = (self.tokens - size as i64).max(-DEBT);
     }
 
@@ -122,7 +137,9 @@ impl Congestion {
     /// Takes the far end's feedback; true when the link is full since just now.
     pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, now: Instant) -> bool {
         let was_full = self.link.is_full(now);
-        self.link.handle_feedback(feedback, now);
+        let losses = self.link.handle_feedback(feedback, now);
+        self.tally.told += u64::from(losses.told);
+        self.tally.lost += u64::from(losses.lost);
         if let Some(helped) = self.link.poll_probe(now) {
             self.prober.learned(helped, now);
         }

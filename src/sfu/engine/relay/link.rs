@@ -14,6 +14,7 @@ use super::{
     congestion::Congestion,
     knock::{Far, Knock},
     letter::{Letter, LetterBox},
+    round_trip::RoundTrip,
 };
 use crate::sfu::{
     engine::{
@@ -24,6 +25,7 @@ use crate::sfu::{
             srtp::Srtp,
         },
     },
+    links::LinkNow,
     sdp::answer::LAYERS,
 };
 
@@ -75,6 +77,7 @@ pub struct Relay {
     waiting: Vec<Vec<u8>>,
     /// What the link bears.
     pub congestion: Congestion,
+    pub round_trip: RoundTrip,
     /// By the SSRC of layer 0: what comes, and what goes.
     pub inward: Streams,
     pub outward: Streams,
@@ -103,6 +106,7 @@ impl Relay {
             letters: LetterBox::default(),
             waiting: Vec::new(),
             congestion: Congestion::new(now),
+            round_trip: RoundTrip::default(),
             inward: Streams::new(),
             outward: Streams::new(),
         }
@@ -137,7 +141,8 @@ impl Relay {
 
     fn forget_keys(&mut self, now: Instant) {
         (self.dtls, self.srtp) = (None, None);
-        self.congestion = Congestion::new(now);
+        self.congestion.restart(now);
+        self.round_trip = RoundTrip::default();
         self.inward.clear();
         self.outward.clear();
     }
@@ -243,6 +248,7 @@ impl Relay {
     /// Opens a media packet.
     pub fn open_rtp(&mut self, datagram: &[u8], now: Instant) -> Option<Bytes> {
         let opened = self.srtp.as_mut()?.open_rtp(datagram)?;
+        self.congestion.tally.bytes_in += datagram.len() as u64;
         self.hear(now);
         Some(opened.freeze())
     }
@@ -251,13 +257,27 @@ impl Relay {
     pub fn open_rtcp(&mut self, datagram: &[u8], now: Instant) -> Option<Bytes> {
         let mut opened = Vec::new();
         self.srtp.as_mut()?.open_rtcp(datagram, &mut opened)?;
+        self.congestion.tally.bytes_in += datagram.len() as u64;
         self.hear(now);
         Some(opened.into())
     }
 
     /// Seals a control packet.
     pub fn seal_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
-        self.srtp.as_mut()?.seal_rtcp(packet)
+        let sealed = self.srtp.as_mut()?.seal_rtcp(packet)?;
+        self.congestion.tally.bytes_out += sealed.len() as u64;
+        Some(sealed)
+    }
+
+    /// How it stands, for whoever watches.
+    pub fn now(&self, now: Instant) -> LinkNow {
+        LinkNow {
+            node: self.far.node,
+            is_live: self.is_live(now),
+            tally: self.congestion.tally,
+            estimate: self.congestion.estimate(),
+            round_trip: self.round_trip.last(),
+        }
     }
 
     /// For media that goes out now.

@@ -15,6 +15,7 @@ pub mod letter;
 mod link;
 mod neighbors;
 pub mod packet;
+mod round_trip;
 
 use std::{
     collections::HashMap,
