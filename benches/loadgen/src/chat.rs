@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use qism_client::{Person, command, converse};
 use qism_signaling::protocol::{Command, LessonId, Recipients, Role, limits};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
@@ -16,7 +17,6 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     figures::{Figures, quantile},
     hands,
-    person::{Person, command, converse},
     process::{seconds_between, tell_threads},
     server::{SETTLED, Server},
 };

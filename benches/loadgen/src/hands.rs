@@ -11,7 +11,7 @@ use qism_signaling::protocol::{Command, UserId};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::person::{Socket, command};
+use qism_client::{Socket, command};
 
 /// What came of it.
 #[derive(Debug, Default)]

@@ -7,7 +7,6 @@ mod hands;
 mod log;
 mod media;
 mod namespace;
-mod person;
 mod process;
 mod school;
 mod sendmsg;

@@ -14,9 +14,6 @@ use qism_backing::{Postgres, Redis};
 
 use crate::process::{self, Process};
 
-/// Everybody's password in the demonstration.
-pub const PASSWORD: &str = "qism-demo";
-
 /// After so long without sign-ins the threads that check passwords have ended and given their memory back.
 pub const SETTLED: Duration = Duration::from_secs(12);
 
@@ -43,6 +40,12 @@ pub enum Stored<'s> {
     Files,
     /// One of several nodes of this name, or the only one.
     Shared { postgres: &'s Postgres, redis: &'s Redis, node: &'s str },
+}
+
+/// Who teaches a class of the demonstration, the first of which is 0.
+pub fn teacher_of(class: usize) -> String {
+    // The fourth teacher has no lesson now.
+    format!("teacher{}", if class < 3 { class + 1 } else { class + 2 })
 }
 
 impl Stored<'_> {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use qism_client::{Door, Socket, message};
 use qism_signaling::protocol::{
     ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, Recipients, ServerFrame, UserId,
     frame::Welcome, limits,
@@ -28,7 +29,7 @@ use uuid::Uuid;
 use crate::{
     network::FRONT,
     node::FRONT_PORT,
-    way::{Arrival, Socket, Step, Way, write},
+    way::{Arrival, Step, Way, write},
 };
 
 const FIRST_MS: f64 = 300.0;
@@ -164,12 +165,12 @@ impl Browser {
 
     /// Comes in by a socket that holds a few kilobytes, and never reads.
     pub async fn enter_and_read_nothing(self) -> anyhow::Result<TcpStream> {
-        let (request, hello) = self.way.knock(self.position).await?;
+        let Door { request, hello } = self.way.knock(self.position).await?;
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4_096)?;
         let stream = socket.connect((FRONT, FRONT_PORT).into()).await?;
         let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
-        socket.send(Message::text(serde_json::to_string(&hello)?)).await?;
+        socket.send(message(&hello)).await?;
         Ok(socket.into_inner())
     }
 

@@ -4,15 +4,15 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use qism_backing::{Postgres, Redis};
+use qism_client::{Person, Socket, converse};
 use qism_signaling::protocol::{UserId, limits};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     figures::{Figures, quantile},
     hands::{self, Waved},
-    person::{Person, Socket, converse, teacher_of},
     process::seconds_between,
-    server::{Server, Size, Stored},
+    server::{Server, Size, Stored, teacher_of},
 };
 
 /// Many small lessons: what is told to many readers costs more than what is kept, and is another bench's matter.

@@ -7,15 +7,13 @@ use std::{
 
 use anyhow::Context as _;
 use futures_util::{SinkExt as _, StreamExt as _, stream};
+use qism_client::{Person, Socket, message, wait};
 use qism_signaling::protocol::{
     ClientFrame, LessonId, ReceiveMode, ServerFrame, UserId, WantedVideo, limits,
 };
 
 use super::{audience::Audience, publisher::Publisher, rates::Side};
-use crate::{
-    person::{Person, Socket, message, wait},
-    server::{SETTLED, Server},
-};
+use crate::server::{SETTLED, Server};
 
 /// Students who join at the same time, where that is not what is measured.
 const JOINING: usize = 4;

@@ -19,7 +19,7 @@ use super::{
     sdp::{CAMERA, LEVEL, Local, MID, Remote, VOICE, candidate, publisher_offer},
     transport::{Identity, Transport},
 };
-use crate::person::{Socket, command, message, wait};
+use qism_client::{Socket, command, message, wait};
 
 /// Bytes of a picture's packet; what FACTS and other servers are measured with.
 const PACKET_BYTES: usize = 1_200;

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use super::room::Counts;
-use crate::person::{Person, Socket, command, converse};
+use qism_client::{Person, Socket, command, converse};
 
 /// Messages on their way to the socket's task; the writer waits when there are more.
 const QUEUE: usize = 8;

@@ -8,16 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use qism_client::converse;
 use qism_signaling::protocol::{Chain, CommandId, Event, Logged, Recipients, ServerFrame, UserId};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::protocol::Role};
 use uuid::Uuid;
 
 use super::{room::Counts, scenario::Scenario};
-use crate::{
-    person::converse,
-    process::{self, thread_cpu},
-};
+use crate::process::{self, thread_cpu};
 
 /// Sockets at most: a process may have so many files, and both ends are here.
 const SOCKETS: usize = 4_000;

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
+use qism_client::{Person, Socket};
 use qism_signaling::protocol::{LessonId, UserId};
 
 use super::{
@@ -20,9 +21,8 @@ use super::{
 use crate::{
     figures::{Figures, quantile},
     media::{Audience, Pattern, Publisher, subscribe},
-    person::{Person, Socket, teacher_of},
     process::{Process, seconds_between},
-    server::{SETTLED, Server, Size, Stored},
+    server::{SETTLED, Server, Size, Stored, teacher_of},
 };
 
 /// People who enter at the same time.

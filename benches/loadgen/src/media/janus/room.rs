@@ -1,5 +1,6 @@
 //! Janus's signaling: JSON over one WebSocket, a handle per publisher and subscriber.
 
+use qism_client::Socket;
 use std::{
     net::UdpSocket,
     sync::Arc,
@@ -23,7 +24,7 @@ use super::{
     },
     program::SIGNALING,
 };
-use crate::{namespace, person::Socket};
+use crate::namespace;
 
 const ROOM: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,8 @@
+//! Somebody who signs in, takes a ticket, enters a lesson by a WebSocket and talks there: what the load generator and the program
+//! that breaks clusters have in common. What a browser does beside that (outboxes, policies, moves) is theirs.
+
+mod person;
+mod socket;
+
+pub use person::{Door, Person, Ticket};
+pub use socket::{Socket, command, converse, message, wait};
