@@ -15,6 +15,7 @@ use qism_signaling::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::ten_days;
 use crate::figures::{Figures, quantile};
 
 const LESSONS: usize = 250;
@@ -22,8 +23,21 @@ const LESSONS: usize = 250;
 const SIZES: [(usize, &str); 2] = [(1, ""), (8, "_by_8")];
 
 pub async fn measure(engine: &str, url: &str, during: Duration, figures: &mut Figures) -> anyhow::Result<()> {
+    measure_sizes(engine, url, during, &SIZES, figures).await?;
+    ten_days::fill(url).await?;
+    measure_sizes(engine, url, during, &[(1, "_ten_days")], figures).await
+}
+
+/// Appends of so many events each; the figures end in what stands beside.
+async fn measure_sizes(
+    engine: &str,
+    url: &str,
+    during: Duration,
+    sizes: &[(usize, &str)],
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let store = Store::open(url).await?;
-    for (events, suffix) in SIZES {
+    for &(events, suffix) in sizes {
         let mut writing = JoinSet::new();
         let began = Instant::now();
         for _ in 0..LESSONS {

@@ -3,6 +3,7 @@
 mod bare;
 mod packed;
 mod served;
+mod ten_days;
 
 use std::{path::Path, time::Duration};
 
