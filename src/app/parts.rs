@@ -106,7 +106,7 @@ pub(super) async fn keep(
             steering.look_ahead().await;
         }
     };
-    tokio::join!(school.watch_withdrawals(&hub), prolonging, placing);
+    tokio::join!(school.watch_withdrawals(&hub), school.carry_out_erasures(), prolonging, placing);
 }
 
 pub(super) fn sfu_config(media: &Media, http: SocketAddr, cluster: Option<Membership>) -> SfuConfig {

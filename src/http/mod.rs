@@ -14,6 +14,7 @@ pub mod health;
 mod lessons;
 pub mod listener;
 pub mod metrics;
+mod people;
 mod refusal;
 mod reports;
 pub mod router;

@@ -12,7 +12,7 @@ use axum::{
 
 use tracing::{Instrument as _, field, info_span};
 
-use super::{AppState, assets, check, fleet, headers, health, lessons, reports, session, ws};
+use super::{AppState, assets, check, fleet, headers, health, lessons, people, reports, session, ws};
 
 /// Bodies of requests; the network check's upload sets its own.
 const BODY_BYTES: usize = 64 * 1024;
@@ -26,6 +26,7 @@ pub fn router(state: AppState) -> Router {
         .merge(session::routes())
         .merge(lessons::routes())
         .merge(reports::routes())
+        .merge(people::routes())
         .merge(fleet::routes())
         .merge(check::routes())
         .merge(ws::routes())

@@ -6,6 +6,7 @@ mod accounts;
 mod admission;
 mod attempts;
 pub mod demo;
+mod erasing;
 mod fleet;
 mod new_account;
 mod reports;
@@ -25,6 +26,7 @@ use crate::{
 pub use crate::storage::{Account, ListedAccount, SchoolRole};
 pub use accounts::AccountError;
 pub use admission::{EntryRefusal, TicketRefusal};
+pub use erasing::{EraseError, People, PersonRow};
 pub use fleet::{FleetView, ServerState, ServerView};
 pub use new_account::{NewAccountError, Wanted};
 pub use reports::{ReportKind, ReportView};

@@ -8,6 +8,7 @@ mod accounts;
 mod attempts;
 mod backup;
 mod condition;
+mod erasures;
 mod fleet;
 mod logs;
 mod names;
@@ -37,6 +38,7 @@ use open::{Part, Pools, Use};
 use shares::LessonSchools;
 
 pub use condition::{Condition, LinkCondition};
+pub use erasures::Erasure;
 pub use fleet::{LessonTotals, ServerNow};
 pub use logs::{LogHealth, Shortfall, StandbyRule};
 pub use names::Session;

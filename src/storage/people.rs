@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use qism_signaling::protocol::UserId;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ impl Store {
         found.iter().map(school).collect()
     }
 
-    /// Everybody, by login.
+    /// Everybody who was not erased, by login.
     pub async fn accounts(&self) -> Result<Vec<ListedAccount>, StorageError> {
         let roles = self.words_of_people("SELECT person, role FROM person_role ORDER BY role").await?;
         let groups = self
@@ -45,8 +46,8 @@ impl Store {
             )
             .await?;
         let found = sqlx::query(
-            "SELECT id, login, disabled, given_arabic, family_arabic, given_latin, family_latin FROM person \
-             ORDER BY login",
+            "SELECT id, login, disabled, given_arabic, family_arabic, given_latin, family_latin, school FROM person \
+             WHERE id NOT IN (SELECT person FROM erasure) ORDER BY login",
         )
         .fetch_all(&self.school.read)
         .await?;
@@ -54,6 +55,8 @@ impl Store {
             let id: String = found.try_get(0)?;
             let roles = roles.get(&id).into_iter().flatten();
             Ok(ListedAccount {
+                user: UserId(row::id(&id)?),
+                school: row::id(&found.try_get::<String, _>(7)?)?,
                 login: found.try_get(1)?,
                 roles: roles.filter_map(|role| SchoolRole::of_name(role)).collect(),
                 groups: groups.get(&id).cloned().unwrap_or_default(),

@@ -66,6 +66,8 @@ impl Account {
 /// An account as a list shows it.
 #[derive(Clone, Debug)]
 pub struct ListedAccount {
+    pub user: UserId,
+    pub school: Uuid,
     pub login: String,
     pub roles: Vec<SchoolRole>,
     /// Names of the groups that a student is in, or that a teacher teaches.

@@ -51,12 +51,12 @@ impl Store {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+pub(super) fn json(value: &impl serde::Serialize) -> String {
     // Invariant: events are plain data with string keys.
     serde_json::to_string(value).expect("events are JSON")
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(text: String) -> Result<T, StorageError> {
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(text: String) -> Result<T, StorageError> {
     serde_json::from_str(&text)
         .map_err(|error| StorageError::Corrupt { what: "report", value: error.to_string() })
 }

@@ -20,6 +20,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/008_event_format.sql"),
     include_str!("migrations/school/009_share.sql"),
     include_str!("migrations/school/010_condition.sql"),
+    include_str!("migrations/school/011_erasure.sql"),
 ];
 const LOG: &[&str] = &[
     include_str!("migrations/log/001_log.sql"),

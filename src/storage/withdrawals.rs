@@ -110,7 +110,7 @@ impl Store {
 }
 
 /// All browsers signed out, and the withdrawal.
-async fn withdraw(
+pub(super) async fn withdraw(
     transaction: &mut Transaction<'_, Any>,
     user: UserId,
     now: u64,

@@ -8,6 +8,7 @@ mod budget;
 mod cluster;
 mod config_cli;
 mod drain;
+mod erasing;
 mod fleet;
 mod journal;
 mod lesson;

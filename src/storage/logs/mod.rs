@@ -7,6 +7,7 @@
 mod append;
 mod copying;
 mod days;
+mod erasing;
 mod journal;
 mod log;
 mod meter;
@@ -33,8 +34,10 @@ use crate::{
     telemetry::metrics::Sample,
 };
 
+pub use erasing::forget_erased;
 use log::Log;
 use meter::LogMeter;
+pub use row::erase_if_of;
 pub use standby::{Shortfall, StandbyRule};
 
 /// Lessons whose database is kept in memory. Full: emptied, and asked again.

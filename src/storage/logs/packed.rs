@@ -133,12 +133,30 @@ pub async fn body(from: &mut AnyConnection, lesson: LessonId) -> Result<Vec<u8>,
 
 /// Erases one text: the lesson is packed anew without it.
 pub async fn erase(within: &mut AnyConnection, lesson: LessonId, number: u64) -> Result<(), StorageError> {
+    erase_where(within, lesson, |event| event.number == number).await.map(|_| ())
+}
+
+/// Erases what somebody wrote, and notes about them; tells how many texts that were.
+pub async fn erase_of(
+    within: &mut AnyConnection,
+    lesson: LessonId,
+    person: UserId,
+) -> Result<u64, StorageError> {
+    let id = person.to_string();
+    erase_where(within, lesson, |event| event.sender == Some(person.0) || event.body.contains(&id)).await
+}
+
+async fn erase_where(
+    within: &mut AnyConnection,
+    lesson: LessonId,
+    is_meant: impl Fn(&Stored) -> bool,
+) -> Result<u64, StorageError> {
     for _ in 0..TRIES {
-        let Some(Packed { mut events, digest }) = find(&mut *within, lesson).await? else { return Ok(()) };
-        let at = (number as usize).checked_sub(1).and_then(|at| events.get_mut(at));
-        let Some(_erased) = at.and_then(|event| event.text.take()) else { return Ok(()) };
-        if put(within, lesson, Some(&digest), &Encoded::of(&events)?).await? {
-            return Ok(());
+        let Some(Packed { mut events, digest }) = find(&mut *within, lesson).await? else { return Ok(0) };
+        let meant = events.iter_mut().filter(|event| is_meant(event));
+        let erased = meant.filter_map(|event| event.text.take()).count();
+        if erased == 0 || put(within, lesson, Some(&digest), &Encoded::of(&events)?).await? {
+            return Ok(erased as u64);
         }
     }
     Err(StorageError::Corrupt { what: "packed lesson that never rests", value: lesson.to_string() })

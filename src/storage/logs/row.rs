@@ -21,6 +21,15 @@ fn text_of(event: &mut Event) -> Option<&mut Option<String>> {
     }
 }
 
+/// Takes the text of an event that somebody sent, or that is about them.
+pub fn erase_if_of(logged: &mut Logged, person: UserId) -> Option<String> {
+    let (body, _) = split(&logged.event);
+    if logged.sender != Some(person) && !body.contains(&person.to_string()) {
+        return None;
+    }
+    text_of(&mut logged.event)?.take()
+}
+
 /// Body without text, and the text.
 pub fn split(event: &Event) -> (String, Option<String>) {
     let mut event = event.clone();

@@ -102,7 +102,7 @@ async fn next_group(
 }
 
 /// Moves the write-ahead log into the database and truncates it; false while somebody reads from it.
-async fn is_emptied(pool: &AnyPool) -> bool {
+pub(super) async fn is_emptied(pool: &AnyPool) -> bool {
     let answer = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await;
     // First column: 1 when it was kept from finishing.
     match answer.and_then(|row| row.try_get::<i64, _>(0)) {

@@ -78,6 +78,21 @@ export interface SchoolReport {
   people?: Person[];
 }
 
+/** Somebody of the school, for its director. */
+export interface SchoolPerson {
+  user: string;
+  login: string;
+  name: Name;
+  roles: string[];
+  groups: string[];
+}
+
+export interface SchoolPeople {
+  people: SchoolPerson[];
+  /** Erased people whose words are not out of all lessons yet. */
+  erasing: number;
+}
+
 /** The servers and what goes on, for the administrator. */
 export interface Fleet {
   /** The database's clock, milliseconds since the epoch. */
@@ -232,6 +247,8 @@ export const today = () => call<Today>('GET', '/api/lessons');
 export const startNow = (group: string, subject?: string) =>
   call<{ lesson: string }>('POST', '/api/lessons', { group, ...(subject && { subject }) });
 export const fleet = () => call<Fleet>('GET', '/api/fleet');
+export const people = () => call<SchoolPeople>('GET', '/api/people');
+export const erase = (user: string, login: string) => call<void>('POST', `/api/people/${user}/erasure`, { login });
 export const reports = () => call<{ reports: SchoolReport[] }>('GET', '/api/reports');
 export const ticket = (lesson: string, session: string) =>
   hedged(() =>

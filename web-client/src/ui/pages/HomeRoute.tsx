@@ -10,6 +10,7 @@ import {
   type Started,
   schoolReports,
 } from '../../app/day.ts';
+import { erasePerson, forgetPeople, refreshPeople, schoolPeople } from '../../app/people.ts';
 import { goToLesson } from '../../app/route.ts';
 import type { Me, Today } from '../../school/api.ts';
 import { t } from '../i18n/index.ts';
@@ -26,6 +27,7 @@ import { TeacherHome } from '../screens/home/TeacherHome.tsx';
 import { useTitle } from '../shell/useTitle.ts';
 import { FleetRoute } from './FleetRoute.tsx';
 import { loadLessonPart } from './lessonPart.ts';
+import { PeopleSection } from '../screens/people/PeopleSection.tsx';
 import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
 
 const refreshMs = 10_000;
@@ -50,6 +52,7 @@ export function HomeRoute({ me }: { me: Me }) {
 
   const signOut = () => {
     forgetDay();
+    forgetPeople();
     void closeAccount();
   };
   return (
@@ -73,6 +76,13 @@ export function HomeRoute({ me }: { me: Me }) {
           now={now}
           onVisit={goToLesson}
           onRetryReports={() => void refreshReports()}
+        />
+      )}
+      {today && holds(me, 'director') && (
+        <PeopleSection
+          people={schoolPeople.value}
+          onWanted={() => void refreshPeople()}
+          onErase={(person, login) => erasePerson(person.user, login)}
         />
       )}
       {watchesFleet && <FleetRoute />}

@@ -1,0 +1,138 @@
+//! A person is erased on request: a director does it for students and teachers of the own school (law 09-08; GDPR article 17).
+
+use std::time::Duration;
+
+use qism_signaling::protocol::{Name, UserId};
+use serde::Serialize;
+
+use super::{Account, Broken, School, SchoolRole, accounts::slip_password};
+use crate::{auth::hash_now, storage::Erasure};
+
+/// How often a server looks for erasures.
+const LOOK: Duration = Duration::from_secs(2);
+/// One round through a school's lessons takes no longer; then another server takes over.
+const ROUND_MS: u64 = 10 * 60_000;
+/// While lessons are open their rooms have the latest words in memory, and a report could take them along: another round follows
+/// when none is open any more …
+const AGAIN_MS: u64 = 60_000;
+/// … or after a day: no lesson is that long.
+const LONGEST_LESSON_MS: u64 = 24 * 60 * 60_000;
+/// Who may be erased.
+const ERASABLE: [SchoolRole; 3] = [SchoolRole::Student, SchoolRole::Teacher, SchoolRole::Guardian];
+
+/// The people of a school, for its director.
+#[derive(Clone, Debug, Serialize)]
+pub struct People {
+    pub people: Vec<PersonRow>,
+    /// Erased people whose words are not out of all lessons yet.
+    pub erasing: u64,
+}
+
+/// Somebody who may be erased.
+#[derive(Clone, Debug, Serialize)]
+pub struct PersonRow {
+    pub user: UserId,
+    pub login: String,
+    pub name: Name,
+    pub roles: Vec<SchoolRole>,
+    /// Names of the groups that a student is in, or that a teacher teaches.
+    pub groups: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    #[error("only a director erases people of the own school")]
+    NotAllowed,
+    #[error("nobody of the school has this id")]
+    Unknown,
+    /// Heads and operators of a school are changed by an operator.
+    #[error("somebody with this function is not erased here")]
+    Protected,
+    #[error("the sign-in name was not repeated")]
+    NotConfirmed,
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+impl School {
+    /// `None` for everybody but directors.
+    pub async fn people(&self, account: &Account) -> Result<Option<People>, Broken> {
+        if !account.is(SchoolRole::Director) {
+            return Ok(None);
+        }
+        let all = self.store.accounts().await?;
+        let own = all.into_iter().filter(|it| it.school == account.school && are_erasable(&it.roles));
+        let row = |it: crate::storage::ListedAccount| PersonRow {
+            user: it.user,
+            login: it.login,
+            name: it.name,
+            roles: it.roles,
+            groups: it.groups,
+        };
+        let erasing = self.store.erasures_under_way(account.school).await?;
+        Ok(Some(People { people: own.map(row).collect(), erasing }))
+    }
+
+    /// Erases somebody, whose sign-in name is said once more. The account is empty when this returns, what they wrote follows.
+    pub async fn erase(&self, director: &Account, user: UserId, login: &str) -> Result<(), EraseError> {
+        if !director.is(SchoolRole::Director) {
+            return Err(EraseError::NotAllowed);
+        }
+        let person = self.store.account_by_id(user).await.map_err(Broken::from)?;
+        let person = person.filter(|it| it.school == director.school).ok_or(EraseError::Unknown)?;
+        if !are_erasable(&person.roles) || person.user == director.user {
+            return Err(EraseError::Protected);
+        }
+        if login.trim().to_lowercase() != person.login {
+            return Err(EraseError::NotConfirmed);
+        }
+        let password = hash_now(&slip_password()).map_err(Broken::from)?;
+        let erasure = Erasure { person: user, school: person.school, at: self.now() };
+        self.store.erase_account(erasure, director.user, &password).await.map_err(Broken::from)?;
+        tracing::info!(person = %user, director = %director.user, "a person is erased");
+        Ok(())
+    }
+
+    /// Takes the words of erased people out of old lessons, for ever.
+    pub async fn carry_out_erasures(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.carry_out_one().await {
+                tracing::warn!(%error, "an erasure is not carried out; again in a while");
+            }
+        }
+    }
+
+    async fn carry_out_one(&self) -> Result<(), Broken> {
+        let now = self.now();
+        let Some(erasure) = self.store.claim_erasure(now, now + ROUND_MS).await? else { return Ok(()) };
+        let is_last =
+            now >= erasure.at + LONGEST_LESSON_MS || !self.store.is_teaching(erasure.school, now).await?;
+        let texts = self.store.erase_words(erasure).await?;
+        if is_last {
+            self.store.finish_erasure(erasure.person, self.now()).await?;
+            tracing::info!(person = %erasure.person, texts, "what an erased person wrote is out of all lessons");
+        } else {
+            self.store.postpone_erasure(erasure.person, self.now() + AGAIN_MS).await?;
+        }
+        Ok(())
+    }
+}
+
+fn are_erasable(roles: &[SchoolRole]) -> bool {
+    !roles.is_empty() && roles.iter().all(|role| ERASABLE.contains(role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_runs_a_school_is_not_erased_from_within_it() {
+        use SchoolRole::{Director, Guardian, Student, Supervisor, Teacher};
+        assert!(are_erasable(&[Student]) && are_erasable(&[Teacher, Guardian]));
+        for protected in [&[Director] as &[_], &[Teacher, Supervisor], &[]] {
+            assert!(!are_erasable(protected), "{protected:?}");
+        }
+    }
+}
