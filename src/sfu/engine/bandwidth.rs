@@ -52,8 +52,8 @@ impl Worker {
         if downlink.protection.poll_resume(now) {
             downlink.link.restart();
         }
-        if let Some(helped) = downlink.link.poll_probe(now) {
-            downlink.prober.learned(helped, now);
+        if let Some(found) = downlink.link.poll_probe(now) {
+            downlink.prober.learned(found, now);
         }
         if let Some(estimate) = downlink.link.estimate() {
             downlink.protection.bears(estimate.saturating_add(VOICE_ALONE), now);

@@ -23,9 +23,11 @@ const GLANCE: Duration = Duration::from_millis(12);
 const LOOK: Duration = Duration::from_millis(40);
 /// Looks that find no more are repeated so often at most: what was late may have been the receiver.
 const LOOKS: usize = 3;
-/// Between two probes, in seconds but the first: after one that helped, while nothing is known of one …
+/// Between two probes, in seconds but the first: after one that came as it was sent, while nothing is known of one …
 const NEXT: Duration = Duration::from_millis(300);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// … after one that found more, but perhaps also the end …
+const AGAIN: Duration = Duration::from_secs(1);
 /// … after the first, second … that did not, and the last one for ever after: most narrow times are over within a minute,
 /// and then pictures shall be back within ten seconds.
 const WAITS: [u64; 14] = [2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30];
@@ -36,6 +38,17 @@ const SHARE: u64 = 50;
 const START: u64 = 100_000;
 /// Padding saved up while nothing is probed: a few probes of the largest layer.
 const SAVED: u64 = 300_000;
+
+/// What a probe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No more than was known, or nobody knows.
+    Nothing,
+    /// Clearly more than was known, but it came more slowly than it left: that is the link's end, or its delays vary.
+    More,
+    /// It came as it left: there may be yet more.
+    NoEnd,
+}
 
 /// A probe that runs.
 #[derive(Clone, Copy, Debug)]
@@ -145,16 +158,21 @@ impl Prober {
         }
     }
 
-    /// What a probe was good for: did it find more than was known?
-    pub fn learned(&mut self, helped: bool, now: Instant) {
-        let wait = Duration::from_secs(WAITS[self.failures.min(WAITS.len() - 1)]);
-        self.failures = if helped { 0 } else { self.failures + 1 };
-        self.next = match helped {
-            // What comes of a look is known before pictures flow, or it comes too late.
-            true if self.looks => None,
-            true => Some(now + NEXT),
-            false => Some(now + wait),
+    /// Takes what a probe found.
+    pub fn learned(&mut self, found: Found, now: Instant) {
+        let wait = match found {
+            Found::NoEnd => NEXT,
+            Found::More => AGAIN,
+            Found::Nothing => Duration::from_secs(WAITS[self.failures.min(WAITS.len() - 1)]),
         };
+        self.failures = match found {
+            Found::NoEnd => 0,
+            Found::More => self.failures,
+            Found::Nothing => self.failures + 1,
+        };
+        // What comes of a look is known before pictures flow, or it comes too late.
+        let is_look = self.looks && found == Found::NoEnd;
+        self.next = (!is_look).then_some(now + wait);
     }
 
     /// The link bears more than when it was found full, then: waiting longer makes no sense, once.
@@ -203,10 +221,15 @@ mod tests {
             }
             waits.push((now - begun).as_secs());
             run(&mut prober, now);
-            prober.learned(false, now);
+            prober.learned(Found::Nothing, now);
         }
         assert_eq!(waits, [0, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30, 30]);
-        prober.learned(true, start);
+        prober.learned(Found::More, start);
+        prober.sent(10_000_000);
+        assert!(!prober.begin(400_000, 200_000, 200_000, start + NEXT));
+        assert!(prober.begin(400_000, 200_000, 200_000, start + AGAIN));
+        run(&mut prober, start + AGAIN);
+        prober.learned(Found::NoEnd, start);
         prober.sent(10_000_000);
         assert!(prober.begin(400_000, 200_000, 200_000, start + NEXT));
     }
@@ -219,7 +242,7 @@ mod tests {
             sent.push(run(&mut prober, now));
             now += Duration::from_millis(200);
             estimate = estimate.max((2_500_000).min(estimate * sent.len() as u32));
-            prober.learned(true, now);
+            prober.learned(Found::NoEnd, now);
         }
         assert_eq!(sent, [1_250, 8_750, 10_937]);
         let mut narrow = Prober::default();
@@ -228,7 +251,7 @@ mod tests {
             let begins = narrow.look(2_500_000, 80_000, true, now);
             if begins {
                 run(&mut narrow, now);
-                narrow.learned(false, now);
+                narrow.learned(Found::Nothing, now);
             }
             begins
         });
@@ -244,7 +267,7 @@ mod tests {
             prober.sent(62_500);
             if prober.begin(2_000_000, 1_000_000, 500_000, now) {
                 padding += run(&mut prober, now);
-                prober.learned(true, now);
+                prober.learned(Found::NoEnd, now);
             }
             now += Duration::from_secs(1);
         }

@@ -140,8 +140,8 @@ impl Congestion {
         let losses = self.link.handle_feedback(feedback, now);
         self.tally.told += u64::from(losses.told);
         self.tally.lost += u64::from(losses.lost);
-        if let Some(helped) = self.link.poll_probe(now) {
-            self.prober.learned(helped, now);
+        if let Some(found) = self.link.poll_probe(now) {
+            self.prober.learned(found, now);
         }
         !was_full && self.link.is_full(now)
     }

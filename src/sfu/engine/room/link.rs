@@ -10,6 +10,7 @@ use crate::sfu::{
         estimator::{Estimator, Told},
         feedback::{Arrival, Feedback},
         meter::Meter,
+        prober::Found,
         sent::SentPackets,
     },
 };
@@ -43,6 +44,9 @@ const FIRST_LAG: Duration = Duration::from_millis(300);
 const FORGET: Duration = Duration::from_millis(400);
 /// A probe whose end is not told of for so long failed.
 const PROBE_LOST: Duration = Duration::from_millis(1_500);
+/// From so many hundredths of what was known on a probe found more, although it came more slowly than it left: the queue of a
+/// narrow link, which falls below its end now and then, gives less.
+const CLEARLY: u32 = 130;
 /// Fewer packets prove nothing.
 const PROBE_PACKETS: usize = 5;
 
@@ -253,10 +257,9 @@ impl Link {
         probe.is_some_and(|probe| probe.last.is_some_and(|(last, _)| probe.is_told(last)))
     }
 
-    /// What a probe was good for, once that is known: is it worth going on, since the link bears clearly more and its end was
-    /// not found? Of the first one, which is sent at the assumed rate, only the latter; two packets that left together and came
-    /// together tell that too, however late others came.
-    pub fn poll_probe(&mut self, now: Instant) -> Option<bool> {
+    /// What a probe found, once that is known. Of the first one, which is sent at the assumed rate, only whether that was the
+    /// end; two packets that left together and came together tell it too, however late others came.
+    pub fn poll_probe(&mut self, now: Instant) -> Option<Found> {
         let probe = self.probe.as_ref()?;
         let (last, ended) = probe.last?;
         if !probe.is_told(last) && now < ended + PROBE_LOST {
@@ -264,17 +267,21 @@ impl Link {
         }
         let (proved, quickest, is_first) = (probe.proved(), probe.quickest(), probe.is_first);
         self.probe = None;
-        let Some((proved, is_all)) = proved else { return Some(false) };
+        let Some((proved, is_all)) = proved else { return Some(Found::Nothing) };
         let before = self.estimator.bitrate();
         self.estimator.proved(proved, now);
         if !is_first {
-            return Some(is_all && proved > before / 10 * 11);
+            return Some(match is_all {
+                true if proved > before / 10 * 11 => Found::NoEnd,
+                false if proved > before / 100 * CLEARLY => Found::More,
+                _ => Found::Nothing,
+            });
         }
-        let bears = is_all || quickest >= f64::from(before) * 2.0;
-        if !bears {
-            self.estimator.bounded(quickest as u32);
+        if is_all || quickest >= f64::from(before) * 2.0 {
+            return Some(Found::NoEnd);
         }
-        Some(bears)
+        self.estimator.bounded(quickest as u32);
+        Some(Found::Nothing)
     }
 
     /// True while the link is full, and when pictures became smaller for that not long ago: they do not grow yet.
@@ -400,7 +407,7 @@ mod tests {
     }
 
     /// A probe at twice the estimate over a link of so many kbit/s.
-    fn probe(kbps: u64) -> (Option<bool>, u32) {
+    fn probe(kbps: u64) -> (Option<Found>, u32) {
         let start = Instant::now();
         let (mut link, mut arrivals) = (Link::default(), Arrivals::new(start));
         link.estimator = Box::new(Delays::new(150_000.0, LEAST, MOST));
@@ -422,13 +429,14 @@ mod tests {
 
     #[test]
     fn a_probe_proves_what_got_through_and_no_more() {
-        let (helped, estimate) = probe(10_000);
-        assert_eq!(helped, Some(true));
+        let (found, estimate) = probe(10_000);
+        assert_eq!(found, Some(Found::NoEnd));
         assert!((290_000..310_000).contains(&estimate), "{estimate}");
-        let (helped, estimate) = probe(220);
-        assert_eq!(helped, Some(false), "the end of the link");
+        let (found, estimate) = probe(220);
+        assert_eq!(found, Some(Found::More), "the end of the link, or not");
         assert!((190_000..210_000).contains(&estimate), "{estimate}");
-        assert_eq!(probe(120).0, Some(false));
+        assert_eq!(probe(170).0, Some(Found::Nothing), "hardly more than is known");
+        assert_eq!(probe(120).0, Some(Found::Nothing));
     }
 
     #[test]
