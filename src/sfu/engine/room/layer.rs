@@ -18,6 +18,9 @@ use crate::sfu::forward::{
 
 /// A layer that is silent for longer is off (the browser stops layers that its uplink cannot carry).
 const SILENCE: Duration = Duration::from_millis(1_500);
+/// … or, while other layers of its camera go on, for this long, and for so many of its frames.
+const RESTS: Duration = Duration::from_millis(500);
+const RESTS_FRAMES: u32 = 4;
 /// Bit rate window.
 const WINDOW: Duration = Duration::from_millis(500);
 /// Packets kept for retransmission: over a second of the largest layer.
@@ -110,6 +113,17 @@ impl LayerIn {
 
     pub fn has_come(&self) -> bool {
         self.newest.is_some()
+    }
+
+    /// When its newest packet came.
+    pub fn newest(&self) -> Option<Instant> {
+        self.newest
+    }
+
+    /// It is off, since another layer of the same camera went on until then.
+    pub fn rests_beside(&self, other: Instant) -> bool {
+        let silence = (self.frames.interval * RESTS_FRAMES).max(RESTS);
+        self.newest.is_some_and(|newest| other > newest + silence)
     }
 
     /// Notes the SSRC; true when it replaced another (the browser restarted the stream) and all was forgotten.

@@ -421,6 +421,14 @@ impl TrackIn {
     /// What is known of each layer.
     pub fn facts(&self, now: Instant) -> Vec<LayerFacts> {
         let is_lone = self.layers.len() == 1;
-        self.layers.iter().map(|layer| layer.facts(is_lone, now)).collect()
+        // Of other threads and nodes only those come that were asked for.
+        let newest =
+            self.layers.iter().filter(|_| self.publisher.is_some()).filter_map(LayerIn::newest).max();
+        let facts = |layer: &LayerIn| {
+            let facts = layer.facts(is_lone, now);
+            let rests = newest.is_some_and(|newest| layer.rests_beside(newest));
+            LayerFacts { alive: facts.alive && !rests, ..facts }
+        };
+        self.layers.iter().map(facts).collect()
     }
 }

@@ -149,6 +149,8 @@ pub struct Publisher {
     pub frame: usize,
     /// What the teacher was told that listeners lose of the voice, in 256ths, and when.
     pub losses: Vec<(Instant, u8)>,
+    /// The next picture of the largest layer is its last, and only half of it is sent; whether the other half has numbers.
+    stops: Option<bool>,
 }
 
 impl Publisher {
@@ -171,6 +173,7 @@ impl Publisher {
             key_frames: 0,
             frame: FRAME_BYTES,
             losses: Vec::new(),
+            stops: None,
         }
     }
 
@@ -193,6 +196,17 @@ impl Publisher {
             stream.wants_key_frame |= *wanted && !stream.is_active;
             stream.is_active = *wanted;
         }
+    }
+
+    /// The browser stops the largest layer in the middle of its next picture, as where its uplink got narrow; `gap`: numbers of what
+    /// is not sent are used up.
+    pub fn stop_in_the_middle(&mut self, gap: bool) {
+        self.stops = Some(gap);
+    }
+
+    /// … and sends it again.
+    pub fn go_on(&mut self) {
+        self.layers_wanted(&[true; 3]);
     }
 
     /// Takes RTCP from the SFU.
@@ -281,6 +295,11 @@ impl Publisher {
                 self.key_frames += usize::from(is_key);
                 let mut packets = Vec::new();
                 draw(&mut self.srtp, stream, picture, if is_key { frame * 6 } else { frame }, &mut packets);
+                if let Some(gap) = self.stops.filter(|_| layer == 2) {
+                    let unsent = packets.split_off(packets.len() / 2);
+                    stream.sequence -= if gap { 0 } else { unsent.len() as u64 };
+                    (stream.is_active, self.stops) = (false, None);
+                }
                 let arrival = now + self.program.late[layer];
                 self.traveling.extend(packets.into_iter().map(|packet| (arrival, packet)));
             }

@@ -9,6 +9,8 @@ use super::{
 const SLIDE: Slide = Slide { key_frame: 40_000, frame: 900, rate: 8 };
 /// A page in which a film runs, as much as a screen may take.
 const FILM: Slide = Slide { key_frame: 90_000, frame: 30_000, rate: 5 };
+/// A clock with hands.
+const HANDS: Slide = Slide { key_frame: 12_000, frame: 1_900, rate: 2 };
 /// A clock on a page.
 const CLOCK: Slide = Slide { key_frame: 25_000, frame: 3_000, rate: 2 };
 const AT_ONCE: [Duration; 3] = [Duration::ZERO; 3];
@@ -246,15 +248,17 @@ fn rate(world: &World, from: u64, until: u64) -> usize {
 
 #[test]
 fn a_film_and_a_camera_are_back_within_ten_seconds() {
-    // The end of the narrow time meets every moment between two probes.
-    for narrow_for in [30, 32, 35] {
+    // The end of the narrow time meets every moment between two probes; delays that vary look like the end of the link to one.
+    for (jitter, narrow_for) in [(0, 30), (0, 32), (0, 35), (20, 30), (20, 35), (40, 30), (40, 32), (40, 35)]
+    {
         let program = Program { camera: true, screen: Some(FILM), late: AT_ONCE };
-        let mut world = lesson(Nature::good(DELAY), program, seconds(15));
-        world.set(narrow(250_000));
+        let jitter = Duration::from_millis(jitter);
+        let mut world = lesson(Nature { jitter, ..Nature::good(DELAY) }, program, seconds(15));
+        world.set(Nature { jitter, ..narrow(250_000) });
         world.run(seconds(narrow_for));
-        world.set(Nature::good(DELAY));
+        world.set(Nature { jitter, ..Nature::good(DELAY) });
         world.run(seconds(14));
-        print(&world, "wide, 250 kbit/s, wide");
+        print(&world, &format!("wide, 250 kbit/s, wide, with a jitter of {jitter:?}"));
         let (wanted, wide) = (rate(&world, 10, 15), 15 + narrow_for);
         let back = (wide..wide + 12).find(|&at| rate(&world, at, at + 2) * 10 >= wanted * 8);
         assert!(back.is_some_and(|at| at <= wide + 10), "{wanted} bit/s; from {wide} s on, back at {back:?}");
@@ -288,9 +292,48 @@ fn a_clock_that_is_shared_on_a_narrow_link_ticks_from_its_first_second_on() {
         assert!(first < shared + seconds(10), "{:?}", first - shared);
         let blank: Vec<Duration> = (0..55)
             .map(|at| first + seconds(at))
-            .filter(|&at| world.shown(Slot::SCREEN, at, at + Duration::from_millis(1_200)) == 0)
+            .filter(|&at| world.shown(Slot::SCREEN, at, at + Duration::from_millis(1_040)) == 0)
             .collect();
         assert!(blank.is_empty(), "jitter {jitter} ms: nothing new at {blank:?}");
+    }
+}
+
+#[test]
+fn no_frame_is_left_out_of_a_clock_that_fits_the_link() {
+    let camera = Program { camera: true, screen: None, late: AT_ONCE };
+    let mut world = lesson(Nature::good(DELAY), camera, seconds(8));
+    world.set(narrow(100_000));
+    world.run(seconds(10));
+    world.begin(Program { screen: Some(HANDS), ..camera });
+    world.run(seconds(60));
+    print(&world, "hands of a clock at 100 kbit/s");
+    let shown = world.shown(Slot::SCREEN, seconds(38), seconds(78));
+    assert!(shown > 40 * 2 * 9 / 10, "{shown} frames of 80");
+}
+
+#[test]
+fn a_layer_that_its_publisher_stops_in_the_middle_of_a_picture_leaves_nobody_in_the_dark() {
+    // What was not sent any more has numbers, or none.
+    for gap in [false, true] {
+        let mut world = lesson(Nature::good(DELAY), Program { screen: None, ..EVERYTHING }, seconds(5));
+        world.publisher.stop_in_the_middle(gap);
+        world.run(seconds(6));
+        let again = world.now - world.start;
+        world.publisher.go_on();
+        world.run(seconds(5));
+        print(&world, &format!("a layer stops in the middle of a picture, numbers left: {gap}"));
+        let smaller =
+            world.first_shown(Slot::FIRST_CAMERA, 0, seconds(5) + 2 * DELAY).expect("a smaller one");
+        let back = world.first_shown(Slot::FIRST_CAMERA, WIDE, again).expect("the large picture");
+        println!(
+            "the smaller one after {:?}, the large one again after {:?}",
+            smaller - seconds(5),
+            back - again
+        );
+        // Until the silence of one layer tells that it is off, and a key frame of the other came.
+        assert!(smaller < seconds(6) + seconds(1) / 4, "{smaller:?}");
+        assert!(world.shown(Slot::FIRST_CAMERA, seconds(7), again) > 3 * 22);
+        assert!(back < again + seconds(1), "{:?}", back - again);
     }
 }
 
