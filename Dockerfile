@@ -17,7 +17,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --create-home --home-dir /var/lib/qism --uid 7880 qism
+    && useradd --create-home --home-dir /var/lib/qism --shell /usr/sbin/nologin --uid 7880 qism
 COPY --from=build /qism/target/release/qism /usr/local/bin/qism
 USER qism
 WORKDIR /var/lib/qism
