@@ -16,33 +16,63 @@ pub(super) struct Loop {
     /// RTP clock ticks between packets.
     step: u32,
     is_picture: bool,
+    /// Packets of each picture.
+    parts: u32,
 }
+
+/// What a packet of a large picture carries.
+const PART: usize = 1_100;
 
 impl Loop {
     pub fn tone() -> Self {
-        Self { payloads: split(TONE), payload_type: 111, step: 960, is_picture: false }
+        Self { payloads: split(TONE), payload_type: 111, step: 960, is_picture: false, parts: 1 }
     }
 
     pub fn color() -> Self {
-        Self { payloads: split(COLOR), payload_type: 96, step: 9_000, is_picture: true }
+        Self { payloads: split(COLOR), payload_type: 96, step: 9_000, is_picture: true, parts: 1 }
     }
 
-    /// Packets per second.
+    /// The same pictures, each filled up to so many whole packets: what is behind its end a decoder does not read. A key frame each half
+    /// second, since requests for one are not answered.
+    pub fn large(parts: u32) -> Self {
+        let mut large = Self { parts, ..Self::color() };
+        let half = large.payloads.len() / 2;
+        large.payloads[half] = large.payloads[0].clone();
+        large
+    }
+
+    /// Packets of which each belongs to the same moment.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// Moments per second.
     pub fn rate(&self) -> u32 {
         self.payloads.len() as u32
     }
 
-    /// Packet number `count` since the start.
-    pub fn packet(&self, count: u32, ssrc: u32) -> rtp::Packet {
+    /// Packet number `part` of the moment `count` since the start.
+    pub fn packet(&self, count: u32, part: u32, ssrc: u32) -> rtp::Packet {
         let payload = &self.payloads[count as usize % self.payloads.len()];
-        let payload = if self.is_picture { describe(payload, count) } else { payload.clone() };
+        let mut payload = match (self.is_picture, part) {
+            (true, 0) => describe(payload, count),
+            (true, _) => describe(&[], count),
+            (false, _) => payload.clone(),
+        };
+        if self.parts > 1 {
+            payload.resize(payload.len().max(PART), 0);
+        }
+        if part > 0 {
+            // It does not start a frame.
+            payload[0] &= 0xef;
+        }
         rtp::Packet {
             header: rtp::Header {
                 version: 2,
                 // In sound the marker tells the start of a talk spurt, in pictures the end of a frame.
-                marker: self.is_picture || count == 0,
+                marker: if self.is_picture { part + 1 == self.parts } else { count == 0 },
                 payload_type: self.payload_type,
-                sequence_number: count as u16,
+                sequence_number: count.wrapping_mul(self.parts).wrapping_add(part) as u16,
                 timestamp: count.wrapping_mul(self.step),
                 ssrc,
                 ..Default::default()
@@ -106,13 +136,27 @@ mod tests {
     fn the_tone_is_fifty_packets_and_the_color_begins_with_a_key_frame() {
         let tone = Loop::tone();
         assert_eq!(tone.rate(), 50);
-        assert_eq!(tone.packet(50, 1).payload, tone.packet(0, 1).payload);
+        assert_eq!(tone.packet(50, 0, 1).payload, tone.packet(0, 0, 1).payload);
         let color = Loop::color();
         assert_eq!(color.rate(), 10);
         for count in 0..20_u32 {
             let expected = count.is_multiple_of(10).then_some((320, 180));
-            assert_eq!(key_frame_size(&color.packet(count, 1).payload), expected, "frame {count}");
+            assert_eq!(key_frame_size(&color.packet(count, 0, 1).payload), expected, "frame {count}");
         }
+    }
+
+    #[test]
+    fn a_large_picture_starts_once_and_ends_once() {
+        let large = Loop::large(12);
+        let packets: Vec<_> = (0..12).map(|part| large.packet(10, part, 1)).collect();
+        assert!(packets.iter().zip(0..).all(|(packet, part)| packet.header.sequence_number == 120 + part));
+        assert!(
+            packets.iter().all(|packet| packet.payload.len() >= PART && packet.header.timestamp == 90_000)
+        );
+        let keys: Vec<_> = packets.iter().filter_map(|packet| key_frame_size(&packet.payload)).collect();
+        assert_eq!(keys, [(320, 180)]);
+        let ends: Vec<bool> = packets.iter().map(|packet| packet.header.marker).collect();
+        assert_eq!(ends.iter().position(|ends| *ends), Some(11));
     }
 
     #[test]

@@ -280,6 +280,16 @@ impl Peer {
         self.feed(source)
     }
 
+    /// The same with pictures of so many packets of 1,100 bytes each, ten a second: what a link feels, not what anybody looks at.
+    pub async fn publish_large(&mut self, source: Source, packets: u32) -> Result<(), ProbeError> {
+        self.prepare_to_publish().await?;
+        self.command(Command::Publish { source, muted: false }).await?;
+        let publisher = self.publisher.as_mut();
+        publisher
+            .ok_or(ProbeError::Media("the publisher leg is not open".into()))?
+            .feed_large(source, packets)
+    }
+
     /// Sends without asking. The publisher leg must be open.
     pub fn feed(&mut self, source: Source) -> Result<(), ProbeError> {
         let publisher = self.publisher.as_mut();

@@ -90,10 +90,18 @@ impl Publisher {
 
     /// Sends on a track, permitted or not, until [`Self::rest`].
     pub fn feed(&mut self, source: Source) -> Result<(), ProbeError> {
+        self.feed_with(source, if source.is_audio() { Loop::tone() } else { Loop::color() })
+    }
+
+    /// The same with pictures of so many full packets each.
+    pub fn feed_large(&mut self, source: Source, packets: u32) -> Result<(), ProbeError> {
+        self.feed_with(source, Loop::large(packets))
+    }
+
+    fn feed_with(&mut self, source: Source, stream: Loop) -> Result<(), ProbeError> {
         let track = self.tracks.get_mut(&source);
         let track = track.ok_or(ProbeError::Media(format!("the probe has no {source:?} to publish")))?;
         if track.feeding.is_none() {
-            let stream = if source.is_audio() { Loop::tone() } else { Loop::color() };
             let feeding = feed(track.local.clone(), track.ssrc, stream, track.sent.clone());
             track.feeding = Some(tokio::spawn(feeding));
         }
@@ -122,13 +130,16 @@ async fn feed(track: Arc<TrackLocalStaticRTP>, ssrc: u32, stream: Loop, sent: Ar
     let mut timer = tokio::time::interval(Duration::from_secs(1) / stream.rate());
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Each start goes on with the numbers of the one before.
-    for count in sent.load(Ordering::Relaxed) as u32.. {
+    for count in sent.load(Ordering::Relaxed) as u32 / stream.parts().. {
         timer.tick().await;
         let level = AudioLevelExtension { level: TONE_LEVEL, voice: true };
         let level = HeaderExtension::AudioLevel(level);
-        // Before the leg is up there is nowhere to send to.
-        let _ = track.write_rtp_with_extensions(stream.packet(count, ssrc), &[level]).await;
-        sent.fetch_add(1, Ordering::Relaxed);
+        for part in 0..stream.parts() {
+            // Before the leg is up there is nowhere to send to.
+            let packet = stream.packet(count, part, ssrc);
+            let _ = track.write_rtp_with_extensions(packet, std::slice::from_ref(&level)).await;
+        }
+        sent.fetch_add(stream.parts().into(), Ordering::Relaxed);
     }
 }
 

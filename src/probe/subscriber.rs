@@ -45,6 +45,11 @@ impl SlotReception {
         self.range.map_or(0, |(first, highest)| (highest - first + 1).saturating_sub(self.packets))
     }
 
+    /// The RTP time of the packet that came last, and when it came.
+    pub fn latest_time(&self) -> Option<(Instant, u32)> {
+        self.before
+    }
+
     pub fn jitter_ms(&self, is_audio: bool) -> f64 {
         self.jitter * 1_000.0 / clock_rate(is_audio)
     }

@@ -8,6 +8,7 @@ mod faults;
 mod network;
 mod node;
 mod proxy;
+mod show;
 mod verdict;
 mod voice;
 mod way;

@@ -108,6 +108,21 @@ impl Place {
         run("nft", "flush chain ip chaos drops")
     }
 
+    /// From now on what this node sends to another leaves at so many kilobits a second, behind a queue of 300 ms that drops what does not
+    /// fit. `None`: as fast as before.
+    pub fn narrow_to(&self, other: Ipv4Addr, kbps: Option<u32>) -> anyhow::Result<()> {
+        let tc = |words: String| run("nsenter", &format!("--net={} tc {words}", self.path()));
+        let Some(kbps) = kbps else { return tc("qdisc del dev eth0 root".into()) };
+        let queue = kbps * 1_000 / 8 * 3 / 10;
+        tc("qdisc add dev eth0 root handle 1: htb default 1".into())?;
+        tc("class add dev eth0 parent 1: classid 1:1 htb rate 10gbit quantum 60000".into())?;
+        tc(format!(
+            "class add dev eth0 parent 1: classid 1:2 htb rate {kbps}kbit burst 3000 cburst 3000 quantum 1500"
+        ))?;
+        tc(format!("qdisc add dev eth0 parent 1:2 bfifo limit {queue}"))?;
+        tc(format!("filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dst {other}/32 flowid 1:2"))
+    }
+
     /// A program that will run in there, in a process of its own.
     pub fn command(&self) -> Command {
         let mut command = Command::new("nsenter");

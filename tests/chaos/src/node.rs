@@ -154,6 +154,11 @@ impl Node {
         self.place.heal()
     }
 
+    /// See [`Place::narrow_to`].
+    pub fn narrow_to(&self, other: Ipv4Addr, kbps: Option<u32>) -> anyhow::Result<()> {
+        self.place.narrow_to(other, kbps)
+    }
+
     /// Does nothing any more, until it goes on.
     pub fn pause(&self) -> anyhow::Result<()> {
         self.signal("-STOP")

@@ -58,6 +58,9 @@ pub struct Promise {
     pub media_gap_ms: Option<u64>,
     pub delivery_p99_ms: Option<u64>,
     pub nobody_reconnects: bool,
+    /// Of what only this fault has.
+    pub at_most: &'static [(&'static str, f64)],
+    pub at_least: &'static [(&'static str, f64)],
 }
 
 /// One injection: from when it hurt, until when it is looked at.
@@ -175,6 +178,7 @@ impl Verdict {
         let within = |figure: Option<u64>, bound: Option<u64>| {
             bound.is_none_or(|bound| figure.is_some_and(|figure| figure <= bound))
         };
+        let more = |key: &str| self.more.get(key).and_then(serde_json::Value::as_f64);
         let lossless = promise.loses_the_tail || self.lost + self.behind == 0;
         self.error.is_none()
             && lossless
@@ -184,6 +188,8 @@ impl Verdict {
             && within(self.media_gap_p95_ms, promise.media_gap_ms)
             && within(self.delivery_p99_ms, promise.delivery_p99_ms)
             && !(promise.nobody_reconnects && self.reconnections > 0)
+            && promise.at_most.iter().all(|(key, bound)| more(key).is_some_and(|figure| figure <= *bound))
+            && promise.at_least.iter().all(|(key, bound)| more(key).is_some_and(|figure| figure >= *bound))
     }
 }
 
@@ -315,6 +321,10 @@ mod tests {
         assert_eq!(judged(|seen| _ = seen.told.pop()).behind, 1);
         assert!(!judged(|seen| seen.stopped = Some(4403)).kept(&promise));
         assert!(!judged(|seen| _ = seen.told.pop()).kept(&promise));
+        let narrow = Promise { at_most: &[("wait", 250.0)], at_least: &[("share", 0.99)], ..promise };
+        let noted = |wait: f64, share: f64| judged(|_| {}).note("wait", wait).note("share", share);
+        assert!(noted(250.0, 0.99).kept(&narrow) && !judged(|_| {}).kept(&narrow));
+        assert!(!noted(251.0, 1.0).kept(&narrow) && !noted(9.0, 0.98).kept(&narrow));
         let twice = [log(), log()].concat();
         assert!(Verdict::of(&twice, &[]).duplicated > 0);
     }

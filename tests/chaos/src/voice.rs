@@ -36,7 +36,8 @@ pub async fn sign_in(login: &str) -> anyhow::Result<SignedIn> {
     sign_in_at(login, FRONT, FRONT_PORT).await
 }
 
-async fn sign_in_at(login: &str, address: Ipv4Addr, port: u16) -> anyhow::Result<SignedIn> {
+/// At a door of one's own choosing.
+pub async fn sign_in_at(login: &str, address: Ipv4Addr, port: u16) -> anyhow::Result<SignedIn> {
     let address = format!("http://{address}:{port}").parse().context("an address")?;
     let door = Door::new(address, &Trust::System)?;
     Ok(door.sign_in(login, qism::school::demo::PASSWORD).await?)

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod links;
+mod narrow;
 mod nodes;
 mod resources;
 mod stores;
@@ -47,6 +48,8 @@ const KEPT: Promise = Promise {
     media_gap_ms: None,
     delivery_p99_ms: None,
     nobody_reconnects: false,
+    at_most: &[],
+    at_least: &[],
 };
 
 macro_rules! fault {
@@ -153,6 +156,23 @@ pub const FAULTS: &[Fault] = &[
         "link-nodes",
         "nothing passes between two nodes for 10 s",
         Promise { delivery_p99_ms: Some(600), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
+        narrow::link,
+        "narrow",
+        "the link between two nodes bears 2 Mbit/s behind a queue of 300 ms, for 20 s; voice, screen and camera want more",
+        Promise {
+            delivery_p99_ms: Some(600),
+            nobody_reconnects: true,
+            at_most: &[
+                ("voice_silence_ms", 400.0),
+                ("voice_silence_later_ms", 150.0),
+                ("longest_wait_ms", 270.0),
+                ("healed_after_ms", 2_000.0),
+            ],
+            at_least: &[("voice_share", 0.99), ("screen_share", 0.9)],
+            ..KEPT
+        }
     ),
     fault!(
         resources::disk,
