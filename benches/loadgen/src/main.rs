@@ -66,6 +66,8 @@ enum Scenario {
     Media,
     /// What of the media is measured on the bare SFU, a hundred lessons at once; only when it is named.
     Lessons,
+    /// What crosses between two nodes; only when it is named.
+    Relay,
     /// A whole school by a scenario file; only when it is named.
     School,
     /// How many events a second each engine keeps; only when it is named.
@@ -125,6 +127,9 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     }
     if cli.runs(Scenario::Lessons) {
         media::plane::run(effort, &mut figures).await?;
+    }
+    if cli.runs(Scenario::Relay) {
+        media::relay::run(effort, &mut figures).await?;
     }
     if cli.runs(Scenario::School) {
         school::run(&cli.server, &cli.scenario, &cli.out, &mut figures).await?;

@@ -10,6 +10,7 @@ mod lesson;
 pub mod plane;
 mod publisher;
 mod rates;
+pub mod relay;
 mod sdp;
 mod storm;
 mod transport;

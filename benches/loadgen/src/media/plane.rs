@@ -1,20 +1,24 @@
 //! Many lessons on one media plane: the SFU of the release program in a process of its own, without school and sockets,
-//! obeying lines on its standard input. A hundred lessons of twenty must cost per packet what one of two thousand does.
+//! obeying lines on its standard input. A hundred lessons of twenty must cost per packet what one of two thousand does. Two planes
+//! that know each other are two nodes ([`super::relay`]).
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
+    net::SocketAddr,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
-use qism::sfu::{SHARE, Sfu, SfuConfig};
+use qism::sfu::{Membership, Neighbor, SHARE, Sfu, SfuConfig};
 use qism_signaling::{
     hub::ports::{LayerCap, Leg, MediaError, MediaOrder, MediaPlane as _},
-    protocol::{LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack},
+    protocol::{
+        IncarnationId, LegKind, LessonId, Publication, SessionId, Slot, Source, UserId, media::OfferedTrack,
+    },
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -37,18 +41,60 @@ const THREADS: usize = 2;
 /// A user of each lesson: nobody else is 0.
 const TEACHER: u32 = 0;
 
+/// Of planes that nobody else reaches.
+const KEY: [u8; 32] = [7; 32];
+
 /// A line to the child; it answers each by one line.
 #[derive(Debug, Serialize, Deserialize)]
 enum Ask {
-    Publish { lesson: u32, sdp: String },
-    Subscribe { lesson: u32, student: u32 },
-    Answer { lesson: u32, student: u32, sdp: String },
+    Publish {
+        lesson: u32,
+        sdp: String,
+    },
+    Subscribe {
+        lesson: u32,
+        student: u32,
+    },
+    Answer {
+        lesson: u32,
+        student: u32,
+        sdp: String,
+    },
+    /// Who are you to other planes?
+    Introduce,
+    /// These other planes live.
+    Meet(Vec<Introduction>),
+    /// The teacher of this lesson is there.
+    Elsewhere {
+        lesson: u32,
+        node: IncarnationId,
+    },
+    /// What has crossed to other planes?
+    Crossed,
+}
+
+/// What a plane tells another of itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Introduction {
+    pub node: IncarnationId,
+    doors: Vec<SocketAddr>,
+    fingerprint: String,
+}
+
+/// What a plane has sent to others since its start.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Crossed {
+    pub packets_out: u64,
+    pub bytes_out: u64,
+    /// The link had no room for them.
+    pub left_out: u64,
 }
 
 /// The child: obeys until its input ends.
 pub async fn serve() -> anyhow::Result<()> {
     let (events, mut unheard) = mpsc::channel(1_024);
     tokio::spawn(async move { while unheard.recv().await.is_some() {} });
+    let node = IncarnationId(Uuid::now_v7());
     let config = SfuConfig {
         listen: vec!["127.0.0.1".parse()?],
         udp_port: 0,
@@ -56,23 +102,50 @@ pub async fn serve() -> anyhow::Result<()> {
         share: SHARE,
         tcp: None,
         public_addresses: Vec::new(),
-        cluster: None,
+        cluster: Some(Membership { incarnation: node, key: KEY }),
     };
     let sfu = Sfu::start(config, events)?;
     for line in std::io::stdin().lines() {
-        let said = obey(&sfu, serde_json::from_str(&line?)?).await?;
+        let said = obey(&sfu, node, serde_json::from_str(&line?)?).await?;
         println!("{}", serde_json::to_string(&said)?);
     }
     Ok(())
 }
 
-async fn obey(sfu: &Sfu, ask: Ask) -> anyhow::Result<String> {
+async fn obey(sfu: &Sfu, node: IncarnationId, ask: Ask) -> anyhow::Result<String> {
     let (reply, said) = oneshot::channel();
     match ask {
-        Ask::Publish { lesson, sdp } => {
-            let sources = vec![Source::Microphone, Source::Camera];
+        Ask::Introduce => {
+            let (doors, fingerprint) = (sfu.doors().to_vec(), sfu.fingerprint().to_owned());
+            return Ok(serde_json::to_string(&Introduction { node, doors, fingerprint })?);
+        }
+        Ask::Meet(others) => {
+            let neighbor = |Introduction { node: incarnation, doors, fingerprint }| Neighbor {
+                incarnation,
+                doors,
+                fingerprint,
+            };
+            sfu.meet(others.into_iter().map(neighbor).collect());
+            return Ok(String::new());
+        }
+        Ask::Elsewhere { lesson, node } => {
             let leg = leg(lesson, TEACHER, LegKind::Publisher);
-            sfu.order(MediaOrder::Permit { lesson: leg.lesson, user: leg.user, sources });
+            permit(sfu, leg);
+            sfu.order(MediaOrder::Origin { lesson: leg.lesson, user: leg.user, node: Some(node) });
+            return Ok(String::new());
+        }
+        Ask::Crossed => {
+            let totals = sfu.counters();
+            let crossed = Crossed {
+                packets_out: totals.relay_packets_out,
+                bytes_out: totals.relay_bytes_out,
+                left_out: totals.relay_packets_left_out,
+            };
+            return Ok(serde_json::to_string(&crossed)?);
+        }
+        Ask::Publish { lesson, sdp } => {
+            let leg = leg(lesson, TEACHER, LegKind::Publisher);
+            permit(sfu, leg);
             let tracks = [("0", Source::Microphone), ("1", Source::Camera)];
             let tracks = tracks.map(|(mid, source)| OfferedTrack { mid: mid.into(), source }).to_vec();
             sfu.order(MediaOrder::Publish { leg, offer: sdp, tracks, reply });
@@ -95,6 +168,11 @@ async fn obey(sfu: &Sfu, ask: Ask) -> anyhow::Result<String> {
     Ok(said?)
 }
 
+fn permit(sfu: &Sfu, leg: Leg) {
+    let sources = vec![Source::Microphone, Source::Camera];
+    sfu.order(MediaOrder::Permit { lesson: leg.lesson, user: leg.user, sources });
+}
+
 fn assign(sfu: &Sfu, leg: Leg, slot: Slot, source: Source) {
     let user = self::leg(0, TEACHER, LegKind::Publisher).user;
     let publication = Some(Publication { user, source });
@@ -107,14 +185,14 @@ fn leg(lesson: u32, user: u32, kind: LegKind) -> Leg {
 }
 
 /// The parent's side of the child.
-struct Plane {
+pub struct Plane {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Plane {
-    fn start() -> anyhow::Result<Self> {
+    pub fn start() -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("--plane")
             .stdin(Stdio::piped())
@@ -132,7 +210,49 @@ impl Plane {
         Ok(serde_json::from_str(&line)?)
     }
 
-    fn publish(&mut self, lesson: u32, start: Instant) -> anyhow::Result<Publisher> {
+    fn learn<T: DeserializeOwned>(&mut self, ask: &Ask) -> anyhow::Result<T> {
+        Ok(serde_json::from_str(&self.ask(ask)?)?)
+    }
+
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// Makes the planes nodes of one school, of which each knows this one; tells who it is.
+    pub fn meet(&mut self, others: &mut [Self]) -> anyhow::Result<IncarnationId> {
+        let own: Introduction = self.learn(&Ask::Introduce)?;
+        let mut known = Vec::new();
+        for other in others {
+            known.push(other.learn(&Ask::Introduce)?);
+            other.ask(&Ask::Meet(vec![own.clone()]))?;
+        }
+        self.ask(&Ask::Meet(known))?;
+        Ok(own.node)
+    }
+
+    /// The teacher of a lesson is on another plane.
+    pub fn elsewhere(&mut self, lesson: u32, node: IncarnationId) -> anyhow::Result<()> {
+        self.ask(&Ask::Elsewhere { lesson, node }).map(drop)
+    }
+
+    pub fn crossed(&mut self) -> anyhow::Result<Crossed> {
+        self.learn(&Ask::Crossed)
+    }
+
+    /// A student of a lesson receives everything, at a place of the audience.
+    pub async fn subscribe(
+        &mut self,
+        (lesson, student): (u32, u32),
+        audience: &Audience,
+        place: usize,
+    ) -> anyhow::Result<()> {
+        let offer = self.ask(&Ask::Subscribe { lesson, student })?;
+        let sdp = audience.join(place, &offer)?;
+        self.ask(&Ask::Answer { lesson, student, sdp })?;
+        audience.is_up(place).await
+    }
+
+    pub fn publish(&mut self, lesson: u32, start: Instant) -> anyhow::Result<Publisher> {
         let identity = Arc::new(Identity::generate()?);
         let (local, offer) = Publisher::offer(&identity);
         let answer = self.ask(&Ask::Publish { lesson, sdp: offer })?;
@@ -163,10 +283,7 @@ impl Lessons {
             publishers.push(tokio::task::block_in_place(|| plane.publish(lesson, start))?);
             for number in 0..students {
                 let (student, place) = (1 + number as u32, lesson as usize * students + number);
-                let offer = plane.ask(&Ask::Subscribe { lesson, student })?;
-                let sdp = audience.join(place, &offer)?;
-                plane.ask(&Ask::Answer { lesson, student, sdp })?;
-                audience.is_up(place).await?;
+                plane.subscribe((lesson, student), &audience, place).await?;
             }
         }
         Ok(Self { plane, publishers, audience })
@@ -177,7 +294,7 @@ impl Lessons {
         self.publishers.iter().for_each(|publisher| publisher.send(Pattern::Sparse));
         tokio::time::sleep(WARMING).await;
         self.audience.restart();
-        let process = Process(self.plane.child.id());
+        let process = self.plane.process();
         let cpu = process.cpu();
         tokio::time::sleep(during).await;
         let (after, heard) = (process.cpu(), self.audience.heard());
