@@ -163,16 +163,19 @@ impl Logs {
         Ok(&self.all[at])
     }
 
-    /// Lessons by their database.
+    /// Lessons by their database, asked for together.
     async fn spread(&self, lessons: &[LessonId]) -> Result<Vec<(&Log, Vec<LessonId>)>, StorageError> {
+        let place = |lesson: &LessonId| Some((*lesson, self.known(*lesson)?));
+        let mut places: HashMap<LessonId, usize> = lessons.iter().filter_map(place).collect();
         let unknown: Vec<LessonId> =
-            lessons.iter().copied().filter(|lesson| self.known(*lesson).is_none()).collect();
-        let asked: HashMap<LessonId, usize> = self.ask(&unknown).await?.into_iter().collect();
+            lessons.iter().copied().filter(|lesson| !places.contains_key(lesson)).collect();
+        if !unknown.is_empty() {
+            places.extend(self.ask(&unknown).await?);
+        }
         let mut spread: Vec<(&Log, Vec<LessonId>)> =
             self.all.iter().map(|log| (&**log, Vec::new())).collect();
         for lesson in lessons {
-            let at = asked.get(lesson).copied().or_else(|| self.known(*lesson)).unwrap_or(0);
-            spread[at].1.push(*lesson);
+            spread[places.get(lesson).copied().unwrap_or(0)].1.push(*lesson);
         }
         spread.retain(|(_, lessons)| !lessons.is_empty());
         Ok(spread)

@@ -36,6 +36,9 @@ struct Whole {
 impl Logs {
     /// Moves what is not in its place out of these databases, and out of others, which are left empty. Tells how many lessons were moved.
     pub async fn put_in_place(&self, others: &[String]) -> Result<u64, StorageError> {
+        for log in &self.all {
+            log.open_one()?;
+        }
         let mut sources = self.all.clone();
         for url in others {
             let other = Log::open(url.clone(), Vec::new(), Use::Alone, self.meter.clone()).await?;
