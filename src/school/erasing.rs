@@ -60,8 +60,8 @@ impl School {
         if !account.is(SchoolRole::Director) {
             return Ok(None);
         }
-        let all = self.store.accounts().await?;
-        let own = all.into_iter().filter(|it| it.school == account.school && are_erasable(&it.roles));
+        let all = self.store.accounts(Some(account.school)).await?;
+        let own = all.into_iter().filter(|it| are_erasable(&it.roles));
         let row = |it: crate::storage::ListedAccount| PersonRow {
             user: it.user,
             login: it.login,

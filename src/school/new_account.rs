@@ -68,7 +68,7 @@ impl School {
         role: Option<SchoolRole>,
         class: Option<&str>,
     ) -> Result<Vec<ListedAccount>, Broken> {
-        let mut accounts = self.store.accounts().await?;
+        let mut accounts = self.store.accounts(None).await?;
         accounts.retain(|account| role.is_none_or(|role| account.roles.contains(&role)));
         accounts
             .retain(|account| class.is_none_or(|class| account.groups.iter().any(|group| group == class)));

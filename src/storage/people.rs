@@ -35,28 +35,31 @@ impl Store {
         found.iter().map(school).collect()
     }
 
-    /// Everybody who was not erased, by login.
-    pub async fn accounts(&self) -> Result<Vec<ListedAccount>, StorageError> {
-        let roles = self.words_of_people("SELECT person, role FROM person_role ORDER BY role").await?;
-        let groups = self
-            .words_of_people(
-                "SELECT e.person, g.name FROM enrollment e JOIN study_group g ON g.id = e.study_group \
-                 UNION SELECT t.teacher, g.name FROM teaching t JOIN study_group g ON g.id = t.study_group \
-                 ORDER BY 2",
-            )
-            .await?;
-        let found = sqlx::query(
-            "SELECT id, login, disabled, given_arabic, family_arabic, given_latin, family_latin, school FROM person \
-             WHERE id NOT IN (SELECT person FROM erasure) ORDER BY login",
-        )
-        .fetch_all(&self.school.read)
-        .await?;
+    /// Everybody of a school, or of all, who was not erased, by login.
+    pub async fn accounts(&self, school: Option<Uuid>) -> Result<Vec<ListedAccount>, StorageError> {
+        let school = school.map(|school| school.to_string()).unwrap_or_default();
+        let of = if school.is_empty() { "$1 = ''" } else { "p.school = $1" };
+        let roles = format!(
+            "SELECT r.person, r.role FROM person p JOIN person_role r ON r.person = p.id WHERE {of} ORDER BY r.role"
+        );
+        let roles = self.words_of_people(roles, &school).await?;
+        let groups = format!(
+            "SELECT p.id, g.name FROM person p JOIN enrollment e ON e.person = p.id JOIN study_group g ON g.id = e.study_group \
+             WHERE {of} \
+             UNION SELECT p.id, g.name FROM person p JOIN teaching t ON t.teacher = p.id JOIN study_group g ON g.id = t.study_group \
+             WHERE {of} ORDER BY 2"
+        );
+        let groups = self.words_of_people(groups, &school).await?;
+        let people = format!(
+            "SELECT p.id, p.login, p.disabled, p.given_arabic, p.family_arabic, p.given_latin, p.family_latin \
+             FROM person p WHERE {of} AND p.id NOT IN (SELECT person FROM erasure) ORDER BY p.login"
+        );
+        let found = sqlx::query(AssertSqlSafe(people)).bind(school).fetch_all(&self.school.read).await?;
         let listed = |found: &sqlx::any::AnyRow| {
             let id: String = found.try_get(0)?;
             let roles = roles.get(&id).into_iter().flatten();
             Ok(ListedAccount {
                 user: UserId(row::id(&id)?),
-                school: row::id(&found.try_get::<String, _>(7)?)?,
                 login: found.try_get(1)?,
                 roles: roles.filter_map(|role| SchoolRole::of_name(role)).collect(),
                 groups: groups.get(&id).cloned().unwrap_or_default(),
@@ -68,9 +71,13 @@ impl Store {
     }
 
     /// Two columns, a person and a word, gathered by person.
-    async fn words_of_people(&self, sql: &'static str) -> Result<HashMap<String, Vec<String>>, StorageError> {
+    async fn words_of_people(
+        &self,
+        sql: String,
+        school: &str,
+    ) -> Result<HashMap<String, Vec<String>>, StorageError> {
         let mut words: HashMap<String, Vec<String>> = HashMap::new();
-        for found in sqlx::query(sql).fetch_all(&self.school.read).await? {
+        for found in sqlx::query(AssertSqlSafe(sql)).bind(school).fetch_all(&self.school.read).await? {
             words.entry(found.try_get(0)?).or_default().push(found.try_get(1)?);
         }
         Ok(words)

@@ -67,7 +67,6 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct ListedAccount {
     pub user: UserId,
-    pub school: Uuid,
     pub login: String,
     pub roles: Vec<SchoolRole>,
     /// Names of the groups that a student is in, or that a teacher teaches.

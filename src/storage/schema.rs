@@ -21,6 +21,7 @@ const SCHOOL: &[&str] = &[
     include_str!("migrations/school/009_share.sql"),
     include_str!("migrations/school/010_condition.sql"),
     include_str!("migrations/school/011_erasure.sql"),
+    include_str!("migrations/school/012_people.sql"),
 ];
 const LOG: &[&str] = &[
     include_str!("migrations/log/001_log.sql"),

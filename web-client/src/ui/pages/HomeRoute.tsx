@@ -1,16 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { closeAccount, holds } from '../../app/account.ts';
-import {
-  day,
-  followDay,
-  forgetDay,
-  openLessonNow,
-  refreshDay,
-  refreshReports,
-  type Started,
-  schoolReports,
-} from '../../app/day.ts';
-import { erasePerson, forgetPeople, refreshPeople, schoolPeople } from '../../app/people.ts';
+import { day, followDay, forgetDay, openLessonNow, refreshDay, type Started } from '../../app/day.ts';
+import { forgetPeople } from '../../app/people.ts';
 import { goToLesson } from '../../app/route.ts';
 import type { Me, Today } from '../../school/api.ts';
 import { t } from '../i18n/index.ts';
@@ -20,14 +11,12 @@ import { Button } from '../kit/Button.tsx';
 import { EmptyState } from '../kit/EmptyState.tsx';
 import { Spinner } from '../kit/Spinner.tsx';
 import { useNow } from '../kit/useNow.ts';
-import { DirectorHome } from '../screens/home/DirectorHome.tsx';
 import { HomePage } from '../screens/home/HomePage.tsx';
 import { StudentHome } from '../screens/home/StudentHome.tsx';
 import { TeacherHome } from '../screens/home/TeacherHome.tsx';
 import { useTitle } from '../shell/useTitle.ts';
-import { FleetRoute } from './FleetRoute.tsx';
-import { loadLessonPart } from './lessonPart.ts';
-import { PeopleSection } from '../screens/people/PeopleSection.tsx';
+import { overseesSchool, watchesFleet } from './offices.ts';
+import { lessonPart, officePart } from './parts.ts';
 import { SettingsDialog } from '../screens/settings/SettingsDialog.tsx';
 
 const refreshMs = 10_000;
@@ -39,16 +28,20 @@ const outageWords = { unreachable: 'signIn.noAnswer', unavailable: 'home.unavail
 /** Home over today's lessons, drawn by role; somebody with two roles gets both. */
 export function HomeRoute({ me }: { me: Me }) {
   useTitle();
-  const overseesSchool = holds(me, 'director', 'supervisor', 'inspector');
-  const watchesFleet = holds(me, 'administrator');
+  const hasOffice = overseesSchool(me) || watchesFleet(me);
   const { today, outage, clockOffsetMs } = day.value;
   const now = useNow(refreshMs, clockOffsetMs);
+  const Office = officePart.page.value;
   const [settings, setSettings] = useState(false);
   useEffect(() => followDay(holds(me, 'director')), [me]);
   useEffect(() => {
-    const soon = setTimeout(() => void loadLessonPart(), idleMs);
+    const soon = setTimeout(() => void lessonPart.load(), idleMs);
     return () => clearTimeout(soon);
   }, []);
+  // Asked for again with each tick, for as long as it is not there.
+  useEffect(() => {
+    if (hasOffice) void officePart.load();
+  }, [hasOffice, now]);
 
   const signOut = () => {
     forgetDay();
@@ -66,27 +59,12 @@ export function HomeRoute({ me }: { me: Me }) {
         </div>
       )}
       {/* The servers' page says so itself. */}
-      {today && outage && !watchesFleet && <Banner tone="warning">{t(outageWords[outage])}</Banner>}
+      {today && outage && !watchesFleet(me) && <Banner tone="warning">{t(outageWords[outage])}</Banner>}
       {today && holds(me, 'teacher') && <Teaching me={me} today={today} now={now} />}
       {today && holds(me, 'student') && <StudentHome lessons={today.lessons} now={now} onEnter={goToLesson} />}
-      {today && overseesSchool && (
-        <DirectorHome
-          lessons={today.lessons}
-          reports={holds(me, 'director') ? schoolReports.value : undefined}
-          now={now}
-          onVisit={goToLesson}
-          onRetryReports={() => void refreshReports()}
-        />
-      )}
-      {today && holds(me, 'director') && (
-        <PeopleSection
-          people={schoolPeople.value}
-          onWanted={() => void refreshPeople()}
-          onErase={(person, login) => erasePerson(person.user, login)}
-        />
-      )}
-      {watchesFleet && <FleetRoute />}
-      {today && !overseesSchool && !watchesFleet && !holds(me, 'teacher', 'student') && (
+      {hasOffice &&
+        (Office ? <Office me={me} today={today} now={now} /> : today && <Spinner label={t('app.loading')} />)}
+      {today && !hasOffice && !holds(me, 'teacher', 'student') && (
         <div class="card">
           <EmptyState icon="person" title={t('home.noRole')} />
         </div>

@@ -11,7 +11,7 @@ import { localized } from '../kit/names.ts';
 import { useTitle } from '../shell/useTitle.ts';
 import { LoadingPage } from '../shell/LoadingPage.tsx';
 import { CheckRoute } from './CheckRoute.tsx';
-import { lessonPart, loadLessonPart } from './lessonPart.ts';
+import { lessonPart } from './parts.ts';
 import { rememberedWish, rememberWish } from '../../app/wish.ts';
 
 interface Props {
@@ -30,7 +30,7 @@ export function LessonRoute({ me, lesson }: Props) {
   const visits = !teacher && !holds(me, 'student');
 
   useEffect(() => {
-    void loadLessonPart();
+    void lessonPart.load();
     if (!day.value.today) void refreshDay();
     if (visits) setWish({ microphone: false, camera: false });
     else if (isInside(lesson)) setWish(rememberedWish(teacher));
@@ -41,7 +41,7 @@ export function LessonRoute({ me, lesson }: Props) {
     rememberWish(chosen);
     setWish(chosen);
   };
-  const InLesson = lessonPart.value;
+  const InLesson = lessonPart.page.value;
   if (wish && InLesson) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
   if (check && !wish) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
   return <LoadingPage label={t('lesson.entering')} />;
