@@ -178,6 +178,10 @@ async fn a_packed_lesson_goes_on_where_it_was() {
                 let line = said(number, user(), "weiter");
                 journal.append(batch(lesson, vec![line.clone()])).await.expect("behind it");
                 events.push(line);
+                // What is packed is known behind rows, too.
+                let known = AppendError::Known { sender: user(), command: events[1].command, number: 2 };
+                let again = Logged { number: number + 1, ..events[1].clone() };
+                assert_eq!(journal.append(batch(lesson, vec![again])).await, Err(known));
             }
             assert_eq!(journal.read(lesson, 0, 100).await.expect("read"), events);
             assert_eq!(journal.read(lesson, 3, 3).await.expect("read"), events[3..6]);

@@ -28,7 +28,8 @@ pub async fn write(
             if let Some(known) = known_packed(connection, batch).await? {
                 return Ok(Err(known));
             }
-            is_written = insert(connection, batch, day, Behind::Packed).await?;
+            is_written = insert(connection, batch, day, Behind::Packed).await?
+                || insert(connection, batch, day, Behind::Late).await?;
         }
         if !is_written {
             return Ok(Err(AppendError::Conflict));
@@ -49,9 +50,12 @@ pub async fn write(
 enum Behind {
     /// The lesson, of this day, without events.
     Origin,
+    /// The head, in a lesson of which nothing is packed.
     Event,
     /// Packed events up to the head.
     Packed,
+    /// The head, written since the events before it were packed.
+    Late,
 }
 
 /// False: it is not there.
@@ -80,10 +84,10 @@ async fn insert(
             .bind(text);
     }
     query = query.bind(lesson);
-    if matches!(behind, Behind::Origin | Behind::Event) {
+    if !matches!(behind, Behind::Packed) {
         query = query.bind(day);
     }
-    if matches!(behind, Behind::Event | Behind::Packed) {
+    if !matches!(behind, Behind::Origin) {
         query = query.bind(head.number as i64).bind(head.chain.0 as i64);
     }
     Ok(query.execute(connection).await?.rows_affected() > 0)
@@ -99,15 +103,16 @@ fn insert_sql(rows: usize, behind: Behind) -> String {
     };
     let tuples: Vec<String> = (0..rows).map(tuple).collect();
     let next = |n: usize| format!("${}", rows * COLUMNS + n);
+    let event_at = || {
+        let [lesson, day, number, chain] = [1, 2, 3, 4].map(&next);
+        format!("event WHERE lesson = {lesson} AND day = {day} AND number = {number} AND chain = {chain}")
+    };
     let there = match behind {
         Behind::Origin => format!("origin WHERE lesson = {} AND day = {}", next(1), next(2)),
-        Behind::Event => format!(
-            "event WHERE lesson = {} AND day = {} AND number = {} AND chain = {}",
-            next(1),
-            next(2),
-            next(3),
-            next(4)
-        ),
+        Behind::Event => {
+            format!("{} AND NOT EXISTS (SELECT 1 FROM packed WHERE lesson = {})", event_at(), next(1))
+        }
+        Behind::Late => event_at(),
         Behind::Packed => {
             format!("packed WHERE lesson = {} AND events = {} AND chain = {}", next(1), next(2), next(3))
         }
