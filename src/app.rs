@@ -4,6 +4,7 @@
 //! `door` is the port, `node` what makes it one of several, `parts` the rest. The other files are commands.
 
 mod accounts;
+mod checking;
 mod condition;
 mod copies;
 mod demo;
@@ -43,6 +44,7 @@ use crate::{
 };
 
 pub use accounts::user;
+pub use checking::check_config;
 pub use copies::{backup, restore, transfer};
 pub use demo::demo;
 

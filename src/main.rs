@@ -7,7 +7,7 @@ use clap::Parser as _;
 use qism::{
     app,
     config::{
-        Config, ConfigError,
+        ConfigError,
         cli::{Cli, Command},
     },
     probe,
@@ -42,10 +42,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(options) => block_on(app::backup(options))?,
         Command::Restore(options) => block_on(app::restore(options))?,
         Command::Transfer(options) => block_on(app::transfer(options))?,
-        Command::CheckConfig(options) => {
-            Config::load(&options.config)?;
-            println!("{} can be used", options.config.display());
-        }
+        Command::CheckConfig(options) => app::check_config(&options)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,11 @@ use crate::{
     sfu::Sfu,
 };
 
+/// What the configuration names for HTTPS, read.
+pub(super) fn certificate(server: &Server) -> anyhow::Result<Option<Arc<Certificate>>> {
+    server.tls().map(Certificate::load).transpose().context("HTTPS")
+}
+
 /// The bound port and the certificate, before anything else starts: they are what most often is in the way.
 pub(super) struct Door {
     pub(super) listener: Listener,
@@ -28,7 +33,7 @@ impl Door {
     pub(super) fn open(server: &Server) -> anyhow::Result<Self> {
         let listen = server.listen;
         let listener = Listener::bind(listen).map_err(|error| cannot_listen(listen, &error))?;
-        let certificate = server.tls().map(Certificate::load).transpose().context("HTTPS")?;
+        let certificate = certificate(server)?;
         Ok(Self { listener, certificate })
     }
 

@@ -66,15 +66,21 @@ impl Node {
 
 pub(super) type Letters = mpsc::Receiver<BusEvent>;
 
+/// The Redis that the configuration names, with the authorities that it trusts read.
+pub(super) fn redis_server(cluster: &Cluster) -> anyhow::Result<Option<RedisServer>> {
+    let Some(redis) = &cluster.redis else { return Ok(None) };
+    let server = RedisServer::new(redis.reveal(), &cluster.sentinels).context("cluster.redis")?;
+    Ok(Some(match &cluster.redis_ca {
+        Some(file) => server.trusting(file).context("cluster.redis_ca")?,
+        None => server,
+    }))
+}
+
 fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Arc<RedisBus>>, Letters)> {
-    let Some((redis, key)) = cluster.redis.as_ref().zip(cluster.key.as_ref()) else {
+    let Some((server, key)) = redis_server(cluster)?.zip(cluster.key.as_ref()) else {
         // Nobody writes to a single node: this end is closed at once.
         return Ok((None, mpsc::channel(1).1));
     };
-    let mut server = RedisServer::new(redis.reveal(), &cluster.sentinels).context("cluster.redis")?;
-    if let Some(file) = &cluster.redis_ca {
-        server = server.trusting(file).context("cluster.redis_ca")?;
-    }
     tracing::info!(redis = %server, node = cluster.node, "one of several nodes");
     let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own);
     Ok((Some(bus), letters))

@@ -57,6 +57,26 @@ fn a_missing_configuration_is_told_and_ends_with_2() {
 }
 
 #[test]
+fn a_file_that_the_configuration_names_and_that_is_not_there_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("qism.toml");
+    let path = file.to_str().expect("text");
+    let https = "[server]\ntls_certificate = \"/nonexistent/cert.pem\"\ntls_key = \"/nonexistent/key.pem\"\n";
+    let redis = format!(
+        "[storage]\nurl = \"postgres://qism@127.0.0.1/qism\"\n[cluster]\nredis = \"rediss://127.0.0.1\"\n\
+         redis_ca = \"/nonexistent/ca.pem\"\nkey = \"{}\"\nnode = \"a\"\n",
+        "ab".repeat(32)
+    );
+    for (text, missing) in [(https, "/nonexistent/cert.pem"), (&redis, "/nonexistent/ca.pem")] {
+        std::fs::write(&file, text).expect("written");
+        let output = qism(&["check-config", "--config", path]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(missing), "{told}");
+    }
+}
+
+#[test]
 fn the_commented_defaults_can_be_used() {
     let defaults = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/default.toml");
     let output = qism(&["check-config", "--config", defaults.to_str().expect("text")]);
