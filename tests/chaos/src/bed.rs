@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use qism::storage::Store;
+use qism::{config::Config, storage::Store};
 use qism_backing::{Postgres, Redis, Sentinel};
 use qism_signaling::protocol::{LessonId, Logged};
 use tempfile::TempDir;
@@ -20,6 +20,8 @@ pub struct Plan {
     pub students_per_class: usize,
     /// An asynchronous standby stands by.
     pub standby: bool,
+    /// The lessons of the demonstration's school are in a PostgreSQL of their own; those of its second class are another school's.
+    pub academy: bool,
     /// So many Sentinels watch Redis and its replica.
     pub sentinels: usize,
     /// PostgreSQL's data is on a disk of so many MiB.
@@ -31,9 +33,25 @@ pub struct Plan {
 impl Plan {
     pub fn of(nodes: usize) -> Self {
         let circumstances = Vec::new();
-        Self { nodes, students_per_class: 40, standby: false, sentinels: 0, disk_mib: None, circumstances }
+        Self {
+            nodes,
+            students_per_class: 40,
+            standby: false,
+            academy: false,
+            sentinels: 0,
+            disk_mib: None,
+            circumstances,
+        }
     }
 }
+
+/// Whose code begins otherwise than that of the demonstration (01234A), and whose lessons are those of its second class.
+const ANOTHER_SCHOOL: &str = "INSERT INTO school (id, code, name_ar, name_fr, name_en) \
+     SELECT '00000000-0000-7000-8000-000000000002', '02000A', name_ar, name_fr, name_en FROM school; \
+     UPDATE lesson SET school = '00000000-0000-7000-8000-000000000002' \
+     WHERE study_group = (SELECT id FROM study_group WHERE name = '2APIC-1'); \
+     UPDATE person SET school = '00000000-0000-7000-8000-000000000002' WHERE login = 'teacher2' OR id IN \
+     (SELECT e.person FROM enrollment e JOIN study_group g ON g.id = e.study_group WHERE g.name = '2APIC-1')";
 
 /// Everything that runs. Fields are dropped in this order: nodes can say goodbye to nobody.
 pub struct Bed {
@@ -44,6 +62,7 @@ pub struct Bed {
     _replica: Option<Redis>,
     pub redis: Redis,
     pub standby: Option<Postgres>,
+    pub academy: Option<Postgres>,
     pub postgres: Postgres,
     _folder: TempDir,
 }
@@ -54,6 +73,7 @@ impl Bed {
         let postgres = Postgres::start_on(POSTGRES.into(), plan.disk_mib).await;
         let postgres = postgres.context("PostgreSQL is not installed (tools/setup.sh postgres)")?;
         let standby = if plan.standby { Some(postgres.standby("standby").await) } else { None };
+        let academy = if plan.academy { Postgres::start_on(POSTGRES.into(), None).await } else { None };
         let redis = Redis::start_at(REDIS.into(), None).await;
         let redis = redis.context("Redis is not installed (tools/setup.sh redis)")?;
         let replica = if plan.sentinels > 0 { Some(redis.replica().await) } else { None };
@@ -61,7 +81,12 @@ impl Bed {
         let around = Surroundings {
             program: program.to_owned(),
             folder: folder.path().to_owned(),
-            postgres: postgres.url(),
+            storage: match &academy {
+                Some(academy) => {
+                    format!("{{ default = \"{}\", \"01\" = \"{}\" }}", postgres.url(), academy.url())
+                }
+                None => format!("\"{}\"", postgres.url()),
+            },
             redis: if plan.sentinels > 0 { "redis://qism".into() } else { redis.url() },
             sentinels: sentinels.iter().map(Sentinel::address).collect(),
             students_per_class: plan.students_per_class,
@@ -73,6 +98,9 @@ impl Bed {
             node.start(&around)?;
             // The first one makes the school.
             node.is_ready().await?;
+            if plan.academy && number == 1 {
+                postgres.execute(ANOTHER_SCHOOL).await;
+            }
             nodes.push(node);
         }
         let proxy = Proxy::start(folder.path(), plan.nodes)?;
@@ -86,6 +114,7 @@ impl Bed {
             redis,
             _replica: replica,
             standby,
+            academy,
             postgres,
             _folder: folder,
         })
@@ -93,7 +122,8 @@ impl Bed {
 
     /// The lesson as the database has it.
     pub async fn log(&self, lesson: LessonId) -> anyhow::Result<Vec<Logged>> {
-        let store = Store::open_beside(&self.around.postgres).await?;
+        let text = format!("[storage]\nurl = {}\n", self.around.storage);
+        let store = Store::open_beside(Config::parse("the bed", &text)?.storage.url).await?;
         let mut log: Vec<Logged> = Vec::new();
         loop {
             let after = log.last().map_or(0, |last| last.number);

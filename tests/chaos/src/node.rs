@@ -23,7 +23,8 @@ const KEY: &str = "a key that the nodes of this bed share";
 pub struct Surroundings {
     pub program: PathBuf,
     pub folder: PathBuf,
-    pub postgres: String,
+    /// `storage.url`, as a configuration has it.
+    pub storage: String,
     pub redis: String,
     pub sentinels: Vec<(String, u16)>,
     pub students_per_class: usize,
@@ -107,11 +108,11 @@ impl Node {
             around.sentinels.iter().map(|(host, port)| format!("\"{host}:{port}\"")).collect();
         let text = format!(
             "[server]\nlisten = \"{address}:{PORT}\"\npublic_origins = [\"http://{FRONT}:{FRONT_PORT}\", \"http://{address}:{PORT}\"]\n\
-             trusted_proxies = [\"{}/32\"]\n[storage]\nurl = \"{}\"\nstandby = \"none\"\n\
+             trusted_proxies = [\"{}/32\"]\n[storage]\nurl = {}\nstandby = \"none\"\n\
              [cluster]\nredis = \"{}\"\nsentinels = [{}]\nkey = \"{KEY}\"\nnode = \"node{}\"\n\
              [media]\nlisten_addresses = [\"{address}\"]\n[log]\nfilter = \"info\"\n",
             network::gateway(self.number),
-            around.postgres,
+            around.storage,
             around.redis,
             sentinels.join(", "),
             self.number,

@@ -119,6 +119,12 @@ pub const FAULTS: &[Fault] = &[
         Promise { chat_back_ms: Some(5_000), nobody_reconnects: true, ..KEPT }
     ),
     fault!(
+        stores::academy,
+        "academy",
+        "of two academies' PostgreSQL one is killed and back after 20 s; both write",
+        Promise { chat_back_ms: Some(5_000), delivery_p99_ms: Some(100), nobody_reconnects: true, ..KEPT }
+    ),
+    fault!(
         stores::lost_tail,
         "lost-tail",
         "PostgreSQL is killed; an asynchronous standby without the last lines takes its place",
@@ -247,6 +253,27 @@ impl Stage {
     /// The node on which the first class is, counted from 0.
     async fn host(&self) -> anyhow::Result<usize> {
         self.bed.host(self.classes[0].lesson).await
+    }
+
+    /// Ends it, and judges what was promised to the first class, which was hurt until `back`, and to the others, which were not to notice.
+    async fn judge_apart(self, hurt: Blow, back: Blow) -> anyhow::Result<Verdict> {
+        let before = Blow { since: self.began, until: hurt.since };
+        let mut verdict = Verdict::default();
+        let mut delivered_before = None;
+        for (index, class) in self.classes.into_iter().enumerate() {
+            let lesson = class.lesson;
+            let seen = class.end().await;
+            let log = self.bed.log(lesson).await?;
+            verdict.add(&Verdict::of(&log, &seen));
+            if index == 0 {
+                verdict = verdict.chat_back(&seen, &[back]);
+                continue;
+            }
+            let delivered = |during| Verdict::default().delivery(&log, &seen, during).delivery_p99_ms;
+            verdict.delivery_p99_ms = verdict.delivery_p99_ms.max(delivered(hurt));
+            delivered_before = delivered_before.max(delivered(before));
+        }
+        Ok(verdict.note("delivery_before_p99_ms", delivered_before))
     }
 
     /// Ends it, and judges what was promised to whom.

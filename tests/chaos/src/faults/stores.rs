@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use qism::probe::{Entrance, Peer};
 use qism_signaling::protocol::{
     ClientFrame, Command, CommandId, ErrorCode, Event, RemovalReason, ServerFrame, Source, UserId,
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::{Stage, blow, lively, pass};
 use crate::{
     bed::{Bed, Plan},
+    class::Roll,
     network,
     node::PORT,
     verdict::Verdict,
@@ -73,6 +75,23 @@ pub async fn postgres(program: PathBuf) -> anyhow::Result<Verdict> {
     let since = Instant::now();
     pass(15.0).await;
     stage.judge(&[blow(since)]).await
+}
+
+pub async fn academy(program: PathBuf) -> anyhow::Result<Verdict> {
+    let plan = Plan { academy: true, ..Plan::of(2) };
+    let elsewhere = Roll { class: 2, ..lively(Some(2)) };
+    let mut stage = Stage::silent(&program, plan, &[lively(Some(2)), elsewhere]).await?;
+    pass(5.0).await;
+    let mut academy = stage.bed.academy.take().context("an academy's PostgreSQL")?;
+    let killed = Instant::now();
+    academy.kill();
+    pass(20.0).await;
+    let hurt = blow(killed);
+    academy.revive().await;
+    let since = Instant::now();
+    stage.bed.academy = Some(academy);
+    pass(15.0).await;
+    stage.judge_apart(hurt, blow(since)).await
 }
 
 pub async fn lost_tail(program: PathBuf) -> anyhow::Result<Verdict> {
