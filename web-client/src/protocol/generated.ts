@@ -119,7 +119,7 @@ sender: UserId | null,
  * The command it answers; several events of one command share it. The sender pairs pending lines by it.
  */
 command: CommandId, event: Event, };
-export type ErrorCode = "malformed" | "invalid" | "not_allowed" | "needs_floor" | "needs_camera_grant" | "no_such_participant" | "no_such_line" | "chat_closed" | "slow_mode" | "paused" | "not_open" | "ended" | "too_fast" | "busy" | "unavailable" | "bad_media" | "superseded";
+export type ErrorCode = "malformed" | "invalid" | "not_allowed" | "needs_floor" | "needs_camera_grant" | "no_such_participant" | "no_such_line" | "chat_closed" | "slow_mode" | "paused" | "not_open" | "ended" | "too_fast" | "busy" | "unavailable" | "bad_media" | "superseded" | "not_yet";
 export type CloseCode = "malformed" | "ticket" | "not_admitted" | "removed" | "kept_out" | "locked" | "withdrawn" | "replaced" | "ended" | "left" | "version" | "slow_reader" | "flood" | "draining" | "unavailable" | "idle";
 export type Pull = { "type": "chat", before: number | null, };
 export type ClientFrame = { "type": "hello", version: number, ticket: string, 
