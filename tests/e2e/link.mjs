@@ -147,6 +147,11 @@ try {
     for (let at = 0; at + 10 < glances.length; at += 10) blank.push(grown(glances[at + 10].frames) === grown(glances[at].frames));
     figures['voice.steady.first_screen_s'] = first === null ? null : Number(first.toFixed(1));
     figures['voice.steady.seconds_without_a_frame_percent'] = Math.round((100 * blank.filter(Boolean).length) / Math.max(1, blank.length));
+    const frames = glances.map(({ frames }) => grown(frames));
+    const news = glances.filter((_, at) => at === 0 || frames[at] !== frames[at - 1]).map(({ at }) => at);
+    const gaps = [...news.slice(1), glances.at(-1).at].map((at, index) => at - news[index]);
+    figures['voice.steady.frames_per_s'] = Number(((frames.at(-1) - frames[0]) / seconds).toFixed(2));
+    figures['voice.steady.longest_without_a_frame_s'] = Number((Math.max(...gaps) / 1_000).toFixed(1));
     figures['voice.steady.longest_silence_ms'] = longestSilence(glances);
     figures['voice.steady.concealed_percent'] = concealed(glances);
   }
