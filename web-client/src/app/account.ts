@@ -40,9 +40,14 @@ export async function closeAccount(): Promise<void> {
   account.value = { kind: 'out', problem: undefined, busy: false };
 }
 
-/** A request found the session over. */
+/** The session is over. */
 export function accountExpired(): void {
   account.value = { kind: 'out', problem: { code: 'signed_out' }, busy: false };
+}
+
+/** The same, where a request failed of it. */
+export function expireOn(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) accountExpired();
 }
 
 /** Whether the person holds one of these roles. */

@@ -9,7 +9,7 @@ import {
   type Today,
   today,
 } from '../school/api.ts';
-import { accountExpired } from './account.ts';
+import { expireOn } from './account.ts';
 
 /** Today's lessons as far as they are known; an old list stays while a new one cannot be had. */
 export interface Day {
@@ -78,8 +78,4 @@ export async function openLessonNow(group: string, subject: string | undefined):
 export function forgetDay(): void {
   day.value = { today: undefined, outage: undefined, clockOffsetMs: 0 };
   schoolReports.value = undefined;
-}
-
-function expireOn(error: unknown): void {
-  if (error instanceof ApiError && error.status === 401) accountExpired();
 }

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
-import { ApiError, type Fleet, fleet as ask } from '../school/api.ts';
-import { accountExpired } from './account.ts';
+import { type Fleet, fleet as ask } from '../school/api.ts';
+import { expireOn } from './account.ts';
 
 /** The servers as last heard; what was heard stays while nothing new can be had. */
 export const fleet = signal<{ seen: Fleet | undefined; failed: boolean }>({ seen: undefined, failed: false });
@@ -27,7 +27,7 @@ export async function refreshFleet(): Promise<void> {
   try {
     fleet.value = { seen: await ask(), failed: false };
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) accountExpired();
+    expireOn(error);
     fleet.value = { ...fleet.value, failed: true };
   }
 }

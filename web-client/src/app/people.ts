@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
-import { ApiError, erase, people, type SchoolPeople } from '../school/api.ts';
-import { accountExpired } from './account.ts';
+import { erase, people, type SchoolPeople } from '../school/api.ts';
+import { expireOn } from './account.ts';
 
 /** The people of the school, once somebody asked for them. */
 export const schoolPeople = signal<SchoolPeople | 'failed' | undefined>(undefined);
@@ -29,8 +29,4 @@ export async function erasePerson(user: string, login: string): Promise<boolean>
 /** Nothing of one account is shown to the next. */
 export function forgetPeople(): void {
   schoolPeople.value = undefined;
-}
-
-function expireOn(error: unknown) {
-  if (error instanceof ApiError && error.status === 401) accountExpired();
 }
