@@ -92,6 +92,7 @@ fn events() -> Vec<Event> {
         Event::Readmitted { user, by },
         Event::LockedSet { locked: true, by },
         Event::Reported { by: user, note: Some("please look".into()) },
+        Event::Erased { user },
         Event::Withheld {},
     ]
 }

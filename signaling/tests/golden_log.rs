@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The log format of this release. A new one comes with a new kind of event.
-const RELEASE: &str = "0.1";
+const RELEASE: &str = "0.2";
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Golden {
@@ -118,6 +118,7 @@ fn lesson() -> Vec<Event> {
         E::Resumed {},
         E::AllHandsLowered { by },
         E::HandRaised { user: user(3) },
+        E::Erased { user: user(5) },
     ]
 }
 

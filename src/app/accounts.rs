@@ -51,6 +51,12 @@ async fn act(school: &School, action: UserAction) -> anyhow::Result<String> {
             school.enable(&login).await?;
             format!("{login} is enabled\n")
         }
+        UserAction::Erase { login } => {
+            school.erase_by_login(&login).await?;
+            format!(
+                "{login} is erased; what they wrote follows, as a running server goes through the lessons\n"
+            )
+        }
         UserAction::Password { login } => {
             let password = school.replace_password(&login).await?;
             format!("new password of {login}: {}\n", password.reveal())

@@ -29,7 +29,7 @@ pub enum Command {
     Serve(Serve),
     /// Serve a demonstration school whose lessons are now, and print its sign-ins.
     Demo(Demo),
-    /// List, add, disable or enable accounts, replace a password, move a student: also while the server runs.
+    /// List, add, disable, enable or erase accounts, replace a password, move a student: also while the server runs.
     User(User),
     /// Copy the store into a new folder, also while the server runs.
     Backup(Copy),
@@ -108,6 +108,8 @@ pub enum UserAction {
     Disable { login: String },
     /// Let sign in again.
     Enable { login: String },
+    /// Erase a person for ever: the account at once, what they wrote in lessons and notes about them by the server that runs.
+    Erase { login: String },
     /// Make a new password, print it once, sign out everywhere.
     Password { login: String },
     /// Put a student into another class.

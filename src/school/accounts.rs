@@ -68,7 +68,7 @@ impl School {
         Ok(self.store.move_to_group(account.user, group, self.now()).await.map_err(Broken::from)?)
     }
 
-    async fn known(&self, login: &str) -> Result<Account, AccountError> {
+    pub(super) async fn known(&self, login: &str) -> Result<Account, AccountError> {
         let account =
             self.store.account_by_login(&login.trim().to_lowercase()).await.map_err(Broken::from)?;
         account.ok_or_else(|| AccountError::Unknown(login.to_owned()))
@@ -80,8 +80,11 @@ impl School {
         loop {
             match self.store.withdrawals_since(self.now().saturating_sub(DONE_MS)).await {
                 Ok(recent) => {
-                    for user in told.due(&recent) {
-                        hub.withdraw(user, None).await;
+                    for withdrawal in told.due(&recent) {
+                        match withdrawal.erased {
+                            true => hub.erase(withdrawal.user).await,
+                            false => hub.withdraw(withdrawal.user, None).await,
+                        }
                     }
                 }
                 Err(error) => tracing::warn!(%error, "withdrawals cannot be read"),
@@ -103,14 +106,14 @@ struct Tellings(HashMap<Uuid, u8>);
 
 impl Tellings {
     /// Those to tell now.
-    fn due(&mut self, recent: &[Withdrawal]) -> Vec<UserId> {
+    fn due(&mut self, recent: &[Withdrawal]) -> Vec<Withdrawal> {
         self.0.retain(|id, _| recent.iter().any(|withdrawal| withdrawal.id == *id));
         let mut due = Vec::new();
         for withdrawal in recent {
             let told = self.0.entry(withdrawal.id).or_default();
             if *told < TELLINGS {
                 *told += 1;
-                due.push(withdrawal.user);
+                due.push(*withdrawal);
             }
         }
         due
@@ -130,14 +133,15 @@ mod tests {
 
     #[test]
     fn a_withdrawal_is_told_a_few_times_and_then_no_more() {
-        let one = Withdrawal { id: Uuid::from_u128(1), user: UserId(Uuid::from_u128(11)) };
-        let two = Withdrawal { id: Uuid::from_u128(2), user: UserId(Uuid::from_u128(12)) };
+        let of =
+            |n| Withdrawal { id: Uuid::from_u128(n), user: UserId(Uuid::from_u128(10 + n)), erased: n == 2 };
+        let (one, two) = (of(1), of(2));
         let mut told = Tellings::default();
-        assert_eq!(told.due(&[one]), [one.user]);
+        assert_eq!(told.due(&[one]), [one]);
         for _ in 1..TELLINGS {
-            assert_eq!(told.due(&[one, two]), [one.user, two.user]);
+            assert_eq!(told.due(&[one, two]), [one, two]);
         }
-        assert_eq!(told.due(&[one, two]), [two.user]);
+        assert_eq!(told.due(&[one, two]), [two]);
         assert!(told.due(&[one, two]).is_empty());
         assert!(told.due(&[]).is_empty() && told.0.is_empty());
     }

@@ -1,19 +1,20 @@
-//! A person is erased on request: a director does it for students and teachers of the own school (law 09-08; GDPR article 17).
+//! A person is erased on request (law 09-08; GDPR article 17): a director does it for students and teachers of the own school, an
+//! operator for anybody.
 
 use std::time::Duration;
 
 use qism_signaling::protocol::{Name, UserId};
 use serde::Serialize;
 
-use super::{Account, Broken, School, SchoolRole, accounts::slip_password};
+use super::{Account, AccountError, Broken, School, SchoolRole, accounts::slip_password};
 use crate::{auth::hash_now, storage::Erasure};
 
 /// How often a server looks for erasures.
 const LOOK: Duration = Duration::from_secs(2);
 /// One round through a school's lessons takes no longer; then another server takes over.
 const ROUND_MS: u64 = 10 * 60_000;
-/// While lessons are open their rooms have the latest words in memory, and a report could take them along: another round follows
-/// when none is open any more …
+/// A room that opens in that very moment may have read what is erased in it right after, and a report could take it along: another
+/// round follows when no lesson of the school is open any more …
 const AGAIN_MS: u64 = 60_000;
 /// … or after a day: no lesson is that long.
 const LONGEST_LESSON_MS: u64 = 24 * 60 * 60_000;
@@ -86,11 +87,22 @@ impl School {
         if login.trim().to_lowercase() != person.login {
             return Err(EraseError::NotConfirmed);
         }
-        let password = hash_now(&slip_password()).map_err(Broken::from)?;
-        let erasure = Erasure { person: user, school: person.school, at: self.now() };
-        self.store.erase_account(erasure, director.user, &password).await.map_err(Broken::from)?;
+        self.empty_account(&person, Some(director.user)).await?;
         tracing::info!(person = %user, director = %director.user, "a person is erased");
         Ok(())
+    }
+
+    /// The same on an operator's word, whatever the person's function is.
+    pub async fn erase_by_login(&self, login: &str) -> Result<(), AccountError> {
+        let person = self.known(login).await?;
+        Ok(self.empty_account(&person, None).await?)
+    }
+
+    /// Open lessons put the person out, and lose what they wrote, within a second; old ones follow.
+    async fn empty_account(&self, person: &Account, director: Option<UserId>) -> Result<(), Broken> {
+        let password = hash_now(&slip_password())?;
+        let erasure = Erasure { person: person.user, school: person.school, at: self.now() };
+        Ok(self.store.erase_account(erasure, director, &password).await?)
     }
 
     /// Takes the words of erased people out of old lessons, for ever.

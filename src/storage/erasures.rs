@@ -5,12 +5,7 @@ use qism_signaling::protocol::{LessonId, Logged, UserId};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{
-    StorageError, Store,
-    logs::{erase_if_of, forget_erased},
-    nodes, reports, row,
-    withdrawals::withdraw,
-};
+use super::{StorageError, Store, logs::forget_erased, nodes, reports, row, withdrawals::withdraw};
 
 /// Lessons looked at with one question.
 const AT_ONCE: i64 = 500;
@@ -26,11 +21,11 @@ pub struct Erasure {
 
 impl Store {
     /// Empties the account: nobody can sign in with it, it is on no list, and open lessons put the person out. `password` is a hash
-    /// of something that nobody knows.
+    /// of something that nobody knows. `director`: who did it; `None`: an operator.
     pub async fn erase_account(
         &self,
         Erasure { person, school, at }: Erasure,
-        director: UserId,
+        director: Option<UserId>,
         password: &str,
     ) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
@@ -56,7 +51,7 @@ impl Store {
         )
         .bind(person.to_string())
         .bind(school.to_string())
-        .bind(director.to_string())
+        .bind(director.map_or(Uuid::nil(), |director| director.0).to_string())
         .bind(at as i64)
         .execute(&mut *transaction)
         .await?;
@@ -155,7 +150,7 @@ impl Store {
             let mut cause: Logged = reports::parsed(found.try_get(2)?)?;
             let mut recent: Vec<Logged> = reports::parsed(found.try_get(3)?)?;
             let of_person = std::iter::once(&mut cause).chain(&mut recent);
-            let erased = of_person.filter_map(|logged| erase_if_of(logged, person)).count();
+            let erased = of_person.filter_map(|logged| logged.erase_of(person)).count();
             if erased == 0 {
                 continue;
             }

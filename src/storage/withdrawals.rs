@@ -15,6 +15,8 @@ const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 pub struct Withdrawal {
     pub id: Uuid,
     pub user: UserId,
+    /// The person was erased.
+    pub erased: bool,
 }
 
 impl Store {
@@ -85,15 +87,15 @@ impl Store {
 
     /// Those since a moment, oldest first.
     pub async fn withdrawals_since(&self, since: u64) -> Result<Vec<Withdrawal>, StorageError> {
-        let found = sqlx::query("SELECT id, person FROM withdrawal WHERE at >= $1 ORDER BY at")
-            .bind(since as i64)
-            .fetch_all(&self.school.read)
-            .await?;
+        let sql = "SELECT w.id, w.person, (SELECT COUNT(*) FROM erasure e WHERE e.person = w.person) \
+             FROM withdrawal w WHERE w.at >= $1 ORDER BY w.at";
+        let found = sqlx::query(sql).bind(since as i64).fetch_all(&self.school.read).await?;
         found
             .iter()
             .map(|found| {
                 let id = |column: usize| row::id(&found.try_get::<String, _>(column)?);
-                Ok(Withdrawal { id: id(0)?, user: UserId(id(1)?) })
+                let erased = found.try_get::<i64, _>(2)? > 0;
+                Ok(Withdrawal { id: id(0)?, user: UserId(id(1)?), erased })
             })
             .collect()
     }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use qism::school::demo;
-use qism_signaling::protocol::{ClientFrame, CloseCode, Command as Wish, Recipients, SessionId, VERSION};
+use qism_signaling::protocol::{
+    ClientFrame, CloseCode, Command as Wish, Event, Logged, Recipients, ServerFrame, SessionId, VERSION,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -51,6 +53,30 @@ async fn a_disabled_account_is_put_out_of_its_lesson_and_let_in_nowhere() {
     teacher.accepted(id).await;
     stdout(&user(server.data(), &["enable", " Student1 "]).await);
     server.sign_in("student1").await;
+}
+
+#[tokio::test]
+async fn an_operator_erases_a_person_in_the_middle_of_a_lesson() {
+    let server = Server::demo().await;
+    let (_, mut teacher) = server.enter("teacher1").await;
+    let (student, mut line) = server.enter("student1").await;
+    let id = line.command(Wish::Say { text: "كلام".into(), to: Recipients::Everyone }).await;
+    line.accepted(id).await;
+    let told = stdout(&user(server.data(), &["erase", " Student1 "]).await);
+    assert!(told.contains("is erased"), "{told}");
+    assert_eq!(line.socket.closed().await, Some(CloseCode::Withdrawn.number()));
+    let erased = |frame: &ServerFrame| match frame {
+        ServerFrame::Event(Logged { event: Event::Erased { user }, .. }) => Some(*user),
+        _ => None,
+    };
+    assert_eq!(teacher.socket.find(erased).await, line.welcome.user);
+    assert_eq!(sign_in(&student, "student1", demo::PASSWORD).await.0, 401);
+    let listed = stdout(&user(server.data(), &["list"]).await);
+    assert!(!listed.lines().any(|account| account.starts_with("student1 ")), "{listed}");
+    let again = user(server.data(), &["erase", "student1"]).await;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("nobody has the login"));
+    // Whoever runs a school is erased by an operator only.
+    stdout(&user(server.data(), &["erase", "director"]).await);
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 use std::{path::Path, time::Duration};
 
 use qism::storage::{NewLesson, Store};
-use qism_signaling::protocol::{Command, Event, LessonId, Logged, Recipients, RemovalReason, UserId};
+use qism_signaling::protocol::{
+    ClientFrame, Command, Event, LessonId, Logged, Name, Pull, Recipients, RemovalReason, ServerFrame, UserId,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     cluster::Cluster,
     journal::{batch, said},
-    server::{Person, Server, eventually},
+    server::{Line, Person, Server, eventually},
 };
 
 /// In everything that was written by them or about them, and in nothing else.
@@ -51,7 +53,7 @@ async fn erase(url: &str, storage_url: &str) {
 
     let lesson = student.first_lesson().await;
     let old = packed_lesson(&store, lesson, user).await;
-    lesson_with_words(&teacher, &student, &other, user).await;
+    let (mut watching, mut bystander) = lesson_with_words(&teacher, &student, &other, user).await;
     let before = (all(&store, lesson).await, all(&store, old).await);
     assert!(words(&before.0) >= 3 && words(&before.1) == 2, "{before:?}");
 
@@ -77,7 +79,22 @@ async fn erase(url: &str, storage_url: &str) {
     let listed = store.students(group).await.expect("read");
     assert!(!listed.iter().any(|(listed, _)| *listed == user) && !listed.is_empty());
 
-    // The words follow; everything else keeps its place.
+    // Who has the lines on the screen is told that they are no more, and whoever comes back or anew is told none.
+    for line in [&mut watching, &mut bystander] {
+        loses(line, user).await;
+    }
+    drop(bystander);
+    let mut anew = other.enter().await;
+    assert!(anew.welcome.people.iter().all(|person| person.user != user || person.name == Name::default()));
+    anew.socket.send(&ClientFrame::Pull { request: 1, pull: Pull::Chat { before: None } }).await;
+    let page = anew.socket.find(|frame| match frame {
+        ServerFrame::ChatPage { lines, .. } => Some(lines.clone()),
+        _ => None,
+    });
+    let page = page.await;
+    assert!(page.len() > 1 && words(&page) == 0, "{page:?}");
+
+    // The words of old lessons follow; everything else keeps its place.
     let after = eventually(async || {
         let after = (all(&store, lesson).await, all(&store, old).await);
         (words(&after.0) + words(&after.1) == 0).then_some(after)
@@ -122,8 +139,24 @@ async fn packed_lesson(store: &Store, like: LessonId, user: UserId) -> LessonId 
     lesson
 }
 
-/// They write to everybody and to the teacher, and are put out with a note; somebody else writes, too.
-async fn lesson_with_words(teacher: &Person, student: &Person, other: &Person, user: UserId) {
+/// The name first, then the words.
+async fn loses(line: &mut Line, user: UserId) {
+    let is_nameless = |frame: &ServerFrame| match frame {
+        ServerFrame::People { people } => {
+            people.iter().any(|person| person.user == user && person.name == Name::default()).then_some(())
+        }
+        _ => None,
+    };
+    line.socket.find(is_nameless).await;
+    let is_struck_out = |frame: &ServerFrame| match frame {
+        ServerFrame::Event(logged) => (logged.event == Event::Erased { user }).then_some(()),
+        _ => None,
+    };
+    line.socket.find(is_struck_out).await;
+}
+
+/// They write to everybody and to the teacher, and are put out with a note; somebody else writes, too, and stays with the teacher.
+async fn lesson_with_words(teacher: &Person, student: &Person, other: &Person, user: UserId) -> (Line, Line) {
     let (mut teacher, mut student, mut other) =
         (teacher.enter().await, student.enter().await, other.enter().await);
     let say = |text: &str, to| Command::Say { text: text.into(), to };
@@ -136,6 +169,7 @@ async fn lesson_with_words(teacher: &Person, student: &Person, other: &Person, u
     let removal = Command::Remove { user, reason: RemovalReason::Other, note: WORD.into(), keep_out: true };
     let removal = teacher.command(removal).await;
     teacher.accepted(removal).await;
+    (teacher, other)
 }
 
 async fn all(store: &Store, lesson: LessonId) -> Vec<Logged> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use qism::storage::Store;
 use qism_signaling::{
-    hub::ports::{AppendError, Batch, Journal},
+    hub::ports::{AppendError, Batch, Erase, Journal},
     protocol::{Chain, CommandId, Event, LessonId, Logged, Position, Recipients, UserId},
 };
 use tempfile::TempDir;
@@ -127,7 +127,7 @@ async fn an_erased_text_is_in_neither_the_log_nor_the_file() {
     let secret = "a-word-to-be-erased";
     journal.append(batch(lesson, vec![said(1, user, secret)])).await.expect("appended");
     let erased = Logged { event: Event::LineDeleted { number: 1, by: user }, ..said(2, user, "") };
-    let deletion = Batch { erase: vec![1], ..batch(lesson, vec![erased]) };
+    let deletion = Batch { erase: vec![Erase::Line(1)], ..batch(lesson, vec![erased]) };
     journal.append(deletion).await.expect("appended");
     let first = journal.read(lesson, 0, 1).await.expect("read").remove(0);
     assert!(matches!(first.event, Event::Said { text: None, .. }));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use qism::{config::Databases, storage::Store};
 use qism_backing::Postgres;
 use qism_signaling::{
-    hub::ports::{AppendError, Batch},
+    hub::ports::{AppendError, Batch, Erase},
     protocol::{
         Chain, ClientFrame, Command, Event, LessonId, Logged, Position, Pull, Recipients, ServerFrame,
         UserId, event::EndReason,
@@ -209,7 +209,10 @@ async fn a_text_that_is_erased_is_gone_from_the_packed_lesson_too() {
         };
         let before = body().await;
         let strike = Logged { event: Event::LineDeleted { number: 2, by: user() }, ..said(7, user(), "") };
-        journal.append(Batch { erase: vec![2], ..batch(lesson, vec![strike]) }).await.expect("struck out");
+        journal
+            .append(Batch { erase: vec![Erase::Line(2)], ..batch(lesson, vec![strike]) })
+            .await
+            .expect("struck out");
         let is_erased = async || {
             let read = journal.read(lesson, 0, 100).await.expect("read");
             assert!(matches!(read[1].event, Event::Said { text: None, .. }), "{:?}", read[1]);
@@ -289,7 +292,8 @@ async fn what_is_written_and_erased_during_a_packing_is_neither_lost_nor_undone(
                 for number in 22..=31 {
                     let strike = Event::LineDeleted { number: number - 20, by: user() };
                     let strike = Logged { event: strike, ..said(number, user(), "") };
-                    let batch = Batch { erase: vec![number - 20], ..batch(lesson, vec![strike]) };
+                    let batch =
+                        Batch { erase: vec![Erase::Line(number - 20)], ..batch(lesson, vec![strike]) };
                     // An erasure and a packing of the same lesson: one of them comes again.
                     while let Err(error) = journal.append(batch.clone()).await {
                         match error {

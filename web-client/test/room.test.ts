@@ -206,6 +206,12 @@ describe('the chat', () => {
     expect(chat.lines).toMatchObject([{ number: 1, text: null }]);
   });
 
+  test('lines of an erased person lose their text and nobody else’s do', () => {
+    const by = (user: string, number: number) => logged(number, { type: 'said', user, to: 'everyone', text: 'x' });
+    const events = [by(S, 1), by(T, 2), by(S, 3), logged(4, { type: 'erased', user: S })];
+    expect(events.reduce(applyToChat, EMPTY_CHAT).lines.map(({ text }) => text)).toEqual([null, 'x', null]);
+  });
+
   test('a refused line says why', () => {
     const chat = markPending(addPending(EMPTY_CHAT, pending('x')), 'key-x', 'failed', 'slow_mode');
     expect(chat.pending).toMatchObject([{ state: 'failed', failure: 'slow_mode' }]);

@@ -45,6 +45,10 @@ pub(crate) enum Wish {
     PutOut {
         user: UserId,
     },
+    /// The school erased somebody.
+    Erase {
+        user: UserId,
+    },
     Pause,
     End(EndReason),
 }
@@ -77,7 +81,8 @@ impl Decided {
     /// False for what is only read: it changes no gate, no slot and nobody's presence.
     pub(crate) fn changes_the_room(&self) -> bool {
         let read = |event: &Event| {
-            matches!(event, Event::Said { .. } | Event::LineDeleted { .. } | Event::Reported { .. })
+            use Event as E;
+            matches!(event, E::Said { .. } | E::LineDeleted { .. } | E::Erased { .. } | E::Reported { .. })
         };
         self.events.is_empty() || self.events.iter().any(|logged| !read(&logged.event))
     }
@@ -168,7 +173,7 @@ impl Intent {
                     | C::SetLocked { .. }
                     | C::End {}
             ),
-            Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => true,
+            Wish::PutOut { .. } | Wish::Erase { .. } | Wish::Pause | Wish::End(_) => true,
             Wish::Arrive(_) | Wish::Cut { .. } => false,
         }
     }
@@ -186,6 +191,7 @@ impl Intent {
             Wish::Arrive(knock) => room.decide_arrival(&knock.arrival).map_err(Refusal::Door),
             Wish::Cut { user, session, attach } => Ok(room.decide_cut(*user, *session, *attach)),
             Wish::PutOut { user } => Ok(room.decide_put_out(*user)),
+            Wish::Erase { user } => Ok(room.decide_erasure(*user)),
             Wish::Pause => Ok(room.decide_pause()),
             Wish::End(reason) => Ok(room.decide_end(*reason)),
         }
@@ -217,13 +223,4 @@ pub(crate) fn plan(room: &Room, intents: Vec<Intent>, now_ms: u64, format: u32) 
         }
     }
     plan
-}
-
-/// The numbers of the lines that these events strike out.
-pub(crate) fn erased(events: &[Logged]) -> Vec<u64> {
-    let struck = |logged: &Logged| match logged.event {
-        Event::LineDeleted { number, .. } => Some(number),
-        _ => None,
-    };
-    events.iter().filter_map(struck).collect()
 }

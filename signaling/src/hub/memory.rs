@@ -95,14 +95,10 @@ impl Journal for MemoryJournal {
         if (log.len() as u64) < head.number || !is_there {
             return Err(AppendError::Conflict);
         }
-        for number in batch.erase {
-            if let Some(Event::Said { text, .. }) =
-                log.get_mut(number as usize - 1).map(|logged| &mut logged.event)
-            {
-                *text = None;
-            }
-        }
         log.extend(batch.events);
+        for erase in batch.erase {
+            log.iter_mut().for_each(|logged| erase.strike(logged));
+        }
         Ok(())
     }
 

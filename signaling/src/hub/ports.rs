@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::protocol::{
-    Chain, CommandId, ErrorCode, IncarnationId, LegKind, LessonId, LessonInfo, Logged, Person, Position,
-    Publication, SessionId, Slot, Source, UserId, VideoCodec,
+    Chain, CommandId, ErrorCode, Event, IncarnationId, LegKind, LessonId, LessonInfo, Logged, Person,
+    Position, Publication, SessionId, Slot, Source, UserId, VideoCodec,
     media::{OfferedTrack, Pictures},
 };
 
@@ -18,7 +18,7 @@ use super::envelope::Content;
 /// The durable log of every lesson. The primary key (lesson, number) is the only lock.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Writes the batch as numbers `batch.head.number + 1…` in one statement, all or nothing, and erases the bodies
+    /// Writes the batch as numbers `batch.head.number + 1…` in one statement, all or nothing, and erases the texts
     /// it names in the same transaction.
     async fn append(&self, batch: Batch) -> Result<(), AppendError>;
     /// Makes sure that what was read up to `head` outlives the store's primary, as an own commit does: by a later commit
@@ -48,8 +48,46 @@ pub struct Batch {
     pub head: Position,
     /// Numbered from `head.number + 1`, chained from `head.chain`.
     pub events: Vec<Logged>,
-    /// Numbers of earlier events whose text becomes null (a deleted line).
-    pub erase: Vec<u64>,
+    /// Whose text becomes null.
+    pub erase: Vec<Erase>,
+}
+
+/// What loses its text for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erase {
+    /// The event with this number: a deleted line.
+    Line(u64),
+    /// Everything that this person sent into the lesson, and notes about them.
+    Person(UserId),
+}
+
+impl Erase {
+    /// What these events strike out.
+    pub fn of(events: &[Logged]) -> Vec<Self> {
+        events.iter().filter_map(|logged| Self::of_one(&logged.event)).collect()
+    }
+
+    /// What an event strikes out.
+    pub fn of_one(event: &Event) -> Option<Self> {
+        match event {
+            Event::LineDeleted { number, .. } => Some(Self::Line(*number)),
+            Event::Erased { user } => Some(Self::Person(*user)),
+            _ => None,
+        }
+    }
+
+    /// Takes the text of an event that is meant.
+    pub fn strike(self, logged: &mut Logged) {
+        match self {
+            Self::Line(number) if logged.number == number => {
+                if let Some(text) = logged.event.text_mut() {
+                    *text = None;
+                }
+            }
+            Self::Person(user) => drop(logged.erase_of(user)),
+            Self::Line(_) => {}
+        }
+    }
 }
 
 /// Why nothing was written.

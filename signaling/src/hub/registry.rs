@@ -314,6 +314,13 @@ impl Hub {
         }
     }
 
+    /// The school erased somebody: out of all lessons that are open here, and what they wrote with them. May be told again.
+    pub async fn erase(&self, user: UserId) {
+        for queue in self.queues(None).into_values() {
+            let _ = queue.send(RoomMessage::Erase { user }).await;
+        }
+    }
+
     /// Neither the store nor other nodes are heard, or one of them again. While it lasts nobody could take a right back here:
     /// media stops, and everybody is sent elsewhere.
     pub async fn isolate(&self, isolated: bool) {

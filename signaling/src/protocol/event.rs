@@ -129,6 +129,10 @@ pub enum Event {
         by: UserId,
         note: Option<String>,
     },
+    /// The school erased this person: what they wrote here, and notes about them, have no text any more.
+    Erased {
+        user: UserId,
+    },
     /// Stands on the wire in the place of an event this recipient may not see, so that numbers stay without gaps.
     /// Never stored.
     Withheld {},
@@ -149,7 +153,7 @@ pub struct Unknown {
 }
 
 /// The newest format of events that this version reads: what it tells the other servers of itself.
-pub const EVENT_FORMAT: u32 = 1;
+pub const EVENT_FORMAT: u32 = 2;
 
 impl Event {
     /// The format with which servers began to understand this event as it is, a new kind, or one with a new field or value that a
@@ -180,6 +184,7 @@ impl Event {
             | Self::Readmitted { .. }
             | Self::LockedSet { .. }
             | Self::Reported { .. } => 1,
+            Self::Erased { .. } => 2,
             // Never written.
             Self::Withheld {} | Self::Unknown(_) => u32::MAX,
         }
@@ -212,8 +217,27 @@ impl Event {
             Self::Readmitted { .. } => "readmitted",
             Self::LockedSet { .. } => "locked_set",
             Self::Reported { .. } => "reported",
+            Self::Erased { .. } => "erased",
             Self::Withheld {} => "withheld",
             Self::Unknown(event) => &event.kind,
+        }
+    }
+
+    /// The text that may be erased later.
+    pub fn text_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Said { text, .. } => Some(text),
+            Self::Removed { note, .. } | Self::Reported { note, .. } => Some(note),
+            _ => None,
+        }
+    }
+
+    /// Whether an event that has a text was caused by a person, or is about them.
+    fn names(&self, person: UserId) -> bool {
+        match self {
+            Self::Said { user, .. } | Self::Reported { by: user, .. } => *user == person,
+            Self::Removed { user, by, .. } => *user == person || *by == person,
+            _ => false,
         }
     }
 }
@@ -232,6 +256,14 @@ pub struct Logged {
     /// The command it answers; several events of one command share it. The sender pairs pending lines by it.
     pub command: CommandId,
     pub event: Event,
+}
+
+impl Logged {
+    /// Takes its text, if this person sent it or it is about them.
+    pub fn erase_of(&mut self, person: UserId) -> Option<String> {
+        let is_meant = self.sender == Some(person) || self.event.names(person);
+        if is_meant { self.event.text_mut()?.take() } else { None }
+    }
 }
 
 /// Why an attachment ended.

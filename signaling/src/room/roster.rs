@@ -14,6 +14,7 @@ use super::Room;
 pub struct Roster {
     members: BTreeMap<UserId, Member>,
     kept_out: BTreeSet<UserId>,
+    erased: BTreeSet<UserId>,
     pub locked: bool,
     /// Counted along, since every student's screen shows it.
     students_present: u32,
@@ -77,6 +78,9 @@ impl Roster {
                 self.kept_out.remove(user);
             }
             Event::LockedSet { locked, .. } => self.locked = *locked,
+            Event::Erased { user } => {
+                self.erased.insert(*user);
+            }
             _ => {}
         }
     }
@@ -239,6 +243,12 @@ impl Room {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The school erased somebody who has been here: what they wrote loses its text, once.
+    pub fn decide_erasure(&self, user: UserId) -> Vec<Event> {
+        let is_due = self.roster.member(user).is_some() && !self.roster.erased.contains(&user);
+        if is_due { vec![Event::Erased { user }] } else { Vec::new() }
     }
 
     /// A cut line after its grace; nothing when a later attachment exists.

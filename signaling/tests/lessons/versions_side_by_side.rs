@@ -40,7 +40,7 @@ async fn what_a_living_server_would_not_understand_waits_until_it_is_gone() {
     let class = Class::of(1);
     let (mut teacher, mut students) = class.full().await;
     let before = class.log();
-    beat(&class, 1);
+    beat(&class, EVENT_FORMAT);
     assert_eq!(students[0].ask(Command::RaiseHand {}).await, Err(ErrorCode::NotYet));
     assert_eq!(teacher.say("too early").await, Err(ErrorCode::NotYet));
     assert_eq!(class.log(), before, "nothing was written");

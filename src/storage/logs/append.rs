@@ -1,12 +1,12 @@
 //! The statements of an append.
 
 use qism_signaling::{
-    hub::ports::{AppendError, Batch},
+    hub::ports::{AppendError, Batch, Erase},
     protocol::{CommandId, LessonId, Logged, UserId},
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{packed, row};
+use super::{erasing::erase_of, packed, row};
 use crate::storage::StorageError;
 
 /// Statements of up to this many rows are kept prepared.
@@ -35,14 +35,27 @@ pub async fn write(
             return Ok(Err(AppendError::Conflict));
         }
     }
-    for number in &batch.erase {
-        let sql = "UPDATE event SET text = NULL WHERE day = $1 AND lesson = $2 AND number = $3";
-        let query = sqlx::query(sql).bind(day).bind(batch.lesson.to_string()).bind(*number as i64);
-        if query.execute(&mut *connection).await?.rows_affected() == 0 {
-            packed::erase(connection, batch.lesson, *number).await.map_err(as_sql)?;
+    for erase in &batch.erase {
+        match erase {
+            Erase::Line(number) => erase_line(connection, (batch.lesson, day), *number).await,
+            Erase::Person(user) => erase_of(connection, batch.lesson, *user).await.map(drop),
         }
+        .map_err(as_sql)?;
     }
     Ok(Ok(()))
+}
+
+async fn erase_line(
+    connection: &mut AnyConnection,
+    (lesson, day): (LessonId, i64),
+    number: u64,
+) -> Result<(), StorageError> {
+    let sql = "UPDATE event SET text = NULL WHERE day = $1 AND lesson = $2 AND number = $3";
+    let query = sqlx::query(sql).bind(day).bind(lesson.to_string()).bind(number as i64);
+    if query.execute(&mut *connection).await?.rows_affected() == 0 {
+        packed::erase(connection, lesson, number).await?;
+    }
+    Ok(())
 }
 
 /// What must be there.

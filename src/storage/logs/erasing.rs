@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qism_signaling::protocol::{LessonId, UserId};
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{Logs, log::Log, packed, row::OF_LESSON, writer::is_emptied};
 use crate::storage::{StorageError, open::Pools, row::id};
@@ -55,18 +55,27 @@ impl Log {
 
     async fn erase_of(&self, person: UserId, lesson: LessonId) -> Result<u64, StorageError> {
         let mut transaction = self.pools.write.begin().await?;
-        // Rows first: if the lesson is packed meanwhile, they are found in the packed row then.
-        let rows = format!(
-            "UPDATE event SET text = NULL WHERE {OF_LESSON} AND text IS NOT NULL AND (sender = $2 OR body LIKE $3)"
-        );
-        let erased = sqlx::query(AssertSqlSafe(rows))
-            .bind(lesson.to_string())
-            .bind(person.to_string())
-            .bind(format!("%{person}%"))
-            .execute(&mut *transaction)
-            .await?;
-        let packed = packed::erase_of(&mut transaction, lesson, person).await?;
+        let texts = erase_of(&mut transaction, lesson, person).await?;
         transaction.commit().await?;
-        Ok(erased.rows_affected() + packed)
+        Ok(texts)
     }
+}
+
+/// Within a transaction. Tells how many texts that were.
+pub async fn erase_of(
+    within: &mut AnyConnection,
+    lesson: LessonId,
+    person: UserId,
+) -> Result<u64, StorageError> {
+    // Rows first: if the lesson is packed meanwhile, they are found in the packed row then.
+    let rows = format!(
+        "UPDATE event SET text = NULL WHERE {OF_LESSON} AND text IS NOT NULL AND (sender = $2 OR body LIKE $3)"
+    );
+    let erased = sqlx::query(AssertSqlSafe(rows))
+        .bind(lesson.to_string())
+        .bind(person.to_string())
+        .bind(format!("%{person}%"))
+        .execute(&mut *within)
+        .await?;
+    Ok(erased.rows_affected() + packed::erase_of(within, lesson, person).await?)
 }

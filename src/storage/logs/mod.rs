@@ -37,7 +37,6 @@ use crate::{
 pub use erasing::forget_erased;
 use log::Log;
 use meter::LogMeter;
-pub use row::erase_if_of;
 pub use standby::{Shortfall, StandbyRule};
 
 /// Lessons whose database is kept in memory. Full: emptied, and asked again.

@@ -12,28 +12,10 @@ pub const COLUMNS: &str = "number, chain, at, sender, command, part, kind, body,
 /// The rows of the lesson $1: all are of the day on which it began.
 pub const OF_LESSON: &str = "day = (SELECT day FROM origin WHERE lesson = $1) AND lesson = $1";
 
-/// The text of an event that somebody may have erased later.
-fn text_of(event: &mut Event) -> Option<&mut Option<String>> {
-    match event {
-        Event::Said { text, .. } => Some(text),
-        Event::Removed { note, .. } | Event::Reported { note, .. } => Some(note),
-        _ => None,
-    }
-}
-
-/// Takes the text of an event that somebody sent, or that is about them.
-pub fn erase_if_of(logged: &mut Logged, person: UserId) -> Option<String> {
-    let (body, _) = split(&logged.event);
-    if logged.sender != Some(person) && !body.contains(&person.to_string()) {
-        return None;
-    }
-    text_of(&mut logged.event)?.take()
-}
-
 /// Body without text, and the text.
 pub fn split(event: &Event) -> (String, Option<String>) {
     let mut event = event.clone();
-    let text = text_of(&mut event).and_then(Option::take);
+    let text = event.text_mut().and_then(Option::take);
     // Invariant: events are plain data with string keys.
     (serde_json::to_string(&event).expect("an event is JSON"), text)
 }
@@ -73,7 +55,7 @@ impl Stored {
     pub fn logged(&self) -> Result<Logged, StorageError> {
         let mut event: Event = serde_json::from_str(&self.body)
             .map_err(|error| StorageError::Corrupt { what: "event", value: error.to_string() })?;
-        if let Some(text) = text_of(&mut event) {
+        if let Some(text) = event.text_mut() {
             *text = self.text.clone();
         }
         Ok(Logged {

@@ -8,7 +8,7 @@ export interface ChatLine {
   number: number | undefined;
   user: string;
   to: Recipients;
-  /** `null` once deleted. */
+  /** `null` once deleted, or its writer was erased. */
   text: string | null;
   at: number;
   state: 'sent' | 'pending' | 'failed';
@@ -35,6 +35,10 @@ export function applyToChat(chat: ChatState, logged: Logged): ChatState {
   }
   if (event.type === 'line_deleted') {
     const lines = chat.lines.map((line) => (line.number === event.number ? { ...line, text: null } : line));
+    return { ...chat, lines };
+  }
+  if (event.type === 'erased') {
+    const lines = chat.lines.map((line) => (line.user === event.user ? { ...line, text: null } : line));
     return { ...chat, lines };
   }
   return chat;

@@ -182,6 +182,13 @@ impl RoomTask {
         self.queue(Intent::new(self.lesson, None, command, Wish::PutOut { user }));
     }
 
+    /// The school erased this person: out, and nothing of what they wrote, nor their name, stays with anybody here.
+    pub(super) fn erase(&mut self, user: UserId) {
+        self.withdraw(user);
+        self.forget_name(user);
+        self.queue_own(Wish::Erase { user });
+    }
+
     /// Takes somebody's connection away.
     pub(super) fn unseat(&mut self, user: UserId, code: CloseCode) {
         if let Some(seat) = self.seats.id_of(user).and_then(|id| self.seats.remove(id)) {

@@ -15,7 +15,7 @@ use super::{Flight, RoomTask, Writing};
 use crate::hub::{
     appender::{self, Decided, Intent, Refusal, Wish},
     envelope::Content,
-    ports::{AppendError, Batch, Unavailable},
+    ports::{AppendError, Batch, Erase, Unavailable},
     seats::Seat,
 };
 
@@ -85,7 +85,7 @@ impl RoomTask {
         if events.is_empty() {
             return Box::pin(async move { journal.confirm(lesson, head).await });
         }
-        let erase = appender::erased(&events);
+        let erase = Erase::of(&events);
         Box::pin(async move { journal.append(Batch { lesson, head, events, erase }).await })
     }
 
@@ -195,7 +195,7 @@ impl RoomTask {
                 self.accept(seat, intent.command, number);
             }
             Wish::Arrive(knock) => self.seat(*knock, attach),
-            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => {}
+            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Erase { .. } | Wish::Pause | Wish::End(_) => {}
         }
         for logged in &events {
             self.consequences(&logged.event);
@@ -227,7 +227,7 @@ impl RoomTask {
             Wish::Arrive(knock) => {
                 let _ = knock.reply.send(Err(CloseCode::Ticket));
             }
-            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Pause | Wish::End(_) => {}
+            Wish::Cut { .. } | Wish::PutOut { .. } | Wish::Erase { .. } | Wish::Pause | Wish::End(_) => {}
         }
     }
 

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use crate::{
-    protocol::{CommandId, Event, Logged, Position, Role, ServerFrame, UserId},
+    protocol::{CommandId, Event, Logged, Name, Position, Role, ServerFrame, UserId},
     room::audience::Audience,
 };
 
 use super::{RING, RoomTask};
-use crate::hub::{registry::LessonNow, render, seats::SeatId};
+use crate::hub::{ports::Erase, registry::LessonNow, render, seats::SeatId};
 
 /// Events that go to the director with a removal or report.
 const RECENT: usize = 50;
@@ -21,6 +21,9 @@ impl RoomTask {
         self.room.apply(logged);
         self.note_unknown(logged);
         self.holds.release(logged.command);
+        if let Some(erase) = Erase::of_one(&logged.event) {
+            self.ring.iter_mut().for_each(|(kept, _)| erase.strike(kept));
+        }
         self.tell(logged, &audience);
         if self.ring.len() == RING {
             self.ring.pop_front();
@@ -97,6 +100,16 @@ impl RoomTask {
             let people = vec![person.clone()];
             self.broadcast(&render::frame(&ServerFrame::People { people }));
         }
+    }
+
+    /// Somebody who was erased has no name any more: here, and for all who knew it.
+    pub(super) fn forget_name(&mut self, user: UserId) {
+        let Some(person) = self.people.get_mut(&user) else { return };
+        if std::mem::take(&mut person.name) == Name::default() {
+            return;
+        }
+        let people = vec![person.clone()];
+        self.broadcast(&render::frame(&ServerFrame::People { people }));
     }
 
     /// The events after a position, when they are still at hand and the history is the same one.

@@ -21,7 +21,7 @@ impl RoomTask {
     }
 
     /// Keeps a wish of the server's own that found no place in the log. Nobody else would send it again. Bounded: a cut per
-    /// connection that ended, one withdrawal per person.
+    /// connection that ended, one withdrawal and one erasure per person.
     pub(super) fn owe(&mut self, wish: Wish) {
         match wish {
             Wish::Cut { .. } => self.owed.push(wish),
@@ -29,12 +29,20 @@ impl RoomTask {
                 // The log only confirms it: out is out.
                 self.unseat(user, CloseCode::Withdrawn);
                 let same = |owed: &Wish| matches!(owed, Wish::PutOut { user: other } if *other == user);
-                if !self.owed.iter().any(same) {
-                    self.owed.push(wish);
-                }
+                self.owe_once(wish, same);
+            }
+            Wish::Erase { user } => {
+                let same = |owed: &Wish| matches!(owed, Wish::Erase { user: other } if *other == user);
+                self.owe_once(wish, same);
             }
             // The clock wishes these again.
             Wish::Pause | Wish::End(_) | Wish::Command { .. } | Wish::Arrive(_) => {}
+        }
+    }
+
+    fn owe_once(&mut self, wish: Wish, same: impl Fn(&Wish) -> bool) {
+        if !self.owed.iter().any(same) {
+            self.owed.push(wish);
         }
     }
 

@@ -82,6 +82,9 @@ pub(crate) enum RoomMessage {
     Withdraw {
         user: UserId,
     },
+    Erase {
+        user: UserId,
+    },
     /// Nobody is heard here any more.
     CastOff,
     /// Everybody to another node, while media goes on here.
@@ -311,6 +314,7 @@ impl RoomTask {
             RoomMessage::Letter(envelope) => self.letter(envelope),
             RoomMessage::Head(head) => self.head_seen(head).await,
             RoomMessage::Withdraw { user } => self.withdraw(user),
+            RoomMessage::Erase { user } => self.erase(user),
             RoomMessage::CastOff => self.cast_off(),
             RoomMessage::MoveOut => self.move_out(),
             RoomMessage::Drain => self.drain(),

@@ -26,10 +26,11 @@ export function peopleOf(
   return people;
 }
 
-/** Who is listed: students see who is here, staff also who is expected. */
+/** Who is listed: students see who is here, staff also who is expected; nobody whom the school erased. */
 export function isListed(person: LessonPerson, self: Self): boolean {
   if (person.presence === 'present' || person.presence === 'cut') return true;
-  return self.role !== 'student' && person.role === 'student';
+  const isNamed = Boolean(person.name?.arabic ?? person.name?.latin);
+  return self.role !== 'student' && person.role === 'student' && isNamed;
 }
 
 /** A line that broke a moment ago is expected back; one that broke long ago is somebody who is gone. */

@@ -56,6 +56,8 @@ export function describeEvent({ event }: Logged, names: Names): string {
       return t(event.locked ? 'event.locked' : 'event.unlocked');
     case 'reported':
       return t('event.reported', { name: who(event.by) });
+    case 'erased':
+      return t('event.erased');
     default:
       return t('event.other');
   }
