@@ -48,6 +48,8 @@ struct LessonView {
     starts_at: u64,
     ends_at: u64,
     phase: Phase,
+    /// Nobody can enter for a while, and whether it was ended is not known.
+    unavailable: bool,
     students_present: u32,
     students_expected: u32,
 }
@@ -88,6 +90,7 @@ fn view(row: LessonRow, now: Option<&LessonNow>) -> LessonView {
         starts_at: row.starts_at,
         ends_at: row.ends_at,
         phase,
+        unavailable: row.unavailable,
         students_present: now.map_or(0, |now| now.students_present),
         students_expected: row.students_expected,
     }

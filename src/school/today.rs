@@ -30,6 +30,8 @@ pub struct LessonRow {
     pub ends_at: u64,
     /// It was ended, or its time is over.
     pub ended: bool,
+    /// Its log does not answer: whether it was ended is not known, and nobody can enter.
+    pub unavailable: bool,
     pub students_expected: u32,
 }
 
@@ -60,14 +62,14 @@ impl School {
         let now = self.now();
         let records = self.lessons_of(account, day_of(now)).await?;
         let ids: Vec<LessonId> = records.iter().map(|record| record.lesson).collect();
-        // While that is not known they are shown by their hours; whoever comes in is told to wait.
-        let ended = self.store.ended(&ids).await.unwrap_or_else(|error| {
+        let ends = self.store.ends(&ids).await?;
+        if let Some(error) = &ends.problem {
             tracing::warn!(%error, "which lessons were ended is not known");
-            Vec::new()
-        });
+        }
         let lessons = records.into_iter().map(|record| {
-            let over = ended.contains(&record.lesson) || is_over(&record, now);
-            row(record, over)
+            let ended = ends.ended.contains(&record.lesson) || is_over(&record, now);
+            let unavailable = !ended && ends.unknown.contains(&record.lesson);
+            row(record, ended, unavailable)
         });
         Ok(Today { now, lessons: lessons.collect(), groups: self.own_groups(account).await? })
     }
@@ -151,7 +153,7 @@ impl School {
     }
 }
 
-fn row(record: LessonRecord, ended: bool) -> LessonRow {
+fn row(record: LessonRecord, ended: bool, unavailable: bool) -> LessonRow {
     LessonRow {
         lesson: record.lesson,
         subject: record.subject,
@@ -160,6 +162,7 @@ fn row(record: LessonRecord, ended: bool) -> LessonRow {
         starts_at: record.starts_at,
         ends_at: record.ends_at,
         ended,
+        unavailable,
         students_expected: record.students,
     }
 }

@@ -40,7 +40,7 @@ use shares::LessonSchools;
 pub use condition::{Condition, LinkCondition};
 pub use erasures::Erasure;
 pub use fleet::{LessonTotals, ServerNow};
-pub use logs::{LogHealth, Shortfall, StandbyRule};
+pub use logs::{Ends, LogHealth, Shortfall, StandbyRule};
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;

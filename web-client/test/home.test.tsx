@@ -17,6 +17,7 @@ const lesson = (id: string, startsInMs: number, phase: TodayLesson['phase']): To
   starts_at: NOW + startsInMs,
   ends_at: NOW + startsInMs + HOUR,
   phase,
+  unavailable: false,
   students_present: 0,
   students_expected: 30,
 });
@@ -43,6 +44,21 @@ test('a lesson of later is prepared, not started: no student can come yet', asyn
   expect(buttons).toContain(t('home.start'));
   expect(buttons).toContain(t('home.prepare'));
   expect(buttons.filter((text) => text === t('home.start'))).toHaveLength(1);
+});
+
+test('a lesson whose log does not answer says so and cannot be entered', async () => {
+  const lessons = [
+    { ...lesson('now', -60_000, 'waiting'), unavailable: true },
+    { ...lesson('later', 2 * HOUR, 'waiting'), unavailable: true },
+  ];
+  await act(() =>
+    render(
+      <TeacherHome lessons={lessons} groups={[]} now={NOW} onEnter={() => undefined} onStartNow={() => undefined} />,
+      root,
+    ),
+  );
+  expect(root.textContent).toContain(t('home.lessonUnavailable'));
+  expect([...root.querySelectorAll('button')].filter(({ disabled }) => !disabled)).toHaveLength(0);
 });
 
 test('a lesson that was only prepared never stands before the lesson of now', () => {

@@ -145,21 +145,21 @@ impl Logs {
         self.of(lesson).await.and_then(Log::open_one).map_err(|error| unavailable(&error))
     }
 
-    /// Of those in one database. Among several, one that does not answer keeps the others waiting once, and then no more.
-    async fn heads_in(
+    /// What one database answers. Among several, one that does not keeps the others waiting once, and then no more.
+    pub(super) async fn answer<T>(
         &self,
         log: &Log,
-        lessons: &[LessonId],
-    ) -> Result<Vec<(LessonId, Position)>, StorageError> {
+        asking: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
         if self.is_one() {
-            return log.heads(lessons).await;
+            return asking.await;
         }
-        let asked = tokio::time::timeout(PATIENCE, log.answering()?.heads(lessons)).await;
-        let heads = asked.unwrap_or(Err(StorageError::Away));
-        if heads.is_err() {
+        log.answering()?;
+        let answer = tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(StorageError::Away));
+        if answer.is_err() {
             log.note_silence();
         }
-        heads
+        answer
     }
 }
 
@@ -181,7 +181,7 @@ impl Journal for Logs {
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {
         let spread = self.spread(lessons).await.map_err(|error| unavailable(&error))?;
-        let asked = spread.iter().map(|(log, lessons)| self.heads_in(log, lessons));
+        let asked = spread.iter().map(|(log, lessons)| self.answer(log, log.heads(lessons)));
         let (found, failed): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().partition(Result::is_ok);
         match failed.into_iter().find_map(Result::err) {
             Some(error) if found.is_empty() => Err(unavailable(&error)),
@@ -206,7 +206,7 @@ impl Journal for Logs {
     }
 }
 
-/// One of several databases that does not tell its heads within this is away.
+/// One of several databases that does not answer within this is away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Parameters of one statement; both engines allow more.

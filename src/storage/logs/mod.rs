@@ -64,6 +64,16 @@ pub struct LogHealth {
     pub shortfall: Option<String>,
 }
 
+/// What is known of the ends of some lessons.
+#[derive(Debug, Default)]
+pub struct Ends {
+    pub ended: Vec<LessonId>,
+    /// Their database does not answer.
+    pub unknown: Vec<LessonId>,
+    /// Why.
+    pub problem: Option<StorageError>,
+}
+
 /// Which URL keeps whose lessons. The same one at several beginnings is one database.
 struct Layout {
     /// With the beginnings of codes.
@@ -207,13 +217,21 @@ impl Logs {
         Ok(places)
     }
 
-    /// Which of these lessons have an `ended` event. Fails at once where a database is known not to answer.
-    pub async fn ended(&self, lessons: &[LessonId]) -> Result<Vec<LessonId>, StorageError> {
-        let mut ended = Vec::new();
-        for (log, lessons) in self.spread(lessons).await? {
-            ended.extend(log.answering()?.ended(&lessons).await?);
+    /// Which of these lessons have an `ended` event.
+    pub async fn ends(&self, lessons: &[LessonId]) -> Result<Ends, StorageError> {
+        let spread = self.spread(lessons).await?;
+        let asked = spread.iter().map(|(log, lessons)| self.answer(log, log.ended(lessons)));
+        let mut ends = Ends::default();
+        for (answer, (_, lessons)) in join_all(asked).await.into_iter().zip(&spread) {
+            match answer {
+                Ok(ended) => ends.ended.extend(ended),
+                Err(problem) => {
+                    ends.unknown.extend(lessons);
+                    ends.problem = Some(problem);
+                }
+            }
         }
-        Ok(ended)
+        Ok(ends)
     }
 
     /// Packs in all of them; what stands in the way of one is told after the others were tried.

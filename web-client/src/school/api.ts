@@ -44,6 +44,8 @@ export interface TodayLesson {
   starts_at: number;
   ends_at: number;
   phase: Phase;
+  /** Nobody can enter for a while, and whether it was ended is not known. */
+  unavailable: boolean;
   students_present: number;
   students_expected: number;
 }

@@ -25,6 +25,7 @@ const lesson = (index: number, more: Partial<TodayLesson>): TodayLesson => ({
   starts_at: now + (index * 60 - 20) * minute,
   ends_at: now + (index * 60 + 35) * minute,
   phase: 'waiting',
+  unavailable: false,
   students_present: 0,
   students_expected: 30,
   ...more,

@@ -4,7 +4,7 @@ import { fullName, isolated, localized } from '../../kit/names.ts';
 import { TilePattern } from '../../kit/TilePattern.tsx';
 import { LessonTimes, untilText } from './LessonTimes.tsx';
 import { PhaseBadge } from './PhaseBadge.tsx';
-import type { TodayLesson } from './today.ts';
+import { standing, type TodayLesson } from './today.ts';
 import './LessonHero.css';
 
 interface Props {
@@ -23,7 +23,7 @@ export function LessonHero({ lesson, now, as, busy, onEnter }: Props) {
     <article class="hero">
       <TilePattern />
       <div class="hero-top">
-        <PhaseBadge phase={lesson.phase} />
+        <PhaseBadge phase={standing(lesson)} />
         <span class="hero-until">{untilText(lesson, now)}</span>
       </div>
       <h2 class="hero-title">{localized(lesson.subject, language.value)}</h2>
@@ -37,11 +37,13 @@ export function LessonHero({ lesson, now, as, busy, onEnter }: Props) {
         <LessonTimes lesson={lesson} />
         {as === 'teacher' && <span>{presence(lesson)}</span>}
       </p>
+      {lesson.unavailable && <p class="hero-line">{t('home.lessonUnavailable')}</p>}
       <Button
         kind="accent"
         size="large"
         icon={as === 'student' ? 'leave' : 'play'}
         busy={busy}
+        disabled={lesson.unavailable}
         onClick={() => onEnter(lesson.lesson)}
       >
         {words}

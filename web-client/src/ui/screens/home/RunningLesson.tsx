@@ -5,7 +5,7 @@ import { PersonName } from '../../kit/PersonName.tsx';
 import { LessonTimes } from './LessonTimes.tsx';
 import { PhaseBadge } from './PhaseBadge.tsx';
 import { PresenceBar } from './PresenceBar.tsx';
-import type { TodayLesson } from './today.ts';
+import { standing, type TodayLesson } from './today.ts';
 import './RunningLesson.css';
 
 interface Props {
@@ -20,7 +20,7 @@ export function RunningLesson({ lesson, busy, onVisit }: Props) {
     <li class="card card-small running">
       <div class="card-top">
         <LessonTimes lesson={lesson} />
-        <PhaseBadge phase={lesson.phase} />
+        <PhaseBadge phase={standing(lesson)} />
       </div>
       <h3>
         {localized(lesson.subject, language.value)} · <bdi>{lesson.group}</bdi>
@@ -29,7 +29,13 @@ export function RunningLesson({ lesson, busy, onVisit }: Props) {
         <PersonName name={lesson.teacher.name} />
       </p>
       <PresenceBar present={lesson.students_present} expected={lesson.students_expected} />
-      <Button kind="outline" icon="eye" busy={busy} onClick={() => onVisit(lesson.lesson)}>
+      <Button
+        kind="outline"
+        icon="eye"
+        busy={busy}
+        disabled={lesson.unavailable}
+        onClick={() => onVisit(lesson.lesson)}
+      >
         {t('home.visit')}
       </Button>
     </li>

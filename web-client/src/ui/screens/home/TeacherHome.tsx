@@ -58,9 +58,13 @@ export function TeacherHome({ lessons, groups, now, busy, onEnter, onStartNow }:
                 {rest.map((lesson) => (
                   <LessonRow key={lesson.lesson} lesson={lesson}>
                     <span class="muted small">{untilText(lesson, now)}</span>
-                    <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
-                      {t(enterWords(lesson, now))}
-                    </Button>
+                    {lesson.unavailable ? (
+                      <PhaseBadge phase="unavailable" />
+                    ) : (
+                      <Button kind="outline" busy={busy === lesson.lesson} onClick={() => onEnter(lesson.lesson)}>
+                        {t(enterWords(lesson, now))}
+                      </Button>
+                    )}
                   </LessonRow>
                 ))}
                 {day.past.map((lesson) => (

@@ -28,6 +28,11 @@ export function sortDay(lessons: readonly TodayLesson[], now: number): Day {
   };
 }
 
+/** What is said of a lesson: where nobody can enter, its phase is only a guess. */
+export function standing({ phase, unavailable }: TodayLesson): TodayLesson['phase'] | 'unavailable' {
+  return unavailable ? 'unavailable' : phase;
+}
+
 /** Whole minutes from now until then, never below zero. */
 export function minutesUntil(then: number, now: number): number {
   return Math.max(0, Math.ceil((then - now) / 60_000));
