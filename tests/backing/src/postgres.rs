@@ -6,12 +6,13 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use sqlx::{AnyConnection, Connection as _, Row as _};
 use tempfile::TempDir;
 
-use crate::{eventually, free_port};
+use crate::{SOON, eventually, free_port};
 
 /// One server with its data. Dropping it ends it, and removes the data.
 pub struct Postgres {
@@ -161,15 +162,16 @@ impl Postgres {
 
     /// Again, at the same address, with the data of before.
     pub async fn revive(&mut self) {
-        // Until the last process of before has ended, it may not.
-        for _ in 0..100 {
-            self.server = spawn(self.folder.path(), self.address, self.port);
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            if self.server.try_wait().expect("a child").is_none() {
-                break;
+        let answering = async {
+            while self.connect().await.is_err() {
+                // Until the last process of before has ended, it gives up, sooner or later.
+                if self.server.try_wait().expect("a child").is_some() {
+                    self.server = spawn(self.folder.path(), self.address, self.port);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-        }
-        self.answers().await;
+        };
+        tokio::time::timeout(SOON, answering).await.expect("PostgreSQL answers again");
     }
 
     /// A standby becomes a primary, at the address of the one that is gone.
