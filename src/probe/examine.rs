@@ -70,7 +70,8 @@ pub async fn examine(examination: &Examination) -> Result<Report, ProbeError> {
             problems.push(format!("cannot publish {}: {error}", word(*source)));
         }
     }
-    let trips = listen(&peer, examination.listen_for).await;
+    let (trips, end) = listen(&peer, examination.listen_for).await;
+    problems.extend(end);
     let report = Report {
         server: examination.address.origin(),
         lesson,
@@ -86,9 +87,9 @@ pub async fn examine(examination: &Examination) -> Result<Report, ProbeError> {
     Ok(report.judged(reception.up().is_some()))
 }
 
-/// Pings and asks for the cameras that appear; gives the round trips.
-async fn listen(peer: &Peer, listen_for: Duration) -> Vec<Duration> {
-    let (until, mut trips, mut asked) = (Instant::now() + listen_for, Vec::new(), Vec::new());
+/// Pings and asks for the cameras that appear; gives the round trips, and what ended it too early.
+async fn listen(peer: &Peer, listen_for: Duration) -> (Vec<Duration>, Option<String>) {
+    let (began, mut trips, mut asked) = (Instant::now(), Vec::new(), Vec::new());
     for nonce in 1.. {
         let cameras = wanted(&published(peer), peer.welcome.user);
         if cameras != asked && peer.receive(ReceiveMode::Everything, cameras.clone()).await.is_ok() {
@@ -96,15 +97,17 @@ async fn listen(peer: &Peer, listen_for: Duration) -> Vec<Duration> {
         }
         match peer.ping(nonce).await {
             Ok(trip) => trips.push(trip),
-            Err(_) => break,
+            Err(error) => {
+                return (trips, Some(format!("after {} s: {error}", began.elapsed().as_secs())));
+            }
         }
-        let left = until.saturating_duration_since(Instant::now());
+        let left = listen_for.saturating_sub(began.elapsed());
         if left.is_zero() {
             break;
         }
         tokio::time::sleep(left.min(ROUND)).await;
     }
-    trips
+    (trips, None)
 }
 
 fn wanted(published: &BTreeMap<Publication, bool>, me: UserId) -> Vec<WantedVideo> {
