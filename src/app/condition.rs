@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -19,14 +19,15 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(3);
-/// Refused batches are told so long.
+/// What was refused is told so long.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Until it is aborted.
 pub(super) async fn tell(sources: Arc<Sources>, clock: Arc<dyn Clock>) {
     let Sources { own, store, .. } = &*sources;
     let (since, mut database_ms) = (clock.now_ms(), 0);
-    let (mut flows, mut refused) = (Flows::default(), Refused::default());
+    let (mut flows, mut refused, mut forged) = (Flows::default(), Lately::default(), Lately::default());
+    let mut has_forged = false;
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -36,18 +37,30 @@ pub(super) async fn tell(sources: Arc<Sources>, clock: Arc<dyn Clock>) {
             since,
             bus: sources.bus.as_ref().map(|bus| bus.is_up()),
             database_ms,
-            refused_batches: refused.lately(store.refused_batches(), now),
+            refused_batches: refused.count(store.refused_batches(), now),
+            forged_letters: forged.count(forged_letters(&sources), now),
             logs_away: logs.iter().filter(|log| !log.answers).count() as u64,
             is_unsafe: logs.iter().any(|log| log.shortfall.is_some()),
             waiting: sources.hub.waiting_connections(),
             packing_due: store.packing_due(),
             links: flows.look(&named_links(&sources.sfu, &sources.board), now),
         };
+        if condition.forged_letters > 0 && !has_forged {
+            tracing::warn!(
+                letters = condition.forged_letters,
+                "Redis carries letters that cluster.key did not seal"
+            );
+        }
+        has_forged = condition.forged_letters > 0;
         if let Err(error) = store.tell_condition(*own, &condition).await {
             tracing::debug!(%error, "the condition is not told");
         }
         database_ms = u32::try_from(now.elapsed().as_millis()).unwrap_or(u32::MAX);
     }
+}
+
+fn forged_letters(sources: &Sources) -> u64 {
+    sources.bus.as_ref().map_or(0, |bus| bus.counters().forged.load(Ordering::Relaxed))
 }
 
 /// The links to servers that live, by their names.
@@ -60,12 +73,12 @@ pub(super) fn named_links(sfu: &Sfu, board: &Board) -> Vec<(String, LinkNow)> {
     sfu.links().into_iter().filter_map(named).collect()
 }
 
-/// How many batches were refused in the last minute.
+/// How much of something there was in the last minute. Bounded: a look every [`EVERY`].
 #[derive(Default)]
-struct Refused(VecDeque<(Instant, u64)>);
+struct Lately(VecDeque<(Instant, u64)>);
 
-impl Refused {
-    fn lately(&mut self, total: u64, now: Instant) -> u64 {
+impl Lately {
+    fn count(&mut self, total: u64, now: Instant) -> u64 {
         self.0.push_back((now, total));
         while self.0.len() > 1 && self.0[1].0 + MINUTE <= now {
             self.0.pop_front();
@@ -146,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_database_refused_is_told_for_a_minute() {
-        let (start, mut refused) = (Instant::now(), Refused::default());
-        let mut at = |second: u64, total| refused.lately(total, start + Duration::from_secs(second));
+    fn what_was_refused_is_told_for_a_minute() {
+        let (start, mut refused) = (Instant::now(), Lately::default());
+        let mut at = |second: u64, total| refused.count(total, start + Duration::from_secs(second));
         assert_eq!([at(0, 2), at(30, 5), at(59, 5), at(61, 5), at(92, 6), at(170, 6)], [2, 5, 5, 3, 1, 0]);
     }
 }

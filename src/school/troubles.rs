@@ -52,6 +52,8 @@ pub enum TroubleKind {
     Silent,
     /// Redis does not carry its letters: lessons go on, a little later on other servers.
     Bus,
+    /// Letters over Redis in the last minute that the cluster's key did not seal: a server has another one, or a stranger writes there.
+    Forged,
     /// Databases of the log that do not answer: their lessons wait.
     LogAway,
     /// What is committed could be lost with the database's primary.
@@ -114,12 +116,15 @@ fn of_server(server: &ServerView) -> Vec<Trouble> {
 
 fn own_troubles(server: &ServerView) -> Vec<Trouble> {
     use Severity::{Danger, Warning};
-    use TroubleKind::{Bus, Busy, Full, LogAway, Refused, SlowDatabase, Unsafe, Waiting};
-    let Condition { bus, logs_away, database_ms, refused_batches, is_unsafe, waiting, .. } = server.condition;
+    use TroubleKind::{Bus, Busy, Forged, Full, LogAway, Refused, SlowDatabase, Unsafe, Waiting};
+    let Condition {
+        bus, forged_letters, logs_away, database_ms, refused_batches, is_unsafe, waiting, ..
+    } = server.condition;
     let of = |at: u16, full: u16| if at >= full { Danger } else { Warning };
     let many = u64::from(waiting) * 1_000 >= server.people * WAITING.1;
     let found = [
         (bus == Some(false), Bus, Danger, 0),
+        (forged_letters > 0, Forged, Danger, forged_letters),
         (logs_away > 0, LogAway, Danger, logs_away),
         (is_unsafe, Unsafe, Danger, 0),
         (refused_batches > 0, Refused, Danger, refused_batches),
@@ -205,7 +210,8 @@ mod tests {
             ..LinkCondition::default()
         };
         let links = vec![link("b", false, 3), link("c", true, 7), link("d", true, 0)];
-        let condition = Condition { bus: Some(false), waiting: 20, links, ..Condition::default() };
+        let condition =
+            Condition { bus: Some(false), forged_letters: 5, waiting: 20, links, ..Condition::default() };
         let (draining, gone) = (ServerState::Draining, ServerState::Gone);
         let all = troubles(&[
             ServerView { condition, busy: 850, state: draining, strays: 2, ..server("a") },
@@ -217,6 +223,7 @@ mod tests {
             told,
             [
                 (Bus, Severity::Danger, 0),
+                (Forged, Severity::Danger, 5),
                 (Busy, Severity::Danger, 850),
                 (LinkDown, Severity::Danger, 0),
                 (Gone, Severity::Danger, 61),
@@ -227,7 +234,7 @@ mod tests {
                 (Spilled, Severity::Warning, 2),
             ]
         );
-        assert_eq!(all[2].other.as_deref(), Some("b"));
+        assert_eq!(all[3].other.as_deref(), Some("b"));
     }
 
     #[test]

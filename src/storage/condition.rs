@@ -18,6 +18,8 @@ pub struct Condition {
     pub database_ms: u32,
     /// Batches of events that the database did not take in the last minute.
     pub refused_batches: u64,
+    /// Letters over Redis that were not sealed by the cluster's key, in the last minute.
+    pub forged_letters: u64,
     /// Databases of the log that do not answer.
     pub logs_away: u64,
     /// What is committed could be lost with the database's primary.

@@ -340,6 +340,15 @@ async fn a_forged_letter_is_dropped_and_counted() {
         assert_eq!(heard, 2, "both nodes listen");
     }
     eventually(async || (bus.counters().forged.load(Ordering::Relaxed) == before + 2).then_some(())).await;
+    let administrator = Person::sign_in(&cluster.url(0), "administrator").await;
+    let of_it = |trouble: &Value| {
+        trouble["kind"] == "forged" && trouble["server"] == "node1" && trouble["amount"] == before + 2
+    };
+    eventually(async || {
+        let fleet = administrator.json("/api/fleet").await;
+        fleet["troubles"].as_array().expect("a list").iter().any(of_it).then_some(())
+    })
+    .await;
     let id = teacher.command(say("بعد")).await;
     let number = teacher.accepted(id).await;
     let told = told_up_to(&mut student, number).await;

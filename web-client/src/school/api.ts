@@ -113,6 +113,7 @@ export type TroubleKind =
   | 'gone'
   | 'silent'
   | 'bus'
+  | 'forged'
   | 'log_away'
   | 'unsafe'
   | 'refused'

@@ -30,6 +30,8 @@ export function troubleWords(trouble: FleetTrouble): string {
       return t('fleet.is.silent', { server, ago: ago(count) });
     case 'bus':
       return t('fleet.is.bus', { server });
+    case 'forged':
+      return t('fleet.is.forged', { server, count });
     case 'log_away':
       return t('fleet.is.logAway', { server, count });
     case 'unsafe':
