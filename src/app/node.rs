@@ -81,7 +81,7 @@ fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Ar
         // Nobody writes to a single node: this end is closed at once.
         return Ok((None, mpsc::channel(1).1));
     };
-    tracing::info!(redis = %server, node = cluster.node, "one of several nodes");
+    tracing::info!(redis = %server, "one of several nodes");
     let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own);
     Ok((Some(bus), letters))
 }

@@ -98,6 +98,8 @@ pub struct Beats {
     board: Arc<Board>,
     /// What the table says of our rooms.
     told: HashMap<LessonId, LessonNow>,
+    /// Living nodes that the log has told of.
+    known: HashSet<IncarnationId>,
     /// Dead nodes whose lessons were looked after.
     buried: HashSet<IncarnationId>,
     failing: bool,
@@ -170,6 +172,7 @@ impl Beats {
             session: None,
             board: Arc::default(),
             told: HashMap::new(),
+            known: HashSet::new(),
             buried: HashSet::new(),
             failing: false,
             hearing: Hearing::default(),
@@ -257,12 +260,23 @@ impl Beats {
         let judges = self.hearing.heard(Instant::now());
         self.board.judges.store(judges, Ordering::Relaxed);
         let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
+        self.introduce(&alive);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
         let formats = alive.iter().map(|node| node.node.event_format);
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
         let fleet = formats.fold(fleet, Fleet::reading);
         hub.see(fleet.clone());
-        self.bury(&ids(&stale), &fleet, hub).await
+        self.bury(&stale, &fleet, hub).await
+    }
+
+    /// Other lines name nodes by their incarnation only.
+    fn introduce(&mut self, alive: &[&NodeNow]) {
+        self.known.retain(|known| alive.iter().any(|node| node.node.incarnation == *known));
+        for NodeRow { incarnation, name, version, .. } in alive.iter().map(|node| &node.node) {
+            if *incarnation != self.own.incarnation && self.known.insert(*incarnation) {
+                tracing::info!(peer = name, %incarnation, version, "another node beats");
+            }
+        }
     }
 
     /// Writes our row and reads all.
@@ -306,19 +320,18 @@ impl Beats {
     }
 
     /// Opens the lessons of a dead node that are ours to look after: their people are written off there.
-    async fn bury(
-        &mut self,
-        stale: &[IncarnationId],
-        fleet: &Fleet,
-        hub: &Arc<Hub>,
-    ) -> Result<(), StorageError> {
-        self.buried.retain(|dead| stale.contains(dead));
-        for dead in stale.iter().filter(|dead| !self.buried.contains(dead)).copied().collect::<Vec<_>>() {
-            let lessons = self.store.rooms_of(dead).await?;
+    async fn bury(&mut self, stale: &[&NodeNow], fleet: &Fleet, hub: &Arc<Hub>) -> Result<(), StorageError> {
+        let stale = || stale.iter().map(|node| &node.node);
+        self.buried.retain(|dead| stale().any(|node| node.incarnation == *dead));
+        for NodeRow { incarnation, name, .. } in stale() {
+            if self.buried.contains(incarnation) {
+                continue;
+            }
+            let lessons = self.store.rooms_of(*incarnation).await?;
             let ours = lessons.iter().filter(|lesson| fleet.is_first(self.own.incarnation, **lesson));
             ours.for_each(|lesson| hub.adopt(*lesson));
-            tracing::warn!(node = %dead, lessons = lessons.len(), "a node beats no more");
-            self.buried.insert(dead);
+            tracing::warn!(peer = name, %incarnation, lessons = lessons.len(), "a node beats no more");
+            self.buried.insert(*incarnation);
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Steering {
         let node = match self.node(lesson).await {
             Ok(node) => node,
             Err(error) => {
-                tracing::warn!(%error, "where a lesson is placed cannot be read or written");
+                tracing::warn!(%lesson, %error, "where a lesson is placed cannot be read or written");
                 let nodes = places(self.board.alive().into_iter().map(Place::from).collect());
                 let lesson = Lesson { id: lesson, expected: 0, home: Home::default(), placed: None };
                 placement::choose(&lesson, &nodes)

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use axum::{
-    Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    RequestExt as _, Router,
+    extract::{DefaultBodyLimit, MatchedPath, RawPathParams, Request},
     http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 
-use tracing::{Instrument as _, field, info_span};
+use qism_signaling::protocol::LessonId;
+use tracing::{Instrument as _, error_span, field};
 
 use super::{AppState, assets, check, fleet, headers, health, lessons, people, reports, session, ws};
 
@@ -40,13 +41,20 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Names the pattern of the path, never what stands in it.
-async fn traced(request: Request, next: Next) -> Response {
+/// Names the pattern of the path, and of what stands in it the lesson alone. As a span of errors: lines within are told with it whatever
+/// is filtered.
+async fn traced(mut request: Request, next: Next) -> Response {
+    let lesson = lesson(&mut request).await.map(field::display);
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let span = info_span!("request", method = %request.method(), route, status = field::Empty);
+    let span = error_span!("request", method = %request.method(), route, lesson, status = field::Empty);
     let response = next.run(request).instrument(span.clone()).await;
     span.record("status", response.status().as_u16());
     response
+}
+
+async fn lesson(request: &mut Request) -> Option<LessonId> {
+    let parts = request.extract_parts::<RawPathParams>().await.ok()?;
+    parts.iter().find(|(name, _)| *name == "lesson")?.1.parse().ok()
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

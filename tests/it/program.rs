@@ -19,10 +19,14 @@ pub struct Program {
 impl Program {
     /// Waits for its `ready`.
     pub fn start(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self::start_with(arguments, Stdio::null())
+    }
+
+    fn start_with(arguments: impl IntoIterator<Item = OsString>, log: Stdio) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_qism"))
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the program runs");
         let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
@@ -33,7 +37,17 @@ impl Program {
 
     /// A demonstration by a configuration file.
     pub fn of_file(file: &Path) -> Self {
-        Self::start(["demo".into(), "--config".into(), file.as_os_str().to_owned()])
+        Self::start(Self::demo(file))
+    }
+
+    fn demo(file: &Path) -> [OsString; 3] {
+        ["demo".into(), "--config".into(), file.as_os_str().to_owned()]
+    }
+
+    /// The same, whose log lines go to a file.
+    pub fn logging(file: &Path, log: &Path) -> Self {
+        let log = std::fs::File::create(log).expect("created");
+        Self::start_with(Self::demo(file), log.into())
     }
 
     pub fn id(&self) -> u32 {

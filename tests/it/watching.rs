@@ -9,9 +9,12 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use qism::app::Running;
+use qism_signaling::protocol::{Command as Order, Event, LeftReason, Recipients, ServerFrame};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
+    cluster::Cluster,
     program::Program,
     server::{Person, Server, eventually},
 };
@@ -179,4 +182,69 @@ async fn traces_tell_of_requests_commands_and_commits_and_of_nobody() {
     for secret in ["student1", "Salma", "سلمى"] {
         assert!(!holds(secret), "{secret} is told");
     }
+}
+
+/// The lines of one server's log so far.
+fn lines(log: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).expect("read");
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn tells(line: &Value, message: &str) -> bool {
+    line["message"] == message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_lines_tell_the_node_and_the_lesson_and_nobodys_words() {
+    let Some(mut cluster) = Cluster::of(0).await else { return };
+    let files: Vec<_> = (0..2).map(|n| cluster.file(n)).collect();
+    let logs: Vec<_> = files.iter().map(|file| file.with_extension("log")).collect();
+    let start = |n: usize| {
+        let text = std::fs::read_to_string(&files[n]).expect("read");
+        let text = text.replace("\"warn\"", "\"debug,hyper=info,sqlx=info\"\nformat = \"json\"");
+        std::fs::write(&files[n], text).expect("written");
+        tokio::task::block_in_place(|| Program::logging(&files[n], &logs[n]))
+    };
+    let (mut stays, mut dies) = (start(0), start(1));
+    let mut teacher = Person::sign_in(&stays.url, "teacher1").await.enter().await;
+    let mut student = Person::sign_in(&dies.url, "student1").await.enter().await;
+    let secret = "لا أحد يقرأ هذا";
+    let id = student.command(Order::Say { text: secret.into(), to: Recipients::Everyone }).await;
+    student.accepted(id).await;
+    dies.kill();
+    let left = |frame: &ServerFrame| match frame {
+        ServerFrame::Event(logged) => {
+            matches!(logged.event, Event::Left { reason: LeftReason::Cut, .. }).then_some(())
+        }
+        _ => None,
+    };
+    teacher.socket.find(left).await;
+    cluster.redis.kill();
+    let away = "the bus is away; lessons go on by comparing heads";
+    eventually(async || lines(&logs[0]).iter().any(|line| tells(line, away)).then_some(())).await;
+    stays.terminate().await;
+
+    let lesson = teacher.lesson.to_string();
+    for (n, log) in logs.iter().enumerate() {
+        let text = std::fs::read_to_string(log).expect("read");
+        for words in [secret, "student1", "teacher1", "Nadia", "Salma"] {
+            assert!(!text.contains(words), "{words} is told");
+        }
+        let lines = lines(log);
+        assert_eq!(lines.len(), text.lines().count(), "JSON, all of it");
+        for line in lines {
+            assert_eq!(line["node"], format!("node{n}"), "{line}");
+            let target = line["target"].as_str().expect("told");
+            assert!(!target.contains("room_task") || line["lesson"] == lesson, "{line}");
+        }
+    }
+    let lines = lines(&logs[0]);
+    let of = |message: &str| {
+        let found = lines.iter().find(|line| tells(line, message));
+        found.unwrap_or_else(|| panic!("no \"{message}\" in {lines:#?}"))
+    };
+    assert_eq!(of("another node beats")["peer"], "node1");
+    assert_eq!(of("a node beats no more")["incarnation"], of("another node beats")["incarnation"]);
+    assert_eq!(of("writing off the people of a dead node")["lesson"], lesson);
+    assert_eq!(of("room closed")["lesson"], lesson);
 }

@@ -327,8 +327,12 @@ impl Hub {
         if self.isolated.swap(isolated, Ordering::Relaxed) || !isolated {
             return;
         }
-        tracing::error!("neither the database nor other servers are heard: sending everybody elsewhere");
-        for queue in self.queues(None).into_values() {
+        let lessons = self.queues(None);
+        tracing::error!(
+            lessons = lessons.len(),
+            "neither the database nor other servers are heard: sending everybody elsewhere"
+        );
+        for queue in lessons.into_values() {
             let _ = queue.send(RoomMessage::CastOff).await;
         }
     }

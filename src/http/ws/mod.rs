@@ -23,7 +23,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use qism_signaling::{
     hub::{self, Attached, OutboxReader},
-    protocol::{self, ClientFrame, CloseCode, limits},
+    protocol::{self, ClientFrame, CloseCode, LessonId, limits},
 };
 use tokio::time::timeout;
 use tokio_tungstenite::{
@@ -134,10 +134,11 @@ async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState
         return Err(CloseCode::Version.into());
     }
     let entry = state.school.verify_ticket(&ticket).await.map_err(refused)?;
+    let lesson = entry.lesson;
     let (attached, outbox) = state.hub.attach(entry, position).await?;
     let shared: Arc<dyn hub::Wire> = wire.clone();
     outbox.connect(Arc::downgrade(&shared));
-    Ok(Line { attached, outbox, wire, stall: state.write_stall })
+    Ok(Line { lesson, attached, outbox, wire, stall: state.write_stall })
 }
 
 fn refused(refusal: TicketRefusal) -> CloseCode {
@@ -174,6 +175,7 @@ fn broken(error: tungstenite::Error) -> End {
 
 /// One attached connection.
 struct Line {
+    lesson: LessonId,
     attached: Attached,
     outbox: OutboxReader,
     wire: Arc<Wire<Transport>>,
@@ -222,7 +224,7 @@ impl Line {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(End::Gone),
                 Err(_) => {
-                    tracing::debug!("a socket took nothing for too long");
+                    tracing::debug!(lesson = %self.lesson, "a socket took nothing for too long");
                     return Err(End::Gone);
                 }
             }

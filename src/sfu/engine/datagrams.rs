@@ -96,13 +96,13 @@ impl Worker {
     fn receive_dtls(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let index = self.legs.at(&path)?;
         let state = self.legs.get_mut(index)?;
-        let result = state.transport.handle_dtls(bytes, now);
+        let (lesson, result) = (state.name.lesson, state.transport.handle_dtls(bytes, now));
         self.send_handshake(index);
         match result {
             Ok(true) => self.leg_is_up(index, now),
             Ok(false) => {}
             Err(error) => {
-                tracing::debug!(%error, "a leg's handshake or session ended");
+                tracing::debug!(%lesson, %error, "a leg's handshake or session ended");
                 self.lose_leg(index, now);
             }
         }

@@ -95,7 +95,7 @@ impl Worker {
             add(&self.counters.relays_closed, 1);
         } else {
             add(&self.counters.relay_failures, 1);
-            tracing::warn!(node = %far.node, %error, "a relay did not come up");
+            tracing::warn!(incarnation = %far.node, %error, "a relay did not come up");
         }
         self.ways.relays.restart(far, !was_up, now);
     }
@@ -108,7 +108,7 @@ impl Worker {
         self.send_relay_handshake(far);
         if self.ways.relays.remove(far).is_some_and(|relay| relay.is_up()) {
             add(&self.counters.relays_closed, 1);
-            tracing::info!(node = %far.node, "a relay is closed");
+            tracing::info!(incarnation = %far.node, "a relay is closed");
         }
         // A thread without any does not look up for a while.
         self.tell_links(now);
@@ -158,7 +158,7 @@ impl Worker {
     /// Everything that was asked for in vain is asked again.
     fn relay_is_up(&mut self, far: Far, now: Instant) {
         add(&self.counters.relays_opened, 1);
-        tracing::info!(node = %far.node, thread = far.thread, "a relay is open");
+        tracing::info!(incarnation = %far.node, thread = far.thread, "a relay is open");
         let lessons: Vec<LessonId> = self.rooms.keys().copied().collect();
         for lesson in lessons {
             self.tell_demands(lesson, now);

@@ -116,7 +116,7 @@ impl Log {
         let (lesson, events, began) = (batch.lesson, batch.events.len(), Instant::now());
         let outcome = match self.day(lesson).await {
             Ok(day) => self.writer.append(batch, day).await,
-            Err(error) => Err(unavailable(&error).into()),
+            Err(error) => Err(unavailable(Some(lesson), &error).into()),
         };
         if outcome == Err(AppendError::Conflict) {
             // It may have begun on another day, in the history that the store went back to.
@@ -134,7 +134,7 @@ impl Log {
         match writer::confirm(&self.pools.write, lesson, head).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AppendError::Conflict),
-            Err(error) => Err(unavailable(&error).into()),
+            Err(error) => Err(unavailable(Some(lesson), &error).into()),
         }
     }
 }
@@ -142,7 +142,7 @@ impl Log {
 impl Logs {
     /// That of a lesson, if it could be opened.
     async fn open_one(&self, lesson: LessonId) -> Result<&Log, Unavailable> {
-        self.of(lesson).await.and_then(Log::open_one).map_err(|error| unavailable(&error))
+        self.of(lesson).await.and_then(Log::open_one).map_err(|error| unavailable(Some(lesson), &error))
     }
 
     /// What one database answers. Among several, one that does not keeps the others waiting once, and then no more.
@@ -176,15 +176,15 @@ impl Journal for Logs {
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
         let log = self.open_one(lesson).await?;
         log.meter.note_read();
-        log.read(lesson, after, limit).await.map_err(|error| unavailable(&error))
+        log.read(lesson, after, limit).await.map_err(|error| unavailable(Some(lesson), &error))
     }
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {
-        let spread = self.spread(lessons).await.map_err(|error| unavailable(&error))?;
+        let spread = self.spread(lessons).await.map_err(|error| unavailable(None, &error))?;
         let asked = spread.iter().map(|(log, lessons)| self.answer(log, log.heads(lessons)));
         let (found, failed): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().partition(Result::is_ok);
         match failed.into_iter().find_map(Result::err) {
-            Some(error) if found.is_empty() => Err(unavailable(&error)),
+            Some(error) if found.is_empty() => Err(unavailable(None, &error)),
             _ => Ok(found.into_iter().flatten().flatten().collect()),
         }
     }
@@ -197,12 +197,14 @@ impl Journal for Logs {
     ) -> Result<Vec<Logged>, Unavailable> {
         let log = self.open_one(lesson).await?;
         log.meter.note_read();
-        log.chat(lesson, before.unwrap_or(u64::MAX), limit).await.map_err(|error| unavailable(&error))
+        log.chat(lesson, before.unwrap_or(u64::MAX), limit)
+            .await
+            .map_err(|error| unavailable(Some(lesson), &error))
     }
 
     async fn origin(&self, lesson: LessonId) -> Result<Chain, Unavailable> {
         let began = self.open_one(lesson).await?.began(lesson).await;
-        began.map(|(chain, _)| chain).map_err(|error| unavailable(&error))
+        began.map(|(chain, _)| chain).map_err(|error| unavailable(Some(lesson), &error))
     }
 }
 
@@ -228,7 +230,7 @@ fn head(found: &AnyRow) -> Result<(LessonId, Position), StorageError> {
 }
 
 /// The detail is logged here, once; the hub only needs to know that nothing was done.
-pub fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
-    tracing::warn!(%error, "the log does not answer");
+pub fn unavailable(lesson: Option<LessonId>, error: &dyn std::fmt::Display) -> Unavailable {
+    tracing::warn!(lesson = lesson.map(tracing::field::display), %error, "the log does not answer");
     Unavailable(error.to_string())
 }

@@ -62,7 +62,8 @@ impl Writer {
 
     pub async fn append(&self, batch: Batch, day: i64) -> Outcome {
         let (reply, outcome) = oneshot::channel();
-        let gone = || AppendError::from(unavailable(&"the writer is gone"));
+        let lesson = batch.lesson;
+        let gone = || AppendError::from(unavailable(Some(lesson), &"the writer is gone"));
         self.0.send(Job { batch, day, reply }).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
@@ -115,8 +116,7 @@ pub(super) async fn is_emptied(pool: &AnyPool) -> bool {
 }
 
 fn all(group: &[Job], error: &dyn std::fmt::Display) -> Vec<Outcome> {
-    let unavailable = unavailable(error);
-    group.iter().map(|_| Err(unavailable.clone().into())).collect()
+    group.iter().map(|job| Err(unavailable(Some(job.batch.lesson), error).into())).collect()
 }
 
 /// One transaction. A refused batch leaves no trace in it; any other error undoes the whole group.
@@ -171,7 +171,7 @@ impl Line {
     async fn append(&mut self, batch: &Batch, day: i64) -> Outcome {
         let mut connection = match self.connection().await {
             Ok(connection) => connection,
-            Err(error) => return Err(unavailable(&error).into()),
+            Err(error) => return Err(unavailable(Some(batch.lesson), &error).into()),
         };
         match append_alone(&mut connection, batch, day).await {
             Ok(outcome) => {
@@ -180,7 +180,7 @@ impl Line {
             }
             Err(error) => {
                 connection.close_on_drop();
-                Err(unavailable(&error).into())
+                Err(unavailable(Some(batch.lesson), &error).into())
             }
         }
     }

@@ -6,7 +6,7 @@ import { BINARY } from './school.mjs';
 
 const REPOSITORY = new URL('../../../', import.meta.url).pathname;
 /** What `tools/cluster` adds to its port. */
-const OFFSETS = [0, 1, 2, 3, 11, 12, 13, 20, 21];
+const OFFSETS = [0, 1, 2, 3, 11, 12, 13, 20, 21, 31, 32, 33];
 const NODES = [1, 2, 3];
 
 function isFree(port) {

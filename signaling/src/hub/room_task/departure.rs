@@ -77,6 +77,7 @@ pub(crate) fn turns(lessons: impl Iterator<Item = u32>) -> Vec<Duration> {
 impl RoomTask {
     pub(super) fn move_out(&mut self) {
         let mut people: Vec<_> = self.seats.iter().map(|(id, seat)| (id, seat.user)).collect();
+        tracing::info!(lesson = %self.lesson, people = people.len(), "moving to another node");
         let teacher = self.roll.info.teacher;
         people.sort_by_key(|(id, user)| (*user != teacher, *id));
         let sends = |user| self.room.stage.tracks_of(user).next().is_some();

@@ -48,6 +48,7 @@ impl RoomTask {
 
     /// Nobody could take a right back here now: media stops at once, everybody comes back elsewhere.
     pub(super) fn cast_off(&mut self) {
+        tracing::warn!(lesson = %self.lesson, people = self.seats.len(), "sending everybody elsewhere");
         for id in self.seats.ids() {
             if let Some(seat) = self.seats.get(id) {
                 seat.outbox.close(CloseCode::Unavailable);

@@ -123,11 +123,11 @@ impl RoomTask {
         let Some(seat) = self.seats.get(id) else { return };
         let leg = seat.leg(self.lesson, LegKind::Subscriber);
         let (reply, answered) = oneshot::channel();
-        let outbox = seat.outbox.clone();
+        let (lesson, outbox) = (self.lesson, seat.outbox.clone());
         self.hub.ports.media.order(MediaOrder::SubscriberAnswer { leg, answer, reply });
         tokio::spawn(async move {
             if let Err(error) = answered.await.unwrap_or(Err(MediaError::NoLeg)) {
-                tracing::debug!(%error, "subscriber answer refused");
+                tracing::debug!(%lesson, %error, "subscriber answer refused");
                 outbox.send(&ServerFrame::Error { error: error.code() });
             }
         });
@@ -137,7 +137,7 @@ impl RoomTask {
     pub(super) fn sdp_order(&self, id: SeatId, kind: LegKind, order: impl FnOnce(SdpReply) -> MediaOrder) {
         let Some(seat) = self.seats.get(id) else { return };
         let (reply, answered) = oneshot::channel();
-        let (outbox, takes_packed) = (seat.outbox.clone(), seat.reception.takes_packed);
+        let (lesson, outbox, takes_packed) = (self.lesson, seat.outbox.clone(), seat.reception.takes_packed);
         self.hub.ports.media.order(order(reply));
         tokio::spawn(async move {
             outbox.send(&match answered.await.unwrap_or(Err(MediaError::NoLeg)) {
@@ -146,7 +146,7 @@ impl RoomTask {
                 Ok(sdp) => ServerFrame::SubscriberOffer { sdp },
                 Err(MediaError::NoLeg) => ServerFrame::LegLost { leg: kind },
                 Err(error) => {
-                    tracing::debug!(%error, ?kind, "media order refused");
+                    tracing::debug!(%lesson, %error, ?kind, "media order refused");
                     ServerFrame::Error { error: error.code() }
                 }
             });
