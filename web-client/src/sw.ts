@@ -58,13 +58,12 @@ async function asset(request: Request): Promise<Response> {
   return response;
 }
 
-/** Every address of the app is the same page. */
+/** Every address of the app is the same page. A proxy's word that no server is there is no page of ours. */
 async function page(request: Request): Promise<Response> {
-  try {
-    return await fetch(request, { signal: AbortSignal.timeout(PAGE_MS) });
-  } catch (error) {
-    const known = await caches.match(PAGE);
-    if (known) return known;
-    throw error;
-  }
+  const sent = await fetch(request, { signal: AbortSignal.timeout(PAGE_MS) }).catch((error: unknown) => error);
+  if (sent instanceof Response && sent.status < 500) return sent;
+  const known = await caches.match(PAGE);
+  if (known) return known;
+  if (sent instanceof Response) return sent;
+  throw sent;
 }

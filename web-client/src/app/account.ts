@@ -1,27 +1,56 @@
 import { signal } from '@preact/signals';
-import { ApiError, type Me, me, type SchoolRole, signIn, signOut } from '../school/api.ts';
+import { ApiError, type Me, me, type Outage, outageOf, type SchoolRole, signIn, signOut } from '../school/api.ts';
+import { backOff } from '../signal/policy.ts';
 
 /** Why signing in did not work, as the sign-in screen tells it. */
 export type SignInProblem =
-  | { code: 'wrong_credentials' | 'account_disabled' | 'unreachable' | 'signed_out' | 'other' }
+  | { code: 'wrong_credentials' | 'account_disabled' | Outage | 'signed_out' | 'other' }
   | { code: 'too_many_attempts'; retryAfterS: number };
 
 /** Who uses this browser now. */
 export type Account =
-  | { kind: 'unknown' }
+  /** `outage`: why nobody knows it yet. */
+  | { kind: 'unknown'; outage: Outage | undefined }
   | { kind: 'out'; problem: SignInProblem | undefined; busy: boolean }
   | { kind: 'in'; me: Me };
 
-export const account = signal<Account>({ kind: 'unknown' });
+export const account = signal<Account>({ kind: 'unknown', outage: undefined });
 
-/** Asks the server once, at the start of the page. */
+let tryNow: () => void = () => undefined;
+
+/**
+ * Asks the server at the start of the page, again and again while no answer comes: who reloads in a tunnel is still signed in behind it,
+ * and need not write a password.
+ */
 export async function recallAccount(): Promise<void> {
-  try {
-    account.value = { kind: 'in', me: await me() };
-  } catch (error) {
-    const away = !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
-    account.value = { kind: 'out', problem: away ? { code: 'unreachable' } : undefined, busy: false };
+  for (let attempt = 0; account.value.kind === 'unknown'; attempt += 1) {
+    try {
+      account.value = { kind: 'in', me: await me() };
+    } catch (error) {
+      const outage = outageOf(error);
+      account.value = outage ? { kind: 'unknown', outage } : { kind: 'out', problem: undefined, busy: false };
+      if (outage) await pause(backOff(attempt));
+    }
   }
+}
+
+/** Does not sit out the wait for the next try. */
+export function recallNow(): void {
+  tryNow();
+}
+
+/** Ends early where somebody asks for it, or the browser has a network again. */
+function pause(ms: number): Promise<void> {
+  return new Promise((over) => {
+    const end = () => {
+      clearTimeout(timer);
+      removeEventListener('online', end);
+      over();
+    };
+    const timer = setTimeout(end, ms);
+    addEventListener('online', end);
+    tryNow = end;
+  });
 }
 
 /** Signs in, or says why not. */
@@ -64,6 +93,6 @@ function problemOf(error: unknown): SignInProblem {
     case 'too_many_attempts':
       return { code: error.code, retryAfterS: error.retryAfterS ?? 30 };
     default:
-      return { code: error.status === 0 || error.status >= 500 ? 'unreachable' : 'other' };
+      return { code: outageOf(error) ?? 'other' };
   }
 }

@@ -1,9 +1,10 @@
-import { account } from '../app/account.ts';
+import { account, recallNow } from '../app/account.ts';
 import { route } from '../app/route.ts';
 import { t } from './i18n/index.ts';
 import { LiveRegions } from './kit/LiveRegions.tsx';
 import { HomeRoute } from './pages/HomeRoute.tsx';
 import { LessonRoute } from './pages/LessonRoute.tsx';
+import { AwayPage } from './shell/AwayPage.tsx';
 import { Failure } from './shell/Failure.tsx';
 import { LoadingPage } from './shell/LoadingPage.tsx';
 import { SignInRoute } from './pages/SignInRoute.tsx';
@@ -23,7 +24,7 @@ export function App() {
 function Page() {
   const who = account.value;
   if (who.kind === 'unknown') {
-    return <LoadingPage label={t('app.loading')} />;
+    return who.outage ? <AwayPage outage={who.outage} onRetry={recallNow} /> : <LoadingPage label={t('app.loading')} />;
   }
   if (who.kind === 'out') return <SignInRoute account={who} />;
   const where = route.value;

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { SignInProblem } from '../../../app/account.ts';
 import { t } from '../../i18n/index.ts';
 import { announceNow } from '../../kit/announce.ts';
 import { Banner } from '../../kit/Banner.tsx';
@@ -6,11 +7,6 @@ import { Button } from '../../kit/Button.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
 import { TextField } from '../../kit/TextField.tsx';
 import { SignInFrame } from './SignInFrame.tsx';
-
-/** Why signing in did not work. */
-export type SignInProblem =
-  | { code: 'wrong_credentials' | 'account_disabled' | 'unreachable' | 'signed_out' | 'other' }
-  | { code: 'too_many_attempts'; retryAfterS: number };
 
 interface Props {
   problem?: SignInProblem;
@@ -90,6 +86,8 @@ function textOf(problem: SignInProblem, wait: number): string | undefined {
       return t('signIn.disabled');
     case 'unreachable':
       return t('signIn.noAnswer');
+    case 'unavailable':
+      return t('signIn.unavailable');
     case 'signed_out':
       return t('signIn.signedOut');
     case 'too_many_attempts':
