@@ -3,7 +3,6 @@ import { CLOSE_CODES } from '../src/protocol/generated.ts';
 import { uuidv7 } from '../src/signal/ids.ts';
 import { PendingCommands, Refused } from '../src/signal/pending.ts';
 import { afterClose, afterTicketRefused, backOff } from '../src/signal/policy.ts';
-import { tabSession } from '../src/signal/tab.ts';
 
 describe('what a close code asks for', () => {
   test('44xx stop, but for a stale ticket; 45xx and unknown ones return', () => {
@@ -140,15 +139,31 @@ describe('the session of a tab', () => {
     return { request, held };
   }
 
+  /** As a page that has just been loaded. */
+  async function page() {
+    vi.resetModules();
+    return (await import('../src/signal/tab.ts')).tabSession;
+  }
+
   test('is kept over a reload and new in a duplicated tab', async () => {
     sessionStorage.clear();
     const browser = locks();
     vi.stubGlobal('navigator', { locks: browser });
-    const first = await tabSession();
-    const duplicate = await tabSession();
+    const first = await (await page())('a');
+    const duplicate = await (await page())('a');
     expect(duplicate).not.toBe(first);
     browser.held.clear();
-    expect(await tabSession()).toBe(duplicate);
+    expect(await (await page())('a')).toBe(duplicate);
+    vi.unstubAllGlobals();
+  });
+
+  test('is the same for as long as the page lives, and another for the next person', async () => {
+    sessionStorage.clear();
+    vi.stubGlobal('navigator', { locks: locks() });
+    const tabSession = await page();
+    const first = await tabSession('a');
+    expect(await tabSession('a')).toBe(first);
+    expect(await tabSession('b')).not.toBe(first);
     vi.unstubAllGlobals();
   });
 });

@@ -1,15 +1,13 @@
 import { Approach } from '../lesson/approach.ts';
 import { tabSession } from '../signal/tab.ts';
+import { account } from './account.ts';
 
 let present: Approach | undefined;
-/** Asked for and not used: this tab holds it, so that asking again would yield another. */
-let reserved: Promise<string> | undefined;
 
 /** Somebody looks at a lesson's door. */
 export function approach(lesson: string): void {
   leaveDoor();
-  reserved ??= tabSession();
-  present = new Approach(lesson, reserved);
+  present = new Approach(lesson, ownSession());
 }
 
 /** … and turns away. */
@@ -22,7 +20,10 @@ export function leaveDoor(): void {
 export async function comeIn(lesson: string): Promise<{ session: string; way: Approach | undefined }> {
   const way = present?.lesson === lesson ? present : undefined;
   present = undefined;
-  const session = reserved ?? tabSession();
-  reserved = undefined;
-  return { session: await session, way };
+  return { session: await ownSession(), way };
+}
+
+function ownSession(): Promise<string> {
+  const who = account.value;
+  return tabSession(who.kind === 'in' ? who.me.user : '');
 }

@@ -6,15 +6,24 @@ const RELOAD_MS = 5_000;
 /** A tab that was not reloaded finds the lock free or held by its original. */
 const OPEN_MS = 400;
 
+/** What this page holds already, and for whom. */
+let own: { user: string; session: Promise<string> } | undefined;
+
 /**
- * The session of this tab: kept over reloads, so that a reload is the same person coming back and not a second one. A
- * duplicated tab copies the storage; the lock tells it that somebody else is this session already.
+ * The session of this tab for one person: the same for as long as the page lives and kept over reloads, so that who comes back is the same
+ * person and not a second one. On a shared phone the next person has another.
  */
-export async function tabSession(): Promise<string> {
-  const kept = sessionStorage.getItem(KEY);
-  const session = kept && (await claim(kept)) ? kept : uuidv7();
+export function tabSession(user: string): Promise<string> {
+  if (own?.user !== user) own = { user, session: recall(user) };
+  return own.session;
+}
+
+/** A duplicated tab copies the storage; the lock tells it that somebody else is this session already. */
+async function recall(user: string): Promise<string> {
+  const [owner, kept] = sessionStorage.getItem(KEY)?.split(' ') ?? [];
+  const session = owner === user && kept && (await claim(kept)) ? kept : uuidv7();
   if (session !== kept) await claim(session);
-  sessionStorage.setItem(KEY, session);
+  sessionStorage.setItem(KEY, `${user} ${session}`);
   return session;
 }
 
