@@ -5,11 +5,13 @@ import { followRoute } from './app/route.ts';
 import { keepShell } from './app/shell.ts';
 import { App } from './ui/App.tsx';
 import { startLanguage, t } from './ui/i18n/index.ts';
+import { refuseDroppedFiles } from './ui/shell/keepPage.ts';
 import { applyPreferences } from './ui/shell/preferences.ts';
 import './ui/styles/index.css';
 
 applyPreferences();
 followRoute();
+refuseDroppedFiles();
 void recallAccount();
 await startLanguage();
 const root = document.getElementById('app');

@@ -70,3 +70,23 @@ test('a half-written line is not found by the next account, nor in the next less
   await draw(student('l2', 'b'));
   expect(area().value).toBe('');
 });
+
+test('a half-written line survives a reload of the page', async () => {
+  await draw(student('l3', 'c'));
+  await type('half a');
+  render(null, root);
+  vi.resetModules();
+  const after = await import('../src/ui/screens/lesson/ChatComposer.tsx');
+  await act(() => render(<after.ChatComposer view={student('l3', 'c')} actions={actions} />, root));
+  expect(area().value).toBe('half a');
+});
+
+test('a pasted picture is refused in words', async () => {
+  await draw(student('l4', 'd'));
+  const paste = new Event('paste', { bubbles: true });
+  Object.assign(paste, { clipboardData: { files: [new File([], 'x.png')], getData: () => '' } });
+  await act(() => void area().dispatchEvent(paste));
+  expect(root.textContent).toContain(t('chat.textOnly'));
+  await type('words');
+  expect(root.textContent).not.toContain(t('chat.textOnly'));
+});

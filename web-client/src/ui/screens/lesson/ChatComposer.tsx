@@ -1,10 +1,11 @@
-import { signal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Recipients } from '../../../protocol/generated.ts';
 import { formatNumber, t } from '../../i18n/index.ts';
+import { announceNow } from '../../kit/announce.ts';
 import { Icon } from '../../kit/Icon.tsx';
 import { IconButton } from '../../kit/IconButton.tsx';
 import { useNow } from '../../kit/useNow.ts';
+import { draft, ownDraft, recipients } from './draft.ts';
 import type { LessonActions, LessonView } from './view.ts';
 import './ChatComposer.css';
 
@@ -13,24 +14,12 @@ interface Props {
   actions: LessonActions;
 }
 
-/** Kept outside the component: changing tab, language or layout loses no half-written line. */
-const draft = signal('');
-const recipients = signal<Recipients>('everyone');
-/** Whose draft it is, in which lesson: on a shared phone the next student finds none, in the next lesson nobody does. */
-let owner = '';
-
-function ownDraft({ info, me }: LessonView): void {
-  const writer = `${info.lesson} ${me.user}`;
-  if (owner === writer) return;
-  owner = writer;
-  draft.value = '';
-  recipients.value = 'everyone';
-}
 const maxCharacters = 1_000;
 
 /** The line being written, and who will read it. */
 export function ChatComposer({ view, actions }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
+  const [fileRefused, setFileRefused] = useState(false);
   ownDraft(view);
   const closed = closedNote(view);
   const length = [...draft.value].length;
@@ -57,6 +46,12 @@ export function ChatComposer({ view, actions }: Props) {
     send();
   };
 
+  const onPaste = (event: ClipboardEvent) => {
+    if (!event.clipboardData?.files.length || event.clipboardData.getData('text')) return;
+    setFileRefused(true);
+    announceNow(t('chat.textOnly'));
+  };
+
   if (closed) return <p class="composer-closed">{closed}</p>;
   return (
     <form class="composer" onSubmit={onSubmit}>
@@ -68,8 +63,9 @@ export function ChatComposer({ view, actions }: Props) {
             {wait > 0 ? t('chat.slowWait', { seconds: wait }) : t('chat.slowNote', { seconds: view.slowModeS })}
           </span>
         )}
+        {fileRefused && <span class="composer-refused">{t('chat.textOnly')}</span>}
         {length > maxCharacters && (
-          <span class="composer-long">
+          <span class="composer-refused">
             {t('chat.tooLong', { count: formatNumber(length), max: formatNumber(maxCharacters) })}
           </span>
         )}
@@ -86,8 +82,10 @@ export function ChatComposer({ view, actions }: Props) {
           value={draft.value}
           onInput={(event) => {
             draft.value = event.currentTarget.value;
+            setFileRefused(false);
           }}
           onKeyDown={onKeyDown}
+          onPaste={onPaste}
         />
         <IconButton
           type="submit"

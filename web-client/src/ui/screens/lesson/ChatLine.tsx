@@ -18,6 +18,8 @@ interface Props {
 
 /** A formula up to this many characters is never broken over two lines: it fits the narrowest phone. */
 const wholeFormula = 20;
+/** More than one empty line at a stretch would push what others wrote off the screen. */
+const emptyLines = /\n(?:[^\S\n]*\n){2,}/g;
 
 /** One line: who, when, the text in its own direction, and how far it got. */
 export const ChatLine = memo(function ChatLine({ item, follows, mayDelete, actions }: Props) {
@@ -68,7 +70,7 @@ function LineText({ text }: { text: string | null }) {
   if (text === null) return <p class="line-gone">{t('chat.deleted')}</p>;
   return (
     <p class="line-text" dir="auto">
-      {linkify(text).map((piece, index) => (
+      {linkify(text.replace(emptyLines, '\n\n')).map((piece, index) => (
         <LinePiece key={index} piece={piece} />
       ))}
     </p>
