@@ -52,6 +52,8 @@ test('a call that keeps the microphone is told to the class as off, and it comes
   await media.ended('microphone');
   expect(problems).toEqual(['busy']);
   expect(log.published).toEqual([]);
+  await media.takeBack(() => true);
+  expect(isOn()).toBe(false);
   taken = false;
   await media.takeBack(() => true);
   expect(isOn()).toBe(true);

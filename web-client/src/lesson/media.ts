@@ -90,8 +90,10 @@ export class LessonMedia {
     this.#subscriber.open();
     this.#letSleep = stayAwake();
     document.addEventListener('visibilitychange', this.#seen);
+    navigator.mediaDevices?.addEventListener('devicechange', this.#seen);
   }
 
+  /** The page is looked at again, or a device was plugged in: what was taken from here may be free. */
   readonly #seen = () => {
     if (!document.hidden) void this.own.takeBack((source) => this.#mayPublish(source));
   };
@@ -231,6 +233,7 @@ export class LessonMedia {
   close(): void {
     this.#letSleep?.();
     document.removeEventListener('visibilitychange', this.#seen);
+    navigator.mediaDevices?.removeEventListener('devicechange', this.#seen);
     this.#publisher.close();
     this.#successor?.close();
     this.#successor = undefined;

@@ -39,7 +39,7 @@ export class OwnMedia {
   /** Counts captures that came or went: own pictures must be drawn anew. */
   readonly captured = signal(0);
   chosen: ChosenDevices = { camera: '', microphone: '', speaker: '' };
-  /** What a call or another app took from here, to be captured again when the page is looked at; true = muted. */
+  /** What a call or another app took from here, to be captured again when the page is looked at or a device comes; true = muted. */
   readonly #lost = new Map<'microphone' | 'camera', boolean>();
   readonly #ports: OwnMediaPorts;
 
@@ -98,7 +98,7 @@ export class OwnMedia {
     if (this.#ports.publisher.track(source)?.muted) this.#ports.onProblem(source, new DeviceError('busy'));
   }
 
-  /** Captures again; what cannot be captured now is told to the class as off, and tried when the page is looked at. */
+  /** Captures again; what cannot be captured now is told to the class as off, and tried again later. */
   async #again(source: 'microphone' | 'camera'): Promise<void> {
     const published = this.#published(source);
     await this.#start(source, published?.muted ?? false);
@@ -107,11 +107,14 @@ export class OwnMedia {
     await this.#ports.command({ type: 'unpublish', source }).catch(() => undefined);
   }
 
-  /** The page is looked at: after a call its devices are free again. */
+  /** After a call the devices are free again, or one was plugged back in; what is still not there is tried the next time. */
   async takeBack(mayPublish: (source: Source) => boolean): Promise<void> {
-    const lost = [...this.#lost];
+    const lost = [...this.#lost].filter(([source]) => mayPublish(source));
     this.#lost.clear();
-    for (const [source, muted] of lost) if (mayPublish(source)) await this.#start(source, muted);
+    for (const [source, muted] of lost) {
+      await this.#start(source, muted);
+      if (!this.#ports.publisher.track(source)) this.#lost.set(source, muted);
+    }
   }
 
   /** The log says that these are over (stopped by the teacher, floor taken): let the devices go. */

@@ -40,7 +40,7 @@ export class LessonNotices {
     const key = `told-${this.#count}`;
     const same = (shown: Shown) => shown.told.kind === told.kind;
     this.#shown.value = [...this.#shown.value.filter((shown) => !same(shown)), { key, told }];
-    setTimeout(() => this.close(key), staysMs);
+    if (!lasts(told)) setTimeout(() => this.close(key), staysMs);
   }
 
   close(key: string): void {
@@ -52,9 +52,17 @@ export class LessonNotices {
   lines(now: number): Notice[] {
     return [
       ...this.#connection(now),
-      ...this.#shown.value.map(({ key, told }) => lineOf(key, told)).reverse(),
+      ...this.#shown.value
+        .filter(({ told }) => !this.#isMended(told))
+        .map(({ key, told }) => lineOf(key, told))
+        .reverse(),
       ...this.#visits(),
     ];
+  }
+
+  /** The microphone or camera that was missing is on again. */
+  #isMended(told: Told): boolean {
+    return lasts(told) && this.#session.media.own.track(told.source) !== undefined;
   }
 
   #connection(now: number): Notice[] {
@@ -97,6 +105,11 @@ export class LessonNotices {
         return { key: `visit-${user}`, tone: 'accent', icon: 'eye', text, closable: true };
       });
   }
+}
+
+/** Who is not heard or seen must know it for as long as it is so; that no screen was chosen is soon forgotten. */
+function lasts(told: Told): told is Extract<Told, { kind: 'device' }> {
+  return told.kind === 'device' && told.source !== 'screen';
 }
 
 function lineOf(key: string, told: Told): Notice {
