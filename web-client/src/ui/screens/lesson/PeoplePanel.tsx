@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { language, t } from '../../i18n/index.ts';
 import { Button } from '../../kit/Button.tsx';
+import { folded } from '../../kit/folded.ts';
 import { fullName } from '../../kit/names.ts';
 import { PersonName } from '../../kit/PersonName.tsx';
 import type { LessonDialog } from './LessonDialogs.tsx';
@@ -88,9 +89,8 @@ function PeopleSection({ title, people, ...props }: Props & { title: string; peo
 }
 
 function matches(person: LessonPerson, search: string): boolean {
-  const wanted = search.trim().toLocaleLowerCase();
-  if (!wanted) return true;
-  return ['ar', 'fr'].some((lang) => fullName(person.name, lang).toLocaleLowerCase().includes(wanted));
+  const wanted = folded(search.trim());
+  return ['ar', 'fr'].some((lang) => folded(fullName(person.name, lang)).includes(wanted));
 }
 
 function byName(a: LessonPerson, b: LessonPerson): number {

@@ -1,15 +1,5 @@
 import type { SchoolPerson } from '../../../school/api.ts';
-
-/** Arabic letters that are written either way, marks, and the accents of French, count as nothing. */
-function folded(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/[\u0300-\u036f\u064b-\u0655\u0640]/g, '')
-    .replace(/ٱ/g, 'ا')
-    .replace(/ى/g, 'ي')
-    .replace(/ة/g, 'ه')
-    .toLowerCase();
-}
+import { folded } from '../../kit/folded.ts';
 
 /** Those in whose names, classes or sign-in names every word of a search begins a word. */
 export function matching(people: readonly SchoolPerson[], wanted: string): SchoolPerson[] {
