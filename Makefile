@@ -10,6 +10,8 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 
+# Where cargo builds: some people share one folder between checkouts.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
@@ -20,11 +22,11 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: release ## build everything and start the demonstration school
-	exec target/release/qism demo $(ARGS)
+	exec $(TARGET)/release/qism demo $(ARGS)
 
 cluster: release ## three nodes behind HAProxy, with a private Redis and PostgreSQL, on loopback (PORT=7900 ARGS="--classes 6")
 	tools/setup.sh postgres redis haproxy
-	exec tools/cluster $(or $(PORT),7900) $(ARGS)
+	QISM_BINARY=$(TARGET)/release/qism exec tools/cluster $(or $(PORT),7900) $(ARGS)
 
 release: web ## the program with the browser app inside: target/release/qism
 	tools/setup.sh cc
@@ -112,28 +114,28 @@ bench-relay: ## what a packet costs that crosses to another node, and how many d
 
 bench-join: release $(E2E)/node_modules/.package-lock.json ## how fast Chromium joins at 30 % loss and at a round trip of 800 ms: target/bench/join.json (root)
 	tools/setup.sh browsers namespaces
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node join.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node join.mjs
 
 bench-network: release $(E2E)/node_modules/.package-lock.json ## how the voice finds another way when UDP is blocked or the address changes: target/bench/network.json (root)
 	tools/setup.sh browsers namespaces
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node ways.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node ways.mjs
 
 bench-voice: release $(E2E)/node_modules/.package-lock.json ## how much of the voice Chromium misses at 10, 20, 30 % loss, on narrow and broken links: target/bench/voice.json (root)
 	tools/setup.sh browsers namespaces
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node voice.mjs
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node link.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node voice.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node link.mjs
 
 bench-drain: release $(E2E)/node_modules/.package-lock.json ## how much of voice and picture a class misses when its server is ended: target/bench/drain.json
 	tools/setup.sh browsers postgres redis haproxy
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node drain.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node drain.mjs
 
 bench-saver: release $(E2E)/node_modules/.package-lock.json ## what an hour of voice costs a student who saves data: target/bench/saver.json (root)
 	tools/setup.sh browsers namespaces
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node saver.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node saver.mjs
 
 bench-skew: release $(E2E)/node_modules/.package-lock.json ## how far picture and voice are apart in Chromium while the picture changes its size: target/bench/skew.json (root)
 	tools/setup.sh browsers namespaces
-	cd $(E2E) && QISM_BINARY=$(CURDIR)/target/release/qism node skew.mjs
+	cd $(E2E) && QISM_BINARY=$(TARGET)/release/qism node skew.mjs
 
 # The program of the revision before, for lessons that both serve. It shares what is compiled of its dependencies.
 target/previous/qism: tests/chaos/PREVIOUS $(WEB)/dist/index.html
@@ -141,15 +143,15 @@ target/previous/qism: tests/chaos/PREVIOUS $(WEB)/dist/index.html
 	mkdir -p target/previous/source
 	git archive $$(cat tests/chaos/PREVIOUS) | tar -x -C target/previous/source
 	cp -r $(WEB)/dist target/previous/source/web-client/dist
-	cargo build --release --locked --workspace --bin qism --manifest-path target/previous/source/Cargo.toml --target-dir target
-	mv target/release/qism $@
+	cargo build --release --locked --workspace --bin qism --manifest-path target/previous/source/Cargo.toml --target-dir $(TARGET)
+	mv $(TARGET)/release/qism $@
 
 previous: target/previous/qism ## the program of the revision before, for `make chaos`
 
 chaos: release target/previous/qism ## breaks a real cluster in every way that is promised to be survived, about 25 minutes (FAULT=name for one): target/bench/chaos.json (root)
 	tools/setup.sh postgres redis haproxy namespaces faketime
 	cargo build --release --locked --workspace
-	target/release/qism-chaos $(FAULT)
+	$(TARGET)/release/qism-chaos --server $(TARGET)/release/qism $(FAULT)
 
 clean: ## what builds made; downloads stay
 	cargo clean
