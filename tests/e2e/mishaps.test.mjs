@@ -1,0 +1,119 @@
+// What happens to people: a reload without a network, the back button, a plug that slips out, a file dropped on the page, a phone that is
+// turned while somebody writes. Nothing is lost, and the page says what is wrong for as long as it is.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
+import { eventually, hears } from './support/identity.mjs';
+import { openSchool } from './support/school.mjs';
+import { Person } from './support/person.mjs';
+
+const HZ = 440;
+
+/** Runs in a page before any script: devices that can be pulled out and plugged back in. */
+function pluggable() {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices) return;
+  const capture = mediaDevices.getUserMedia.bind(mediaDevices);
+  const tracks = [];
+  let gone = false;
+  mediaDevices.getUserMedia = async (wanted) => {
+    if (gone) throw new DOMException('nothing is plugged in', 'NotFoundError');
+    const stream = await capture(wanted);
+    tracks.push(...stream.getTracks());
+    return stream;
+  };
+  window.plug = (inside) => {
+    gone = !inside;
+    if (gone) for (const track of tracks.splice(0)) if (track.readyState === 'live') { track.stop(); track.dispatchEvent(new Event('ended')); }
+    mediaDevices.dispatchEvent(new Event('devicechange'));
+  };
+}
+
+describe('mishaps', { concurrency: false }, () => {
+  let school, browser, teacher, student;
+
+  before(async () => {
+    school = await openSchool();
+    browser = await launch();
+    teacher = await Person.open(browser, school, { login: 'teacher1', language: 'fr', hz: HZ });
+    await teacher.context.addInitScript(pluggable);
+    student = await Person.open(browser, school, { login: 'student1', device: PHONE });
+    for (const person of [teacher, student]) {
+      await person.signIn();
+      await person.enterLesson();
+    }
+    await eventually('the voice', () => hears(student.page, HZ));
+  });
+  after(async () => {
+    await browser?.close();
+    await school?.close();
+  });
+
+  test('who reloads without a network is back in the lesson by itself, with the half-written line', async () => {
+    await (await student.openChat()).fill('نصف جملة');
+    // The shell of the app is kept by its worker, once that rules the page.
+    await student.page.evaluate(() => navigator.serviceWorker.ready);
+    await student.context.setOffline(true);
+    await student.page.reload();
+    await student.page.getByText(student.t('app.awayTitle')).waitFor();
+    assert.equal(await student.page.getByLabel(student.t('signIn.password'), { exact: true }).count(), 0, 'nobody asks for a password');
+    await student.context.setOffline(false);
+    await student.controls().waitFor();
+    await eventually('the voice is back', () => hears(student.page, HZ));
+    assert.equal(await (await student.openChat()).inputValue(), 'نصف جملة');
+  });
+
+  test('the same while the server is away', async () => {
+    await school.stop('SIGKILL');
+    await student.page.reload();
+    await student.page.getByText(student.t('app.awayTitle')).waitFor();
+    await school.restart();
+    await student.controls().waitFor();
+    await eventually('the voice is back', () => hears(student.page, HZ));
+  });
+
+  test('who goes back and forward is the same session', async () => {
+    const session = () => student.page.evaluate(() => sessionStorage.getItem('qism.session'));
+    const before = await session();
+    await student.page.goBack();
+    await student.button('home.signOut').waitFor();
+    await student.page.goForward();
+    await student.controls().waitFor();
+    assert.equal(await session(), before);
+    await eventually('the voice is back', () => hears(student.page, HZ));
+  });
+
+  test('a microphone that is pulled out is told until it is plugged back in, and is on again then', async () => {
+    const words = teacher.page.getByText(teacher.t('device.notFoundTitle')).first();
+    await teacher.page.evaluate(() => window.plug(false));
+    await words.waitFor();
+    await eventually('the student hears nobody', async () => !(await hears(student.page, HZ)));
+    await teacher.page.evaluate(() => window.plug(true));
+    await eventually('the voice is back', () => hears(student.page, HZ));
+    await words.waitFor({ state: 'hidden' });
+  });
+
+  test('a file dropped on the page does not take its place', async () => {
+    const kept = await teacher.page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['%PDF'], 'cours.pdf', { type: 'application/pdf' }));
+      return !document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    assert.ok(kept);
+  });
+
+  test('a lying phone shows the line being written above its keyboard', async () => {
+    const { width } = PHONE_LANDSCAPE.viewport;
+    await student.page.setViewportSize(PHONE_LANDSCAPE.viewport);
+    const input = await student.openChat();
+    await input.tap();
+    const height = 170;
+    await student.page.setViewportSize({ width, height });
+    await input.fill('سؤال');
+    const box = await input.boundingBox();
+    assert.ok(box.y >= 0 && box.y + box.height <= height, `${box.y} + ${box.height} of ${height}`);
+    const send = await student.page.getByRole('button', { name: student.t('chat.send') }).boundingBox();
+    assert.ok(send.y + send.height <= height);
+    await student.page.setViewportSize(PHONE.viewport);
+  });
+});
