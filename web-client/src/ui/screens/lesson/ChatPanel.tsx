@@ -4,6 +4,7 @@ import { Button } from '../../kit/Button.tsx';
 import { EmptyState } from '../../kit/EmptyState.tsx';
 import { ChatComposer } from './ChatComposer.tsx';
 import { ChatLine } from './ChatLine.tsx';
+import { useLatestLines } from './useLatestLines.ts';
 import type { ChatItem, LessonActions, LessonView } from './view.ts';
 import './Chat.css';
 
@@ -22,7 +23,8 @@ export function ChatPanel({ view, actions }: Props) {
   const heightBefore = useRef(0);
   const [newBelow, setNewBelow] = useState(false);
   const { items } = view.chat;
-  const first = items[0]?.key;
+  const { lines, hidden, showOlder } = useLatestLines(items, () => atEnd.current);
+  const first = lines[0]?.key;
   const last = items.at(-1)?.key;
 
   useLayoutEffect(() => {
@@ -60,6 +62,11 @@ export function ChatPanel({ view, actions }: Props) {
     atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEndPx;
     if (atEnd.current) setNewBelow(false);
   };
+  const onOlder = () => {
+    atEnd.current = false;
+    if (hidden === 0) actions.loadOlder();
+    showOlder();
+  };
   const toEnd = () => log.current?.scrollTo({ top: log.current.scrollHeight });
 
   return (
@@ -73,17 +80,17 @@ export function ChatPanel({ view, actions }: Props) {
         onScroll={onScroll}
         data-scroll
       >
-        {view.chat.more && (
-          <Button kind="quiet" busy={view.chat.loadingOlder} onClick={() => actions.loadOlder()}>
+        {(hidden > 0 || view.chat.more) && (
+          <Button kind="quiet" busy={view.chat.loadingOlder} onClick={onOlder}>
             {t(view.chat.loadingOlder ? 'chat.loadingOlder' : 'chat.older')}
           </Button>
         )}
         {items.length === 0 && <EmptyState icon="chat" title={t('chat.empty')} hint={t('chat.emptyHint')} />}
-        {items.map((item, index) => (
+        {lines.map((item, index) => (
           <ChatLine
             key={item.key}
             item={item}
-            follows={follows(items[index - 1], item)}
+            follows={follows(lines[index - 1], item)}
             mayDelete={view.rights.leads || (item.mine && view.rights.writes)}
             actions={actions}
           />
