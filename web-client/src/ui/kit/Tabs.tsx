@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useId, useRef } from 'preact/hooks';
 import { stepOf, stepTo } from './direction.ts';
 import { Icon } from './Icon.tsx';
+import { shownCount } from './shownCount.ts';
 import type { IconName } from './iconPaths.ts';
 import './Tabs.css';
 
@@ -62,7 +63,7 @@ export function Tabs<Key extends string>({ label, tabs, chosen, onChoose, class:
             <span>{tab.label}</span>
             {tab.count ? (
               <span class="tab-count numbers" aria-label={tab.countLabel}>
-                {tab.count}
+                {shownCount(tab.count)}
               </span>
             ) : null}
           </button>

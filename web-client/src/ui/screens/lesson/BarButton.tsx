@@ -1,4 +1,5 @@
 import { Icon } from '../../kit/Icon.tsx';
+import { shownCount } from '../../kit/shownCount.ts';
 import type { IconName } from '../../kit/iconPaths.ts';
 import './LessonBar.css';
 
@@ -16,12 +17,6 @@ interface Props {
   busy?: boolean;
   shortcut?: string;
   onPress: () => void;
-}
-
-/** The number is drawn by the style sheet: the label already tells it in words. */
-function shownCount(count: number | undefined): string | undefined {
-  if (!count) return undefined;
-  return count > 99 ? '99+' : String(count);
 }
 
 /** A button of the lesson's bar. One that cannot act yet stays pressable and says why. */
@@ -55,6 +50,7 @@ export function BarButton({
       title={shortcut ? `${label} (${shortcut})` : label}
       onClick={onPress}
     >
+      {/* The number is drawn by the style sheet: the label already tells it in words. */}
       <span class="bar-icon" data-count={shownCount(count)}>
         <Icon name={icon} />
       </span>
