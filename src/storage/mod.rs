@@ -119,21 +119,39 @@ pub enum StorageError {
     /// Told at the start; later `/readyz` tells it.
     #[error(transparent)]
     NotSafe(#[from] Shortfall),
+    /// At the start.
+    #[error("PostgreSQL cannot be used: {problem}\n  {}", advice(problem))]
+    Unreachable { problem: sqlx::Error },
     #[error("the store does not answer: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(sqlx::Error),
     /// Something in it that we would never write.
     #[error("the store holds a {what} that makes no sense: {value}")]
     Corrupt { what: &'static str, value: String },
 }
 
-/// PostgreSQL's `read_only_sql_transaction` (documentation, appendix A).
-const READ_ONLY: &str = "25006";
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Codes of PostgreSQL (documentation, appendix A) and what the operator can do.
+const POSTGRES: [(&str, &str); 5] = [
+    ("25006", "this database is a standby, or read-only: storage.url must lead to the primary"),
+    ("28P01", "look at the user and the password in storage.url"),
+    ("28000", "look at the user in storage.url, and at pg_hba.conf of that PostgreSQL"),
+    ("3D000", "make the database (createdb), or look at its name in storage.url"),
+    ("53300", "give it more: max_connections must bear 32 for each server"),
+];
 
 /// What the operator can do about it.
 fn advice(problem: &sqlx::Error) -> &'static str {
     let code = problem.as_database_error().and_then(|error| error.code());
-    if code.as_deref() == Some(READ_ONLY) {
-        return "this database is a standby, or read-only: storage.url must lead to the primary";
+    if let Some((_, advice)) = POSTGRES.iter().find(|(known, _)| code.as_deref() == Some(known)) {
+        return advice;
+    }
+    if matches!(problem, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+        return "does it run at the address in storage.url, and may this machine reach it?";
     }
     let code: Option<i32> = code.and_then(|code| code.parse().ok());
     // The low byte is SQLite's primary result code. PostgreSQL's have five digits or letters.

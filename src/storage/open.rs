@@ -74,7 +74,10 @@ pub enum Use {
 impl Pools {
     pub async fn open(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
         if !url.starts_with("sqlite:") {
-            let pool = postgres(purpose).connect(url).await?;
+            let pool = match postgres(purpose).connect(url).await {
+                Ok(pool) => pool,
+                Err(error) => return Err(StorageError::Unreachable { problem: why(url, error).await }),
+            };
             return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
         }
         if url.contains(":memory:") {
@@ -133,6 +136,14 @@ impl Pools {
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+    }
+}
+
+/// What one connection says of why a pool could not have any.
+async fn why(url: &str, error: sqlx::Error) -> sqlx::Error {
+    match tokio::time::timeout(PATIENCE, AnyConnection::connect(url)).await {
+        Ok(Err(told)) => told,
+        _ => error,
     }
 }
 

@@ -73,3 +73,14 @@ async fn outcome(line: &mut Line, wanted: CommandId) -> Result<u64, ErrorCode> {
     };
     line.socket.find(answer).await
 }
+
+#[tokio::test]
+async fn a_postgresql_that_cannot_be_used_is_told_with_what_to_do() {
+    let Some(mut cluster) = Postgres::start().await else { return skipped() };
+    let told = async |url: &str| Store::open(url).await.err().expect("refused").to_string();
+    let nowhere = told(&cluster.url().replace("/postgres", "/nowhere")).await;
+    assert!(nowhere.contains("\"nowhere\" does not exist") && nowhere.contains("createdb"), "{nowhere}");
+    cluster.kill();
+    let away = told(&cluster.url()).await;
+    assert!(away.contains("refused") && away.contains("does it run at the address"), "{away}");
+}
