@@ -64,5 +64,9 @@ export function troubleWords(trouble: FleetTrouble): string {
       return t('fleet.is.packing', { count });
     case 'versions':
       return t('fleet.is.versions', { count });
+    default:
+      // A server that is newer than this page.
+      kind satisfies never;
+      return t('fleet.is.unknown', { server });
   }
 }
