@@ -260,7 +260,7 @@ impl Beats {
         let judges = self.hearing.heard(Instant::now());
         self.board.judges.store(judges, Ordering::Relaxed);
         let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
-        self.introduce(&alive);
+        self.introduce(&nodes);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
         let formats = alive.iter().map(|node| node.node.event_format);
         let fleet = Fleet::seen(ids(&alive), ids(&stale), tokio::time::Instant::now());
@@ -270,9 +270,10 @@ impl Beats {
     }
 
     /// Other lines name nodes by their incarnation only.
-    fn introduce(&mut self, alive: &[&NodeNow]) {
-        self.known.retain(|known| alive.iter().any(|node| node.node.incarnation == *known));
-        for NodeRow { incarnation, name, version, .. } in alive.iter().map(|node| &node.node) {
+    fn introduce(&mut self, nodes: &[NodeNow]) {
+        let alive = || nodes.iter().filter(|node| node.is_alive()).map(|node| &node.node);
+        self.known.retain(|known| alive().any(|node| node.incarnation == *known));
+        for NodeRow { incarnation, name, version, .. } in alive() {
             if *incarnation != self.own.incarnation && self.known.insert(*incarnation) {
                 tracing::info!(peer = name, %incarnation, version, "another node beats");
             }

@@ -148,7 +148,10 @@ async fn silenced(program: PathBuf, command: impl Fn(UserId) -> Command) -> anyh
         pass(0.05).await;
     }
     bed.postgres.kill();
-    pass(1.0).await;
+    pass(0.8).await;
+    let count = packets();
+    pass(0.2).await;
+    anyhow::ensure!(packets() > count, "the voice stopped with PostgreSQL, before the mute");
     let since = Instant::now();
     let id = CommandId(Uuid::now_v7());
     let (mut count, mut latest, mut sent) = (packets(), since, None::<Instant>);
