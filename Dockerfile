@@ -23,6 +23,8 @@ USER qism
 WORKDIR /var/lib/qism
 VOLUME /var/lib/qism
 EXPOSE 7880/tcp 7882/udp
+# Whether it lives: one whose database is away goes on teaching, and is not to be replaced.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["qism", "health", "--config", "/etc/qism/qism.toml"]
 # Lessons are told to come back elsewhere before the process ends: docker stop --time 40.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["qism"]

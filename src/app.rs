@@ -9,6 +9,7 @@ mod condition;
 mod copies;
 mod demo;
 mod door;
+mod health;
 mod metrics;
 mod node;
 mod packing;
@@ -47,6 +48,7 @@ pub use accounts::user;
 pub use checking::check_config;
 pub use copies::{backup, restore, transfer};
 pub use demo::demo;
+pub use health::health;
 
 /// `qism serve`: until a signal.
 pub async fn serve(options: Serve) -> anyhow::Result<()> {
@@ -178,8 +180,7 @@ impl Running {
 
     /// Where a browser on this machine finds it.
     pub fn url(&self) -> String {
-        let ip = self.address.ip();
-        self.url_at(if ip.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { ip })
+        self.url_at(health::reachable(self.address.ip()))
     }
 
     fn url_at(&self, ip: IpAddr) -> String {

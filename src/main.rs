@@ -42,6 +42,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(options) => block_on(app::backup(options))?,
         Command::Restore(options) => block_on(app::restore(options))?,
         Command::Transfer(options) => block_on(app::transfer(options))?,
+        Command::Health(options) => block_on(app::health(options))?,
         Command::CheckConfig(options) => app::check_config(&options)?,
     }
     Ok(ExitCode::SUCCESS)

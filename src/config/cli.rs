@@ -39,6 +39,8 @@ pub enum Command {
     Transfer(Transfer),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
+    /// Ask the server of a configuration, on this machine, whether it lives. Exit code 1: it does not.
+    Health(Health),
     /// Join a lesson of a running server as a real peer; tell what arrives and how fast. Exit code 1: something does not.
     Probe(Probe),
 }
@@ -76,6 +78,16 @@ pub struct Demo {
     /// Serve the browser app from this folder instead of the one inside the program.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Configuration of the server; without it the defaults hold.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Ask whether it takes new people, too: its database answers, and it is not about to stop.
+    #[arg(long)]
+    pub ready: bool,
 }
 
 #[derive(Debug, Args)]

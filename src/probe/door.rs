@@ -84,6 +84,12 @@ impl Door {
         Ok(SignedIn { door: self.clone(), cookie })
     }
 
+    /// What a page that anybody may read says.
+    pub async fn read(&self, path: &str) -> Result<String, ProbeError> {
+        let answer = self.ask(Method::GET, path, None, None).await?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -135,7 +141,8 @@ impl Door {
 
 fn refusal(asked: String, status: StatusCode, body: &[u8]) -> ProbeError {
     let code = serde_json::from_slice(body).map(|answer: ErrorAnswer| answer.error);
-    ProbeError::Refused { asked, status: status.as_u16(), code: code.unwrap_or_default() }
+    let text = || String::from_utf8_lossy(body).lines().next().unwrap_or_default().to_owned();
+    ProbeError::Refused { asked, status: status.as_u16(), code: code.unwrap_or_else(|_| text()) }
 }
 
 impl SignedIn {

@@ -87,6 +87,26 @@ async fn a_server_whose_database_does_not_answer_is_not_ready_and_says_so() {
     eventually(async || (ready().await.status() == 200).then_some(())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_tells_whether_a_server_lives_and_whether_it_takes_people() {
+    let server = Server::demo().await;
+    let file = server.data().join("own.toml");
+    std::fs::write(&file, format!("[server]\nlisten = \"{}\"\n", server.address())).expect("written");
+    let ask = async |words: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_qism"));
+        program.arg("health").args(words).arg("--config").arg(&file);
+        let output = tokio::task::block_in_place(|| program.output().expect("the program runs"));
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&told).into_owned())
+    };
+    assert_eq!(ask(&[]).await, (Some(0), "/healthz: ok\n".to_owned()));
+    let (code, told) = ask(&["--ready"]).await;
+    assert!(code == Some(0) && told.contains("/readyz: ok"), "{told}");
+    server.running.stop().await;
+    let (code, told) = ask(&[]).await;
+    assert!(code == Some(1) && told.contains("cannot reach"), "{told}");
+}
+
 /// Prometheus's own judge; comes by `tools/setup.sh promtool`.
 pub fn judge(page: &str) {
     let judge = Command::new("promtool")
