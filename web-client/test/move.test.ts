@@ -218,6 +218,7 @@ test('tracks go over both publishing legs until listeners have moved too', async
   const sent: ClientFrame[] = [];
   const nothing = () => undefined;
   const leg = new PublisherLeg({
+    onStalled: () => undefined,
     send: (frame) => sent.push(frame),
     relays: () => [],
     onEnded: nothing,

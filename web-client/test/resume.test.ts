@@ -276,6 +276,46 @@ describe('coming back', () => {
     session.abandon();
   });
 
+  describe('media that fall silent', () => {
+    /** A leg over which something comes look by look, until it does not. */
+    class Flowing extends Connection {
+      static flows = true;
+      #bytes = 0;
+      override async getStats() {
+        if (Flowing.flows) this.#bytes += 5_000;
+        return new Map([['pair', { type: 'candidate-pair', bytesReceived: this.#bytes }]]);
+      }
+    }
+
+    async function listen(): Promise<LessonSession> {
+      Flowing.flows = true;
+      vi.stubGlobal('RTCPeerConnection', Flowing);
+      const session = enter();
+      await pass(500);
+      server.sockets[0]?.deliver({ type: 'subscriber_offer', sdp: '' });
+      const publication = { user: TEACHER, source: 'microphone' } as never;
+      server.sockets[0]?.deliver({ type: 'slot_assigned', slot: 0, publication });
+      await pass(5_000);
+      Flowing.flows = false;
+      return session;
+    }
+
+    test('with a line that is dead are told as a cut in seconds, not when the pulse is missed', async () => {
+      const session = await listen();
+      server.frozen = true;
+      await pass(11_000);
+      expect(session.connection.value.kind).toBe('cut');
+      session.abandon();
+    });
+
+    test('beside a line that answers are no cut', async () => {
+      const session = await listen();
+      await pass(20_000);
+      expect(session.connection.value.kind).toBe('open');
+      session.abandon();
+    });
+  });
+
   test('a leg that outlived the cut looks for a better way', async () => {
     vi.stubGlobal('RTCPeerConnection', Connection);
     const session = enter();

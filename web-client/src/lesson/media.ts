@@ -23,6 +23,8 @@ export interface MediaPorts {
   /** How the log sees me; `undefined` before the welcome. */
   me(): Participant | undefined;
   onProblem(source: Source, error: DeviceError): void;
+  /** Nothing comes over a leg any more. */
+  onStalled(): void;
 }
 
 /** The two legs of a lesson: own devices on one, voices and pictures of the others on the other. */
@@ -48,15 +50,16 @@ export class LessonMedia {
   constructor(ports: MediaPorts, receiveMode: ReceiveMode, cameraSlots: number) {
     this.#ports = ports;
     this.receiveMode = signal(receiveMode);
-    const { send } = ports;
+    const { send, onStalled } = ports;
     const relays = () => this.relays;
     this.#publisher = new PublisherLeg({
       send,
       relays,
+      onStalled,
       onEnded: (source) => void this.own.ended(source),
       onSilenced: (source) => void this.own.silenced(source),
     });
-    this.#subscriber = new SubscriberLeg({ send, relays, ...this.#receiving() }, cameraSlots);
+    this.#subscriber = new SubscriberLeg({ send, relays, onStalled, ...this.#receiving() }, cameraSlots);
     this.own = new OwnMedia({
       publisher: this.#publisher,
       command: ports.command,

@@ -88,6 +88,7 @@ export class LessonSession {
       command: (command: Command) => this.command(command),
       me: () => this.#me(),
       onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
+      onStalled: () => this.#socket.doubt(),
     } satisfies ConstructorParameters<typeof LessonMedia>[0];
     this.media = new LessonMedia(media, wanted.receiveMode, wanted.cameraSlots);
     this.data = new LessonData(send, wanted.budget);

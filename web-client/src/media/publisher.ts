@@ -12,6 +12,8 @@ export interface PublisherEvents {
   relays(): RTCIceServer[];
   /** A capture ended by itself: the browser's own *stop sharing*, an unplugged device. */
   onEnded(source: Source): void;
+  /** The server reports on nothing any more, though something is sent. */
+  onStalled(): void;
   /** The system holds a microphone or camera silent for a while already: a phone call, another app. */
   onSilenced(source: Source): void;
 }
@@ -128,7 +130,7 @@ export class PublisherLeg {
     watchSilence(
       connection,
       (sends) => sends,
-      () => this.#restart(connection),
+      () => this.#stalled(connection),
     );
     const voice = { priority: 'high', networkPriority: 'high', maxBitrate: this.#voiceRate };
     this.#add('microphone', 'audio', [voice as RTCRtpEncodingParameters]);
@@ -239,6 +241,12 @@ export class PublisherLeg {
 
   #restartIfStill(connection: RTCPeerConnection): void {
     if (connection.connectionState === 'disconnected') this.#restart(connection);
+  }
+
+  #stalled(connection: RTCPeerConnection): void {
+    if (connection !== this.#connection) return;
+    this.#restart(connection);
+    this.#events.onStalled();
   }
 
   #restart(connection: RTCPeerConnection): void {

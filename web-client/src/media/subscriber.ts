@@ -12,6 +12,8 @@ export interface SubscriberEvents {
   onChange(): void;
   /** Nothing can be received on this network; or no longer so. */
   onBlocked(blocked: boolean): void;
+  /** Nothing comes any more, though it should. */
+  onStalled(): void;
   /** The browser waits for a tap before it plays sound; or no longer. */
   onSoundLocked(locked: boolean): void;
 }
@@ -183,8 +185,12 @@ export class SubscriberLeg {
     connection.ontrack = ({ transceiver, track }) => this.#trackArrived(Number(transceiver.mid), track);
     connection.onconnectionstatechange = () => this.#stateChanged(connection);
     this.#connection = connection;
-    const ask = () => connection === this.#connection && this.#events.send({ type: 'restart_subscriber' });
-    watchSilence(connection, () => this.#slots.size > 0, ask);
+    const onSilent = () => {
+      if (connection !== this.#connection) return;
+      this.#events.send({ type: 'restart_subscriber' });
+      this.#events.onStalled();
+    };
+    watchSilence(connection, () => this.#slots.size > 0, onSilent);
     return connection;
   }
 

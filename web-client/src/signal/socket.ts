@@ -31,6 +31,8 @@ const DEAD_MS = 25_000;
 const FIRST_OPEN_MS = 5_000;
 const OPEN_MS = 10_000;
 const PROBE_MS = 3_000;
+/** The same where the media have fallen silent: a narrow link may be full, and slow to answer. */
+const DOUBT_MS = 6_000;
 
 /**
  * The connection of one lesson: fetches a ticket, says hello with the position, and comes back by itself, as the close
@@ -206,7 +208,7 @@ export class LessonSocket {
   readonly #lookUp = () => {
     if (document.hidden || this.#stopped) return;
     if (this.#current) {
-      this.#probe(this.#current);
+      this.#probe(this.#current, PROBE_MS);
       return;
     }
     if (this.#coming) return;
@@ -214,12 +216,17 @@ export class LessonSocket {
     void this.#connect();
   };
 
-  #probe(socket: WebSocket): void {
+  /** The media have fallen silent: whether the line is still there is asked at once, long before the pulse would tell. */
+  doubt(): void {
+    if (this.#current) this.#probe(this.#current, DOUBT_MS);
+  }
+
+  #probe(socket: WebSocket, patienceMs: number): void {
     const asked = Date.now();
     if (!this.send({ type: 'ping', nonce: asked % 2 ** 31 })) return;
     setTimeout(() => {
       if (this.#heard < asked) this.#lost(socket, 1006);
-    }, PROBE_MS);
+    }, patienceMs);
   }
 }
 
