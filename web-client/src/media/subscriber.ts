@@ -1,6 +1,7 @@
 import type { ClientFrame, Publication, Slot, Source } from '../protocol/generated.ts';
 import { configuration, renewRelays } from './configuration.ts';
 import { takesPacked } from './packed.ts';
+import { waitWhereLost } from './patience.ts';
 import { watchSilence } from './silence.ts';
 
 /** What the receiving leg tells its owner. */
@@ -191,6 +192,7 @@ export class SubscriberLeg {
       this.#events.onStalled();
     };
     watchSilence(connection, () => this.#slots.size > 0, onSilent);
+    waitWhereLost(connection);
     return connection;
   }
 
