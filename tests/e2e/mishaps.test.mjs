@@ -24,7 +24,12 @@ function pluggable() {
   };
   window.plug = (inside) => {
     gone = !inside;
-    if (gone) for (const track of tracks.splice(0)) if (track.readyState === 'live') { track.stop(); track.dispatchEvent(new Event('ended')); }
+    if (gone)
+      for (const track of tracks.splice(0))
+        if (track.readyState === 'live') {
+          track.stop();
+          track.dispatchEvent(new Event('ended'));
+        }
     mediaDevices.dispatchEvent(new Event('devicechange'));
   };
 }
@@ -56,7 +61,11 @@ describe('mishaps', { concurrency: false }, () => {
     await student.context.setOffline(true);
     await student.page.reload();
     await student.page.getByText(student.t('app.awayTitle')).waitFor();
-    assert.equal(await student.page.getByLabel(student.t('signIn.password'), { exact: true }).count(), 0, 'nobody asks for a password');
+    assert.equal(
+      await student.page.getByLabel(student.t('signIn.password'), { exact: true }).count(),
+      0,
+      'nobody asks for a password',
+    );
     await student.context.setOffline(false);
     await student.controls().waitFor();
     await eventually('the voice is back', () => hears(student.page, HZ));
@@ -91,6 +100,13 @@ describe('mishaps', { concurrency: false }, () => {
     await teacher.page.evaluate(() => window.plug(true));
     await eventually('the voice is back', () => hears(student.page, HZ));
     await words.waitFor({ state: 'hidden' });
+  });
+
+  test('who talks with the microphone muted is told that nobody hears', async () => {
+    await teacher.button('bar.microphoneOff').click();
+    await teacher.page.getByText(teacher.t('connection.unheard')).first().waitFor();
+    await teacher.button('bar.microphoneOn').click();
+    await eventually('the voice is back', () => hears(student.page, HZ));
   });
 
   test('a file dropped on the page does not take its place', async () => {

@@ -8,7 +8,7 @@ import { language } from '../i18n/index.ts';
 import { megabytes } from '../screens/lesson/DataMeter.tsx';
 import type { Notice } from '../screens/lesson/view.ts';
 
-type Told = PersonalNotice | { kind: 'report_sent' } | { kind: 'back' };
+type Told = PersonalNotice | { kind: 'report_sent' | 'back' | 'unheard' };
 interface Shown {
   key: string;
   told: Told;
@@ -123,6 +123,8 @@ function lineOf(key: string, told: Told): Notice {
       return { ...line, tone: 'warning', icon: 'screenOff', text: t('connection.screenStopped') };
     case 'floor_taken':
       return { ...line, tone: 'warning', icon: 'floor', text: t('connection.floorTaken') };
+    case 'unheard':
+      return { ...line, tone: 'warning', icon: 'microphoneOff', text: t('connection.unheard') };
     case 'report_sent':
       return { ...line, tone: 'ok', text: t('report.sent') };
     case 'back':

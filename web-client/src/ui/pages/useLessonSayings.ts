@@ -1,6 +1,7 @@
-import { effect } from '@preact/signals';
+import { computed, effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { chime } from '../../media/chime.ts';
+import { whenTalkedTo } from '../../media/talk.ts';
 import { handSound } from '../shell/preferences.ts';
 import type { LessonSession } from '../../lesson/session.ts';
 import { language, t } from '../i18n/index.ts';
@@ -11,7 +12,7 @@ import type { LessonNotices } from './lessonNotices.ts';
 /** Says for ears what eyes see change: hands for who leads, the opening, the connection that came back. */
 export function useLessonSayings(session: LessonSession, notices: LessonNotices): void {
   useEffect(() => {
-    const stops = [sayHands(session), sayPhase(session), sayConnection(session, notices)];
+    const stops = [sayHands(session), sayPhase(session), sayConnection(session, notices), sayUnheard(session, notices)];
     return () => {
       for (const stop of stops) stop();
     };
@@ -50,5 +51,18 @@ function sayConnection(session: LessonSession, notices: LessonNotices): () => vo
     const { kind } = session.connection.value;
     if (wasCut && kind === 'open' && session.state.peek()) notices.tell({ kind: 'back' });
     wasCut = kind === 'cut';
+  });
+}
+
+/** Who talks with the microphone muted is told so, once for each time it is muted. */
+function sayUnheard(session: LessonSession, notices: LessonNotices): () => void {
+  const muted = computed(() => {
+    const me = session.state.value?.participants.get(session.self.value?.user ?? '');
+    const isMuted = me?.published.some(({ source, muted }) => source === 'microphone' && muted);
+    return isMuted ? session.media.own.track('microphone') : undefined;
+  });
+  return effect(() => {
+    const track = muted.value;
+    return track && whenTalkedTo(track, () => notices.tell({ kind: 'unheard' }));
   });
 }
