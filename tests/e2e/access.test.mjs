@@ -11,11 +11,12 @@ import { pattern } from './support/labels.mjs';
 const PUPILS = { teacher1: 'student1', teacher2: 'student31' };
 
 /** Words of the focused element, as a screen reader has them. */
-const focused = (person) => person.page.evaluate(() => {
-  const element = document.activeElement;
-  if (!element || element === document.body) return '';
-  return (element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent ?? '').trim();
-});
+const focused = (person) =>
+  person.page.evaluate(() => {
+    const element = document.activeElement;
+    if (!element || element === document.body) return '';
+    return (element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent ?? '').trim();
+  });
 
 /** Presses Tab until something with these words has the focus. */
 async function tabTo(person, key) {
@@ -27,7 +28,11 @@ async function tabTo(person, key) {
   throw new Error(`Tab never reaches ${words}, last: ${await focused(person)}`);
 }
 
-const said = (person, live) => person.page.locator(`[aria-live=${live}]`).allInnerTexts().then((texts) => texts.join(' '));
+const said = (person, live) =>
+  person.page
+    .locator(`[aria-live=${live}]`)
+    .allInnerTexts()
+    .then((texts) => texts.join(' '));
 
 describe('keyboard, ears and taps', { concurrency: false }, () => {
   let school, browser;
@@ -40,7 +45,10 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
     await school?.close();
   });
 
-  for (const [login, language, forward, back] of [['teacher1', 'ar', 'ArrowLeft', 'ArrowRight'], ['teacher2', 'fr', 'ArrowRight', 'ArrowLeft']]) {
+  for (const [login, language, forward, back] of [
+    ['teacher1', 'ar', 'ArrowLeft', 'ArrowRight'],
+    ['teacher2', 'fr', 'ArrowRight', 'ArrowLeft'],
+  ]) {
     test(`a teacher signs in, starts and gives the floor by keyboard alone: ${language}`, async () => {
       const teacher = await Person.open(browser, school, { login, language });
       const { keyboard } = teacher.page;
@@ -56,14 +64,20 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
       await tabTo(teacher, (await teacher.button('home.start').isVisible()) ? 'home.start' : 'home.open');
       await keyboard.press('Enter');
       await teacher.page.getByRole('heading', { name: teacher.t('check.title') }).waitFor();
-      await tabTo(teacher, (await teacher.button('check.startTeacher').isVisible()) ? 'check.startTeacher' : 'check.enterTeacher');
+      await tabTo(
+        teacher,
+        (await teacher.button('check.startTeacher').isVisible()) ? 'check.startTeacher' : 'check.enterTeacher',
+      );
       await keyboard.press('Enter');
       await teacher.controls().waitFor();
 
       await teacher.button('bar.microphoneOff').waitFor();
       await tabTo(teacher, 'bar.microphoneOff');
       await keyboard.press(forward);
-      assert.match(await focused(teacher), new RegExp(`${pattern(language, 'bar.cameraOn').source}|${pattern(language, 'bar.cameraOff').source}`));
+      assert.match(
+        await focused(teacher),
+        new RegExp(`${pattern(language, 'bar.cameraOn').source}|${pattern(language, 'bar.cameraOff').source}`),
+      );
       await keyboard.press(back);
       assert.match(await focused(teacher), pattern(language, 'bar.microphoneOff'));
       await keyboard.press(back);
@@ -73,12 +87,16 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
       await student.signIn();
       await student.enterLesson();
       await student.button('bar.hand').click();
-      await eventually('the hand is said aloud', async () => pattern(language, 'say.handRaisedBy').test(await said(teacher, 'polite')));
+      await eventually('the hand is said aloud', async () =>
+        pattern(language, 'say.handRaisedBy').test(await said(teacher, 'polite')),
+      );
       await teacher.button('floor.giveTo').waitFor();
       await keyboard.press('h');
       await tabTo(teacher, 'floor.giveTo');
       await keyboard.press('Enter');
-      await eventually('the floor is said aloud at once', async () => (await said(student, 'assertive')).includes(student.t('say.floorGiven')));
+      await eventually('the floor is said aloud at once', async () =>
+        (await said(student, 'assertive')).includes(student.t('say.floorGiven')),
+      );
       await student.button('bar.microphoneOn').click();
       await eventually('the teacher hears the student', () => hears(teacher.page, 800));
       await tabTo(teacher, 'floor.takeFrom');
@@ -92,9 +110,14 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
   test('the lesson is three taps away the first time, two later', async () => {
     const teacher = await Person.open(browser, school, { login: 'teacher3', device: PHONE });
     await teacher.context.addInitScript(() => {
-      addEventListener('click', ({ isTrusted, detail }) => {
-        if (isTrusted && detail > 0) sessionStorage.setItem('taps', String(Number(sessionStorage.getItem('taps') ?? 0) + 1));
-      }, true);
+      addEventListener(
+        'click',
+        ({ isTrusted, detail }) => {
+          if (isTrusted && detail > 0)
+            sessionStorage.setItem('taps', String(Number(sessionStorage.getItem('taps') ?? 0) + 1));
+        },
+        true,
+      );
     });
     const taps = () => teacher.page.evaluate(() => Number(sessionStorage.getItem('taps')));
     const forget = () => teacher.page.evaluate(() => sessionStorage.removeItem('taps'));
@@ -106,7 +129,10 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
     assert.ok((await taps()) <= 3, `${await taps()} taps`);
     await teacher.page.getByRole('button', { name: teacher.t('common.more'), exact: true }).click();
     await teacher.page.getByRole('menuitem', { name: teacher.t('act.leaveOnly') }).click();
-    await teacher.page.getByRole('dialog').getByRole('button', { name: teacher.t('bar.leave'), exact: true }).click();
+    await teacher.page
+      .getByRole('dialog')
+      .getByRole('button', { name: teacher.t('bar.leave'), exact: true })
+      .click();
     await teacher.button('common.backHome').click();
     await teacher.button('home.signOut').click();
     await teacher.page.getByLabel(teacher.t('signIn.login'), { exact: true }).waitFor();

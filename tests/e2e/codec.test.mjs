@@ -16,7 +16,11 @@ function withHardwareEncoder() {
   const ask = MediaCapabilities.prototype.encodingInfo;
   MediaCapabilities.prototype.encodingInfo = async function (asked) {
     const answer = await ask.call(this, asked);
-    return { supported: answer.supported, smooth: answer.smooth, powerEfficient: asked.video?.contentType === 'video/H264' };
+    return {
+      supported: answer.supported,
+      smooth: answer.smooth,
+      powerEfficient: asked.video?.contentType === 'video/H264',
+    };
   };
 }
 
@@ -37,7 +41,9 @@ function decodedCodecs(page) {
     await new Promise((done) => setTimeout(done, 500));
     const after = await decoded();
     return [...after.values()]
-      .filter(({ type, id, framesDecoded }) => type === 'inbound-rtp' && framesDecoded > (before.get(id)?.framesDecoded ?? 0))
+      .filter(
+        ({ type, id, framesDecoded }) => type === 'inbound-rtp' && framesDecoded > (before.get(id)?.framesDecoded ?? 0),
+      )
       .map(({ codecId }) => after.get(codecId)?.mimeType);
   });
 }
@@ -82,7 +88,11 @@ describe('H.264 only while everybody decodes it', { concurrency: false }, () => 
 
   test('who does not decode it leaves: H.264 comes back', async () => {
     await late.close();
-    await eventually('a picture in H.264', async () => (await decodedCodecs(student.page)).includes('video/H264'), 60_000);
+    await eventually(
+      'a picture in H.264',
+      async () => (await decodedCodecs(student.page)).includes('video/H264'),
+      60_000,
+    );
     assert.ok(await sees(student.page, TEACHER.hue), `no picture: ${await huesOnPage(student.page)}`);
   });
 });

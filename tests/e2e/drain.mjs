@@ -9,7 +9,9 @@ import { gapsDuring, watchGaps } from './support/gaps.mjs';
 import { eventually, hears, sees } from './support/identity.mjs';
 import { Person } from './support/person.mjs';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, students: { type: 'string', default: '3' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, students: { type: 'string', default: '3' } },
+});
 const [rounds, students] = [Number(values.rounds), Number(values.students)];
 const HZ = 440;
 const HUE = 120;
@@ -31,7 +33,10 @@ try {
     await student.enterLesson({ listenOnly: true });
     await eventually('the student hears', () => hears(student.page, HZ));
     await eventually('the student sees', () => sees(student.page, HUE));
-    await watchGaps(student.page, { hue: HUE, words: [student.t('connection.reconnectingHint'), student.t('people.cutNow')] });
+    await watchGaps(student.page, {
+      hue: HUE,
+      words: [student.t('connection.reconnectingHint'), student.t('people.cutNow')],
+    });
     pages.push(student.page);
   }
   for (let round = 0; round < rounds; round++) {
@@ -44,7 +49,9 @@ try {
       blanks.push(blank);
       noticed += words.length;
     }
-    console.log(`node${from} ended after ${took} ms; silences ${gaps.map(({ silence }) => silence).join(' ')} ms, blanks ${gaps.map(({ blank }) => blank).join(' ')} ms`);
+    console.log(
+      `node${from} ended after ${took} ms; silences ${gaps.map(({ silence }) => silence).join(' ')} ms, blanks ${gaps.map(({ blank }) => blank).join(' ')} ms`,
+    );
     await cluster.start(from);
   }
 } finally {
@@ -53,9 +60,14 @@ try {
   await cluster.close();
 }
 
-const quantile = (times, share) => times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))];
+const quantile = (times, share) =>
+  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))];
 const figures = { 'drain.moves': silences.length, 'drain.noticed': noticed };
-for (const [name, times] of [['voice_gap', silences], ['picture_gap', blanks], ['ended', endings]]) {
+for (const [name, times] of [
+  ['voice_gap', silences],
+  ['picture_gap', blanks],
+  ['ended', endings],
+]) {
   figures[`drain.${name}_p50_ms`] = quantile(times, 0.5);
   figures[`drain.${name}_p95_ms`] = quantile(times, 0.95);
   figures[`drain.${name}_max_ms`] = quantile(times, 1);

@@ -47,7 +47,10 @@ describe('a lesson whose server is ended', { concurrency: false }, () => {
     const [from] = where();
     await student.button('bar.hand').click();
     await teacher.button('floor.giveTo').waitFor();
-    await watchGaps(student.page, { hue: HUE, words: [student.t('connection.reconnectingHint'), student.t('people.cutNow')] });
+    await watchGaps(student.page, {
+      hue: HUE,
+      words: [student.t('connection.reconnectingHint'), student.t('people.cutNow')],
+    });
     for (const person of [teacher, student]) person.problems.length = 0; // who is signed out has been told so
     const { took, gaps } = await gapsDuring([student.page], async () => {
       const ending = cluster.stop(from);
@@ -55,7 +58,9 @@ describe('a lesson whose server is ended', { concurrency: false }, () => {
       return ending;
     });
     const [{ silence, blank, words }] = gaps;
-    console.log(`the server ended after ${took} ms; the longest silence was ${silence} ms, the longest time without the picture ${blank} ms`);
+    console.log(
+      `the server ended after ${took} ms; the longest silence was ${silence} ms, the longest time without the picture ${blank} ms`,
+    );
     assert.ok(took <= 30_000, `ended in time: ${took}`);
     const [one, other] = where();
     assert.notEqual(one, from);

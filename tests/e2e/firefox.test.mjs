@@ -67,7 +67,10 @@ describe('a lesson with Firefox in it', { concurrency: false }, () => {
     test('a reload is back in the lesson, with sound after at most one tap', async () => {
       await student.page.reload();
       await student.page.waitForSelector('[role=toolbar]');
-      await eventually('the voice is back, or the tap that brings it is offered', async () => (await student.shows('lesson.tapToHear')) || (await student.hears(440)));
+      await eventually(
+        'the voice is back, or the tap that brings it is offered',
+        async () => (await student.shows('lesson.tapToHear')) || (await student.hears(440)),
+      );
       if (await student.shows('lesson.tapToHear')) await student.press('lesson.tapToHear');
       await eventually('the voice is back', () => student.hears(440));
       await student.openChat();
@@ -76,8 +79,14 @@ describe('a lesson with Firefox in it', { concurrency: false }, () => {
 
     test('no page had an error, and nobody asked any other host', () => {
       const own = [school.url, school.url.replace('http', 'ws'), 'data:', 'blob:', 'about:'];
-      assert.deepEqual(student.requests.filter((url) => !own.some((start) => url.startsWith(start))), []);
-      assert.deepEqual([...teacher.problems, ...student.problems].filter((text) => !/Failed to load resource/.test(text)), []);
+      assert.deepEqual(
+        student.requests.filter((url) => !own.some((start) => url.startsWith(start))),
+        [],
+      );
+      assert.deepEqual(
+        [...teacher.problems, ...student.problems].filter((text) => !/Failed to load resource/.test(text)),
+        [],
+      );
     });
   });
 

@@ -45,7 +45,12 @@ async function measure(name, count, device) {
   const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.length * share))];
   Object.assign(figures, { [`${name}.joins`]: count, [`${name}.failed`]: count - took.length });
   // Of those that came: nothing to say of none.
-  if (took.length > 0) Object.assign(figures, { [`${name}.p50_ms`]: quantile(0.5), [`${name}.p95_ms`]: quantile(0.95), [`${name}.max_ms`]: took.at(-1) });
+  if (took.length > 0)
+    Object.assign(figures, {
+      [`${name}.p50_ms`]: quantile(0.5),
+      [`${name}.p95_ms`]: quantile(0.95),
+      [`${name}.max_ms`]: took.at(-1),
+    });
 }
 
 try {

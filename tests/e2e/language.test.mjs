@@ -60,7 +60,11 @@ describe('a made-up fourth language', { concurrency: false }, () => {
   async function readsLikeTheFile(screen) {
     const read = await words(student.page);
     assert.ok(read.length > 2, `${screen}: ${read.join(' | ')}`);
-    assert.deepEqual(read.filter((text) => !text.includes(MARK)), [], `${screen}: words that are in no file`);
+    assert.deepEqual(
+      read.filter((text) => !text.includes(MARK)),
+      [],
+      `${screen}: words that are in no file`,
+    );
   }
 
   test('it is in the list under its own name, and turns the page to its direction', async () => {
@@ -76,11 +80,20 @@ describe('a made-up fourth language', { concurrency: false }, () => {
     await page.getByLabel(`${MARK}Account code`).fill(student.login);
     await page.getByLabel(`${MARK}Password`, { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: `${MARK}Sign in` }).click();
-    await page.getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) }).first().waitFor();
+    await page
+      .getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) })
+      .first()
+      .waitFor();
     await readsLikeTheFile('home');
     await page.reload();
-    await page.getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) }).first().click();
-    await page.getByRole('button', { name: new RegExp(`^${MARK}`) }).first().waitFor();
+    await page
+      .getByRole('button', { name: new RegExp(`^${MARK}(Join|Enter|Open)`) })
+      .first()
+      .click();
+    await page
+      .getByRole('button', { name: new RegExp(`^${MARK}`) })
+      .first()
+      .waitFor();
     await readsLikeTheFile('the check');
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'qtg');
   });

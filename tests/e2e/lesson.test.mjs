@@ -51,13 +51,15 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   });
 
   test('every student hears the teacher', async () => {
-    for (const student of students) await eventually(`${student.login} hears the teacher`, () => hears(student.page, TEACHER.hz));
+    for (const student of students)
+      await eventually(`${student.login} hears the teacher`, () => hears(student.page, TEACHER.hz));
   });
 
   test('every student sees the teacher', async () => {
     const camera = teacher.button('bar.cameraOn');
     if (await camera.isVisible()) await camera.click();
-    for (const student of students) await eventually(`${student.login} sees the teacher`, () => sees(student.page, TEACHER.hue));
+    for (const student of students)
+      await eventually(`${student.login} sees the teacher`, () => sees(student.page, TEACHER.hue));
   });
 
   test('chat lines reach all, in order, whatever script they are in', async () => {
@@ -68,10 +70,16 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
     await students[0].say(lines[3]);
     for (const person of [teacher, ...students]) {
       await person.openChat();
-      for (const line of lines) await eventually(`${person.login} reads ${line}`, async () => (await person.page.getByRole('log').innerText()).includes(line));
+      for (const line of lines)
+        await eventually(`${person.login} reads ${line}`, async () =>
+          (await person.page.getByRole('log').innerText()).includes(line),
+        );
     }
     const order = await teacher.page.getByRole('log').innerText();
-    assert.deepEqual([...lines].sort((a, b) => order.indexOf(a) - order.indexOf(b)), lines);
+    assert.deepEqual(
+      [...lines].sort((a, b) => order.indexOf(a) - order.indexOf(b)),
+      lines,
+    );
   });
 
   test('a formula reads from left to right in an Arabic line, and in a French one', async () => {
@@ -85,7 +93,8 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
       const places = await line.evaluate((element, formula) => {
         const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
         const letters = [];
-        for (let node = walker.nextNode(); node; node = walker.nextNode()) for (let i = 0; i < node.data.length; i++) letters.push([node, i]);
+        for (let node = walker.nextNode(); node; node = walker.nextNode())
+          for (let i = 0; i < node.data.length; i++) letters.push([node, i]);
         let from = 0;
         return formula.map((sign) => {
           from = letters.findIndex(([node, i], index) => index >= from && node.data[i] === sign);
@@ -96,13 +105,19 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
           return Math.round(range.getBoundingClientRect().left);
         });
       }, formula);
-      assert.deepEqual(places, [...places].sort((a, b) => a - b), `${text}: ${places}`);
+      assert.deepEqual(
+        places,
+        [...places].sort((a, b) => a - b),
+        `${text}: ${places}`,
+      );
     }
   });
 
   test('markup in a line stays text', async () => {
     await students[1].say('<img src=x onerror=alert(1)><b>غليظ</b>');
-    await eventually('the markup is text', async () => (await teacher.page.getByRole('log').innerText()).includes('<b>غليظ</b>'));
+    await eventually('the markup is text', async () =>
+      (await teacher.page.getByRole('log').innerText()).includes('<b>غليظ</b>'),
+    );
     assert.equal(await teacher.page.getByRole('log').locator('img').count(), 0);
   });
 
@@ -115,18 +130,22 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   test('hand, floor, and the student is heard by all within a second of the tap', async () => {
     await students[1].button('bar.hand').click();
     await students[2].button('bar.hand').click();
-    await students[2].page.getByRole('button', { name: new RegExp(students[2].t('bar.handPlace', { place: '2' })) }).waitFor();
+    await students[2].page
+      .getByRole('button', { name: new RegExp(students[2].t('bar.handPlace', { place: '2' })) })
+      .waitFor();
     await teacher.button('floor.giveTo').click();
     const microphone = students[1].button('bar.microphoneOn');
     await microphone.waitFor();
     await microphone.click();
-    for (const person of [teacher, students[0], students[2]]) await eventually(`${person.login} hears ${students[1].login}`, () => hears(person.page, STUDENTS[1].hz));
+    for (const person of [teacher, students[0], students[2]])
+      await eventually(`${person.login} hears ${students[1].login}`, () => hears(person.page, STUDENTS[1].hz));
   });
 
   test('the teacher reloads while a student has the floor, and is heard and seen again', async () => {
     await teacher.page.reload();
     await teacher.controls().waitFor();
-    for (const student of students) await eventually(`${student.login} hears the teacher again`, () => hears(student.page, TEACHER.hz));
+    for (const student of students)
+      await eventually(`${student.login} hears the teacher again`, () => hears(student.page, TEACHER.hz));
     await eventually('the picture is back', () => sees(students[0].page, TEACHER.hue));
     await eventually('the student is still heard', () => hears(teacher.page, STUDENTS[1].hz));
   });
@@ -143,19 +162,27 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
     await slides.setContent(SLIDE);
     await teacher.page.bringToFront();
     await teacher.button('bar.screenOn').click();
-    for (const student of students) await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
+    for (const student of students)
+      await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
     const stage = await students[1].page.getByRole('region', { name: students[1].t('lesson.stage') }).boundingBox();
     if (process.env.QISM_PICTURES) {
-      for (const [name, person] of Object.entries({ teacher, 'student-laptop': students[1], 'student-phone': students[0] })) await person.page.screenshot({ path: `${process.env.QISM_PICTURES}/screen-${name}.png` });
+      for (const [name, person] of Object.entries({
+        teacher,
+        'student-laptop': students[1],
+        'student-phone': students[0],
+      }))
+        await person.page.screenshot({ path: `${process.env.QISM_PICTURES}/screen-${name}.png` });
     }
     assert.ok(stage.width > LAPTOP.viewport.width * 0.5, 'the stage takes more than half of the screen');
     await teacher.button('bar.screenOff').click();
-    for (const student of students) await eventually('the screen is gone', async () => !(await sees(student.page, 180)));
+    for (const student of students)
+      await eventually('the screen is gone', async () => !(await sees(student.page, 180)));
   });
 
   test('a screen that is shared again is there again', async () => {
     await teacher.button('bar.screenOn').click();
-    for (const student of students) await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
+    for (const student of students)
+      await eventually(`${student.login} sees the screen`, () => sees(student.page, 180), 20_000);
     await teacher.button('bar.screenOff').click();
     await slides.close();
   });
@@ -173,30 +200,48 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   test('a server that dies and comes back loses no line', async () => {
     await school.restart('SIGKILL');
     await students[0].say('بعد العودة');
-    await eventually('everybody is back', async () => (await teacher.openChat()) && (await teacher.line('بعد العودة').isVisible()), 30_000);
+    await eventually(
+      'everybody is back',
+      async () => (await teacher.openChat()) && (await teacher.line('بعد العودة').isVisible()),
+      30_000,
+    );
     await teacher.line('السلام عليكم').waitFor();
     await eventually('the voice is back', () => hears(students[1].page, TEACHER.hz), 30_000);
   });
 
   test('a removed student reads why, and may come back calmly', async () => {
     await teacher.act(STUDENTS[0].name, 'act.remove');
-    await teacher.page.getByRole('dialog').getByRole('button', { name: teacher.t('remove.confirm'), exact: true }).click();
+    await teacher.page
+      .getByRole('dialog')
+      .getByRole('button', { name: teacher.t('remove.confirm'), exact: true })
+      .click();
     await students[0].page.getByText(students[0].t('over.removedTitle')).waitFor();
     await students[0].button('home.resume').click();
     await students[0].controls().waitFor();
   });
 
   test('the teacher ends the lesson for all', async () => {
-    await teacher.controls().getByRole('button', { name: teacher.t('bar.end'), exact: true }).click();
+    await teacher
+      .controls()
+      .getByRole('button', { name: teacher.t('bar.end'), exact: true })
+      .click();
     await teacher.button('end.confirm').click();
     for (const student of students) await student.page.getByText(student.t('over.endedTitle')).waitFor();
   });
 
   test('nobody asked any other host, and no page had an error', () => {
     for (const person of [teacher, ...students]) {
-      const foreign = person.requests.filter((url) => !url.startsWith(school.url) && !url.startsWith(school.url.replace('http', 'ws')) && !/^(data|blob|about):/.test(url));
+      const foreign = person.requests.filter(
+        (url) =>
+          !url.startsWith(school.url) &&
+          !url.startsWith(school.url.replace('http', 'ws')) &&
+          !/^(data|blob|about):/.test(url),
+      );
       assert.deepEqual(foreign, []);
-      assert.deepEqual(person.problems.filter((text) => !/WebSocket|ERR_CONNECTION|Failed to load resource|fetch/.test(text)), []);
+      assert.deepEqual(
+        person.problems.filter((text) => !/WebSocket|ERR_CONNECTION|Failed to load resource|fetch/.test(text)),
+        [],
+      );
     }
   });
 });

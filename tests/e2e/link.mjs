@@ -6,7 +6,9 @@ import { parseArgs } from 'node:util';
 import { addFigures, enterFarLesson, enterNamespace, openFarSchool } from './support/bench.mjs';
 import { SHARED_TAB } from './support/browser.mjs';
 
-const { values } = parseArgs({ options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } } });
+const { values } = parseArgs({
+  options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } },
+});
 const scenes = values.scenes.split(',');
 const seconds = Number(values.seconds);
 const SLIDE = `<title>${SHARED_TAB}</title><body style="font:bold 90px sans-serif"><p>قسم</p><p id="now"></p><script>setInterval(() => (now.textContent = new Date().toISOString()), 500)</script>`;
@@ -75,7 +77,8 @@ function longestSilence(glances) {
 const rate = (before, after) => (8_000 * (after.bytes - before.bytes)) / (after.at - before.at);
 
 /** Frames of the screen (the slot with mid 4) per second. */
-const fps = (glances) => (1_000 * ((glances.at(-1).frames['4'] ?? 0) - (glances[0].frames['4'] ?? 0))) / (glances.at(-1).at - glances[0].at);
+const fps = (glances) =>
+  (1_000 * ((glances.at(-1).frames['4'] ?? 0) - (glances[0].frames['4'] ?? 0))) / (glances.at(-1).at - glances[0].at);
 
 /** Seconds until two seconds in a row carry 80 % of a rate again; none: it did not. */
 function backAfter(glances, wanted) {
@@ -136,7 +139,8 @@ try {
     const shared = Date.now();
     await teacher.button('bar.screenOn').click();
     // The browser counts anew when a slot begins anew.
-    const grown = (frames) => ((frames['4'] ?? 0) < (before['4'] ?? 0) ? (frames['4'] ?? 0) : (frames['4'] ?? 0) - (before['4'] ?? 0));
+    const grown = (frames) =>
+      (frames['4'] ?? 0) < (before['4'] ?? 0) ? (frames['4'] ?? 0) : (frames['4'] ?? 0) - (before['4'] ?? 0);
     let first = null;
     while (first === null && Date.now() < shared + 60_000) {
       await wait(GLANCE_MS);
@@ -144,9 +148,12 @@ try {
     }
     const glances = await watch(student.page, seconds * 1000);
     const blank = [];
-    for (let at = 0; at + 10 < glances.length; at += 10) blank.push(grown(glances[at + 10].frames) === grown(glances[at].frames));
+    for (let at = 0; at + 10 < glances.length; at += 10)
+      blank.push(grown(glances[at + 10].frames) === grown(glances[at].frames));
     figures['voice.steady.first_screen_s'] = first === null ? null : Number(first.toFixed(1));
-    figures['voice.steady.seconds_without_a_frame_percent'] = Math.round((100 * blank.filter(Boolean).length) / Math.max(1, blank.length));
+    figures['voice.steady.seconds_without_a_frame_percent'] = Math.round(
+      (100 * blank.filter(Boolean).length) / Math.max(1, blank.length),
+    );
     const frames = glances.map(({ frames }) => grown(frames));
     const news = glances.filter((_, at) => at === 0 || frames[at] !== frames[at - 1]).map(({ at }) => at);
     const gaps = [...news.slice(1), glances.at(-1).at].map((at, index) => at - news[index]);

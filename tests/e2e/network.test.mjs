@@ -32,7 +32,15 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
     await school?.close();
   });
 
-  const allAreHere = (count = 2) => eventually('everybody is still here', async () => new RegExp(`\\(${count}\\)`).test(await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) }).first().innerText()));
+  const allAreHere = (count = 2) =>
+    eventually('everybody is still here', async () =>
+      new RegExp(`\\(${count}\\)`).test(
+        await teacher.page
+          .getByRole('tab', { name: new RegExp(teacher.t('people.title').slice(0, 6)) })
+          .first()
+          .innerText(),
+      ),
+    );
 
   test('hears on after moving to another network, without a tap, and nobody sees a leave', async () => {
     moveTo('10.78.0.1/24');
@@ -45,7 +53,10 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
   test('hears on where UDP passes no more, before the browser has noticed, by new credentials on the same connection', async () => {
     const before = await connections(student.page);
     lose(100);
-    await eventually('the leg was restarted', async () => (await connections(student.page))[0].credentials !== before[0].credentials);
+    await eventually(
+      'the leg was restarted',
+      async () => (await connections(student.page))[0].credentials !== before[0].credentials,
+    );
     const then = await received(student.page);
     await eventually('packets come by another way', async () => (await received(student.page)) > then + 50);
     const after = await connections(student.page);
@@ -57,7 +68,9 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
   test('hears on after a network that was dead for ten seconds', async () => {
     const before = await connections(student.page);
     cut();
-    await eventually('the browser notices', async () => (await connections(student.page)).every(({ state }) => state !== 'connected'));
+    await eventually('the browser notices', async () =>
+      (await connections(student.page)).every(({ state }) => state !== 'connected'),
+    );
     await new Promise((done) => setTimeout(done, 7_000));
     lose(0);
     await eventually('the student hears', () => hears(student.page, TEACHER.hz));
@@ -79,7 +92,8 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
     const late = await Person.open(browser, school, { login: 'student3', language: 'ar' });
     await late.signIn();
     await late.enterLesson({ listenOnly: true });
-    for (const person of [late, student]) await eventually(`${person.login} hears`, () => hears(person.page, TEACHER.hz));
+    for (const person of [late, student])
+      await eventually(`${person.login} hears`, () => hears(person.page, TEACHER.hz));
     await allAreHere(4);
   });
 });
@@ -87,14 +101,24 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
 /** Audio packets that came to this page. */
 function received(page) {
   return page.evaluate(async () => {
-    const reports = await Promise.all(window.connections.map(async (connection) => [...(await connection.getStats()).values()]));
-    return reports.flat().reduce((sum, report) => sum + (report.type === 'inbound-rtp' && report.kind === 'audio' ? report.packetsReceived : 0), 0);
+    const reports = await Promise.all(
+      window.connections.map(async (connection) => [...(await connection.getStats()).values()]),
+    );
+    return reports
+      .flat()
+      .reduce(
+        (sum, report) => sum + (report.type === 'inbound-rtp' && report.kind === 'audio' ? report.packetsReceived : 0),
+        0,
+      );
   });
 }
 
 /** The connections this page has made: their state and the server's ICE credentials. */
 function connections(page) {
   return page.evaluate(() =>
-    window.connections.map((connection) => ({ state: connection.connectionState, credentials: connection.remoteDescription?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1] })),
+    window.connections.map((connection) => ({
+      state: connection.connectionState,
+      credentials: connection.remoteDescription?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1],
+    })),
   );
 }

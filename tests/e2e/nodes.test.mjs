@@ -36,7 +36,10 @@ describe('a lesson on three servers', { concurrency: false }, () => {
       await person.signIn();
       await person.enterLesson();
     }
-    assert.deepEqual(nodes.map((node) => node()), [1, 2, 3]);
+    assert.deepEqual(
+      nodes.map((node) => node()),
+      [1, 2, 3],
+    );
   });
 
   after(async () => {
@@ -58,7 +61,8 @@ describe('a lesson on three servers', { concurrency: false }, () => {
     await speaker.button('bar.hand').click();
     await teacher.button('floor.giveTo').click();
     await speaker.button('bar.microphoneOn').click();
-    for (const person of [teacher, listener]) await eventually(`${person.login} hears ${speaker.login}`, () => hears(person.page, STUDENTS[0].hz));
+    for (const person of [teacher, listener])
+      await eventually(`${person.login} hears ${speaker.login}`, () => hears(person.page, STUDENTS[0].hz));
     await teacher.button('floor.takeFrom').click();
     await eventually('silence', async () => !(await hears(listener.page, STUDENTS[0].hz)), 5000);
     await never('heard without the floor', () => hears(teacher.page, STUDENTS[0].hz), 2000);

@@ -20,7 +20,12 @@ function drawnCamera() {
     if (!wanted.video) return original(wanted);
     const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
     const brush = canvas.getContext('2d');
-    const shape = (color, path) => { brush.fillStyle = color; brush.beginPath(); path(); brush.fill(); };
+    const shape = (color, path) => {
+      brush.fillStyle = color;
+      brush.beginPath();
+      path();
+      brush.fill();
+    };
     const draw = () => {
       shape('#24483f', () => brush.rect(0, 0, 1280, 720));
       brush.fillStyle = '#e9e4d4';
@@ -29,7 +34,10 @@ function drawnCamera() {
       shape('#0d6e5a', () => brush.ellipse(760, 760, 330, 270, 0, 0, 7));
       shape('#7a4a2b', () => brush.ellipse(760, 350, 178, 210, 0, 0, 7));
       shape('#e7b48f', () => brush.ellipse(760, 370, 128, 158, 0, 0, 7));
-      shape('#3a2417', () => { brush.ellipse(712, 350, 13, 15, 0, 0, 7); brush.ellipse(808, 350, 13, 15, 0, 0, 7); });
+      shape('#3a2417', () => {
+        brush.ellipse(712, 350, 13, 15, 0, 0, 7);
+        brush.ellipse(808, 350, 13, 15, 0, 0, 7);
+      });
       shape('#b5563f', () => brush.ellipse(760, 440, 44, 20, 0, 0, Math.PI));
     };
     draw();
@@ -40,7 +48,8 @@ function drawnCamera() {
 
 /** One picture of both, the phone before the laptop. */
 async function sideBySide(page, laptop, phone, path) {
-  const frame = (picture, style) => `<img src="data:image/png;base64,${picture.toString('base64')}" style="display:block;border:10px solid #1b2420;box-shadow:0 18px 50px rgb(20 53 45 / 35%);${style}">`;
+  const frame = (picture, style) =>
+    `<img src="data:image/png;base64,${picture.toString('base64')}" style="display:block;border:10px solid #1b2420;box-shadow:0 18px 50px rgb(20 53 45 / 35%);${style}">`;
   await page.setViewportSize({ width: 1600, height: 860 });
   await page.setContent(`<body style="margin:0;block-size:860px;background:linear-gradient(135deg,#f6efe0,#d9e6df);position:relative;overflow:hidden">
     <div style="position:absolute;left:30px;top:80px">${frame(laptop, 'inline-size:1190px;border-radius:18px')}</div>
@@ -52,7 +61,13 @@ const school = await openSchool();
 const browser = await launch();
 try {
   const people = [];
-  for (const [login, more] of [['teacher1'], ['student2'], ['student1'], ['student3', { language: 'fr', device: PHONE }]]) people.push(await Person.open(browser, school, { login, hz: 500, ...more }));
+  for (const [login, more] of [
+    ['teacher1'],
+    ['student2'],
+    ['student1'],
+    ['student3', { language: 'fr', device: PHONE }],
+  ])
+    people.push(await Person.open(browser, school, { login, hz: 500, ...more }));
   const [teacher, watcher, speaker, third] = people;
   await teacher.context.addInitScript(drawnCamera);
   for (const person of people) {
@@ -73,10 +88,19 @@ try {
   await slides.setContent(SLIDE);
   await teacher.page.bringToFront();
   await teacher.button('bar.screenOn').click();
-  await watcher.page.waitForFunction(() => [...document.querySelectorAll('.stage video')].some((video) => video.videoWidth >= 1_000));
+  await watcher.page.waitForFunction(() =>
+    [...document.querySelectorAll('.stage video')].some((video) => video.videoWidth >= 1_000),
+  );
   await watcher.page.waitForTimeout(3_000); // the sharp picture comes after the first one
-  await third.page.waitForFunction(() => [...document.querySelectorAll('.stage video')].some((video) => video.videoWidth >= 640));
-  await sideBySide(await browser.newPage(), await watcher.page.screenshot(), await third.page.screenshot(), process.argv[2] ?? 'lesson.png');
+  await third.page.waitForFunction(() =>
+    [...document.querySelectorAll('.stage video')].some((video) => video.videoWidth >= 640),
+  );
+  await sideBySide(
+    await browser.newPage(),
+    await watcher.page.screenshot(),
+    await third.page.screenshot(),
+    process.argv[2] ?? 'lesson.png',
+  );
 } finally {
   await browser.close();
   await school.close();

@@ -10,7 +10,9 @@ import { keepConnections } from './support/connections.mjs';
 import { eventually } from './support/identity.mjs';
 import { Person } from './support/person.mjs';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, loss: { type: 'string', default: '0,20' } } });
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' }, loss: { type: 'string', default: '0,20' } },
+});
 const seconds = Number(values.seconds);
 const losses = values.loss.split(',').map(Number);
 /** One way, where packets are lost. */
@@ -30,14 +32,24 @@ function speakWithoutPause() {
     const out = context.createMediaStreamDestination();
     const voice = new OscillatorNode(context, { type: 'sawtooth', frequency: 130 });
     const breath = new AudioBufferSourceNode(context, { loop: true, buffer: context.createBuffer(1, 48_000, 48_000) });
-    breath.buffer.getChannelData(0).forEach((_, at, samples) => { samples[at] = Math.random() * 0.1 - 0.05; });
-    const formants = [700, 1_200, 2_600].map((frequency) => new BiquadFilterNode(context, { type: 'bandpass', Q: 9, frequency }));
+    breath.buffer.getChannelData(0).forEach((_, at, samples) => {
+      samples[at] = Math.random() * 0.1 - 0.05;
+    });
+    const formants = [700, 1_200, 2_600].map(
+      (frequency) => new BiquadFilterNode(context, { type: 'bandpass', Q: 9, frequency }),
+    );
     for (const formant of formants) {
       voice.connect(formant);
       breath.connect(formant);
       formant.connect(new GainNode(context, { gain: 0.5 })).connect(out);
     }
-    const vowels = [[700, 1_200, 2_600], [300, 2_300, 3_000], [320, 800, 2_300], [500, 1_900, 2_500], [480, 1_000, 2_400]];
+    const vowels = [
+      [700, 1_200, 2_600],
+      [300, 2_300, 3_000],
+      [320, 800, 2_300],
+      [500, 1_900, 2_500],
+      [480, 1_000, 2_400],
+    ];
     setInterval(() => {
       const vowel = vowels[Math.floor(Math.random() * vowels.length)];
       formants.forEach((formant, at) => formant.frequency.setTargetAtTime(vowel[at], context.currentTime, 0.02));
@@ -54,7 +66,9 @@ function speakWithoutPause() {
 
 /** Bytes and packets that the cable carried, both ways, and what the student's browser says of its voices. */
 async function carried(page) {
-  const line = readFileSync('/proc/self/net/dev', 'utf8').split('\n').find((each) => each.trim().startsWith('cable:'));
+  const line = readFileSync('/proc/self/net/dev', 'utf8')
+    .split('\n')
+    .find((each) => each.trim().startsWith('cable:'));
   const [received, arrived, , , , , , , sent, left] = line.split(':')[1].trim().split(/\s+/).map(Number);
   const packets = arrived + left;
   const stats = await page.evaluate(async () => {
@@ -98,7 +112,9 @@ try {
     figures[`saver.mb_per_hour${suffix}`] = perHour(after.bytes - before.bytes);
     figures[`saver.voice_packets_per_s${suffix}`] = Number((voice('packets') / seconds).toFixed(1));
     figures[`saver.opus_kbit_s${suffix}`] = Number(((voice('bytes') * 8) / seconds / 1_000).toFixed(2));
-    figures[`saver.other_packets_per_s${suffix}`] = Number(((after.packets - before.packets - voice('packets')) / seconds).toFixed(1));
+    figures[`saver.other_packets_per_s${suffix}`] = Number(
+      ((after.packets - before.packets - voice('packets')) / seconds).toFixed(1),
+    );
     figures[`saver.sent_packets_per_s${suffix}`] = Number(((after.up - before.up) / seconds).toFixed(1));
     figures[`saver.concealed_percent${suffix}`] = Number(((100 * voice('concealed')) / voice('total')).toFixed(2));
   }

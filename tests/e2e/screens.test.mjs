@@ -35,7 +35,8 @@ describe('screens', { concurrency: false }, () => {
           await person.page.getByRole('button', { name: person.t('home.signOut') }).waitFor();
           problems.push(...(await look(person, `home-${login}-${language}-${deviceName}`)));
           const enter = await person.page.locator('.hero .button').boundingBox();
-          if (enter.y + enter.height > device.viewport.height) problems.push(`${login}: the button into the lesson is below the first screen`);
+          if (enter.y + enter.height > device.viewport.height)
+            problems.push(`${login}: the button into the lesson is below the first screen`);
           await person.enterLesson();
           await person.page.waitForTimeout(500);
           problems.push(...(await look(person, `lesson-${login}-${language}-${deviceName}`)));
@@ -46,13 +47,18 @@ describe('screens', { concurrency: false }, () => {
     }
   }
 
-  for (const [how, memory] of [['large text', { 'qism.text': 'larger' }], ['the dark look', { 'qism.theme': 'dark' }]]) {
+  for (const [how, memory] of [
+    ['large text', { 'qism.text': 'larger' }],
+    ['the dark look', { 'qism.theme': 'dark' }],
+  ]) {
     test(`${how} on the narrowest phone`, async () => {
       const problems = [];
       const people = [];
       for (const login of how === 'large text' ? ['teacher1', 'student1'] : ['teacher2', 'student31']) {
         const person = await Person.open(browser, school, { login, device: SMALL_PHONE, bypassCSP: true });
-        await person.context.addInitScript((memory) => { for (const [key, value] of Object.entries(memory)) localStorage.setItem(key, value); }, memory);
+        await person.context.addInitScript((memory) => {
+          for (const [key, value] of Object.entries(memory)) localStorage.setItem(key, value);
+        }, memory);
         await person.page.goto(school.url);
         await person.speak('ar');
         problems.push(...(await look(person, `${how}-sign-in`)));
@@ -91,12 +97,20 @@ describe('screens', { concurrency: false }, () => {
     await teacher.close();
   });
 
-  for (const [deviceName, language] of [['phone', 'ar'], ['laptop', 'fr']]) {
+  for (const [deviceName, language] of [
+    ['phone', 'ar'],
+    ['laptop', 'fr'],
+  ]) {
     test(`the administrator watches the servers: ${language} on ${deviceName}`, async () => {
       const student = await Person.open(browser, school, { login: 'student31' });
       await student.signIn();
       await student.enterLesson();
-      const administrator = await Person.open(browser, school, { login: 'administrator', device: DEVICES[deviceName], language, bypassCSP: true });
+      const administrator = await Person.open(browser, school, {
+        login: 'administrator',
+        device: DEVICES[deviceName],
+        language,
+        bypassCSP: true,
+      });
       await administrator.page.goto(school.url);
       await administrator.speak(language);
       await administrator.signIn();

@@ -10,7 +10,9 @@ import { distances, EVERY_MS, flashAndBeep, noticeFlashes, takeFlashes } from '.
 import { eventually } from './support/identity.mjs';
 import { Person } from './support/person.mjs';
 
-const { values } = parseArgs({ options: { switches: { type: 'string', default: '20' }, calm: { type: 'string', default: '20' } } });
+const { values } = parseArgs({
+  options: { switches: { type: 'string', default: '20' }, calm: { type: 'string', default: '20' } },
+});
 const [switches, calm] = [values.switches, values.calm].map(Number);
 const SMALL = { width: 320, height: 640 };
 /** A switch waits for a key frame; what is out of step is so until the next report, a second later at most. */
@@ -31,7 +33,12 @@ async function enter({ near, away, school }) {
   await teacher.signIn();
   await teacher.enterLesson();
   await teacher.turnCameraOn();
-  const student = await Person.open(away, school, { login: 'student1', language: 'fr', device: LAPTOP, bypassCSP: true });
+  const student = await Person.open(away, school, {
+    login: 'student1',
+    language: 'fr',
+    device: LAPTOP,
+    bypassCSP: true,
+  });
   await student.signIn();
   await student.enterLesson({ listenOnly: true });
   return student.page;
@@ -50,7 +57,10 @@ try {
     for (const key of Object.keys(all)) all[key].push(...some[key]);
     return some;
   };
-  await eventually('the largest picture is there', async () => (await watch(500)).flashes.length > 0 && all.sizes.at(-1)?.to === 1_280);
+  await eventually(
+    'the largest picture is there',
+    async () => (await watch(500)).flashes.length > 0 && all.sizes.at(-1)?.to === 1_280,
+  );
   await watch(SETTLE_MS);
   const still = distances(await watch(calm * 1_000)).pairs;
   const [moved, sizes] = [[], []];
@@ -63,7 +73,11 @@ try {
     sizes.push(...some.sizes);
     alone += more;
     last = pairs.at(-1) ?? last;
-    console.log(`${turn}:`, some.sizes.map(({ from, to }) => `${from} → ${to}`).join(', '), pairs.map(Math.round).join(' '));
+    console.log(
+      `${turn}:`,
+      some.sizes.map(({ from, to }) => `${from} → ${to}`).join(', '),
+      pairs.map(Math.round).join(' '),
+    );
   }
   still.push(...distances(await watch(calm * 1_000)).pairs);
   // What the browser itself puts between the two, and this way to listen.

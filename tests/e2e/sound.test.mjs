@@ -28,14 +28,20 @@ function tellPlays() {
   const play = HTMLMediaElement.prototype.play;
   HTMLMediaElement.prototype.play = function () {
     const outcome = play.call(this);
-    if (this instanceof HTMLAudioElement) outcome.then(() => console.debug('voice: plays'), ({ name }) => console.debug(`voice: ${name}`));
+    if (this instanceof HTMLAudioElement)
+      outcome.then(
+        () => console.debug('voice: plays'),
+        ({ name }) => console.debug(`voice: ${name}`),
+      );
     return outcome;
   };
 }
 
 /** What came of playing a voice after `act`: the first outcome like this. */
 async function voiceAfter(page, act, like) {
-  const said = page.waitForEvent('console', { predicate: (line) => line.text().startsWith('voice: ') && like.test(line.text()) });
+  const said = page.waitForEvent('console', {
+    predicate: (line) => line.text().startsWith('voice: ') && like.test(line.text()),
+  });
   await act();
   return (await said).text().slice('voice: '.length);
 }
@@ -47,7 +53,12 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
     school = await openSchool();
     [free, strict] = await Promise.all([launch(), launch({ freeSound: false })]);
     teacher = await Person.open(free, school, { login: 'teacher1', hz: HZ });
-    student = await Person.open(strict, school, { login: 'student1', hz: null, device: PHONE, permissions: ['camera', 'microphone', 'screen-wake-lock'] });
+    student = await Person.open(strict, school, {
+      login: 'student1',
+      hz: null,
+      device: PHONE,
+      permissions: ['camera', 'microphone', 'screen-wake-lock'],
+    });
     for (const script of [rememberLocks, tellPlays]) await student.context.addInitScript(script);
     await teacher.signIn();
     await teacher.enterLesson();
@@ -60,7 +71,8 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
   });
 
   const held = (page) => page.evaluate(() => window.wakeLocks.filter((lock) => !lock.released).length);
-  const named = (page) => page.evaluate(() => [navigator.mediaSession.metadata?.title ?? null, navigator.mediaSession.playbackState]);
+  const named = (page) =>
+    page.evaluate(() => [navigator.mediaSession.metadata?.title ?? null, navigator.mediaSession.playbackState]);
 
   test('the join tap is the tap that sound waits for', async () => {
     await student.signIn();
@@ -78,7 +90,10 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
   });
 
   test('a reload that the browser mutes is one tap away from being heard, anywhere on the page', async () => {
-    assert.equal(await voiceAfter(student.page, () => student.page.reload({ waitUntil: 'commit' }), /./), 'NotAllowedError');
+    assert.equal(
+      await voiceAfter(student.page, () => student.page.reload({ waitUntil: 'commit' }), /./),
+      'NotAllowedError',
+    );
     const tap = student.button('lesson.tapToHear');
     await tap.waitFor();
     await never('sound before the tap', () => hearsRecorded(student.page, HZ), 1_500);
@@ -101,21 +116,32 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
   });
 
   test('a microphone that is taken away is off for the class too, and back with the next look at the page', async () => {
-    await eventually('the teacher sees the microphone on', () => teacher.page.getByText(teacher.t('people.microphoneOn')).nth(1).isVisible());
+    await eventually('the teacher sees the microphone on', () =>
+      teacher.page.getByText(teacher.t('people.microphoneOn')).nth(1).isVisible(),
+    );
     await student.context.clearPermissions(); // the browser ends the capture, as for a call, and lets no new one begin
     await student.page.getByText(student.t('device.deniedTitle')).first().waitFor();
     await student.button('bar.microphoneOn').waitFor();
-    await eventually('the sign is gone', async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 1);
+    await eventually(
+      'the sign is gone',
+      async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 1,
+    );
     await student.context.grantPermissions(['camera', 'microphone', 'screen-wake-lock']);
     await student.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
     await student.button('bar.microphoneOff').waitFor();
-    await eventually('the sign is back', async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 2);
+    await eventually(
+      'the sign is back',
+      async () => (await teacher.page.getByText(teacher.t('people.microphoneOn')).count()) === 2,
+    );
   });
 
   test('out of the lesson the screen may sleep and the lock screen names nothing', async () => {
     await eventually('one wake lock', async () => (await held(student.page)) === 1);
     await student.button('bar.leave').click();
-    await student.page.getByRole('dialog').getByRole('button', { name: student.t('bar.leave'), exact: true }).click();
+    await student.page
+      .getByRole('dialog')
+      .getByRole('button', { name: student.t('bar.leave'), exact: true })
+      .click();
     await student.page.getByText(student.t('over.leftTitle')).waitFor();
     await eventually('no wake lock', async () => (await held(student.page)) === 0);
     assert.deepEqual(await named(student.page), [null, 'none']);

@@ -18,7 +18,8 @@ for (const { language, device, width } of RUNS) {
   describe(`every state in ${language} on ${width}`, { concurrency: false }, () => {
     let school, browser, teacher, salma, yassine, director;
     const problems = [];
-    const open = (login, more = {}) => Person.open(browser, school, { login, language, device, bypassCSP: true, ...more });
+    const open = (login, more = {}) =>
+      Person.open(browser, school, { login, language, device, bypassCSP: true, ...more });
     const see = async (person, name) => problems.push(...(await look(person, `${width}-${language}-${name}`)));
     /** Runs the steps, then tells what was seen. */
     const state = (name, steps) =>
@@ -104,7 +105,11 @@ for (const { language, device, width } of RUNS) {
       await teacher.say('السلام عليكم، افتحوا الكتاب صفحة 42');
       await salma.say('Bonjour Madame, هل الحل هو x = 5 ؟');
       await teacher.say('نعم: 3x + 5 = 20 ⇒ x = 5، راجع https://example.org/cours');
-      await eventually('the lines', async () => (await yassine.openChat()) && (await yassine.line('Bonjour Madame, هل الحل هو x = 5 ؟').isVisible()));
+      await eventually(
+        'the lines',
+        async () =>
+          (await yassine.openChat()) && (await yassine.line('Bonjour Madame, هل الحل هو x = 5 ؟').isVisible()),
+      );
       await see(teacher, 'chat-teacher');
       await see(salma, 'chat-student');
     });
@@ -114,11 +119,16 @@ for (const { language, device, width } of RUNS) {
         const input = await salma.openChat();
         await input.tap();
         await salma.page.setViewportSize({ width: 320, height: 310 });
-        await eventually('the newest line is still in sight', () => salma.page.getByRole('log').evaluate((log) => log.scrollTop + log.clientHeight > log.scrollHeight - 4));
+        await eventually('the newest line is still in sight', () =>
+          salma.page.getByRole('log').evaluate((log) => log.scrollTop + log.clientHeight > log.scrollHeight - 4),
+        );
         await input.fill('فهمت');
         await see(salma, 'keyboard');
         const box = await input.boundingBox();
-        assert.ok(box.y >= 0 && box.y + box.height <= 310, `the line being written is on the screen: ${box.y} + ${box.height}`);
+        assert.ok(
+          box.y >= 0 && box.y + box.height <= 310,
+          `the line being written is on the screen: ${box.y} + ${box.height}`,
+        );
         await salma.page.getByRole('button', { name: salma.t('chat.send') }).tap();
         await salma.line('فهمت').waitFor();
         await salma.page.setViewportSize(device.viewport);
@@ -152,7 +162,9 @@ for (const { language, device, width } of RUNS) {
       await closeDialog(teacher);
       const name = NAMES.student1[language];
       await teacher.page.getByRole('tab', { name: new RegExp(teacher.t('bar.people')) }).click();
-      const menu = teacher.page.getByRole('button', { name: new RegExp(`^${teacher.t('common.menuOf', { name: `.?${name}.?` })}`) });
+      const menu = teacher.page.getByRole('button', {
+        name: new RegExp(`^${teacher.t('common.menuOf', { name: `.?${name}.?` })}`),
+      });
       await menu.click();
       await see(teacher, 'menu-person');
       await item(teacher, 'act.remove').click();
@@ -165,7 +177,9 @@ for (const { language, device, width } of RUNS) {
       await item(salma, 'act.report').click();
       await see(salma, 'report');
       await dialog(salma).getByRole('textbox').fill('كلام غير لائق في الدردشة');
-      await dialog(salma).getByRole('button', { name: salma.t('report.send'), exact: true }).click();
+      await dialog(salma)
+        .getByRole('button', { name: salma.t('report.send'), exact: true })
+        .click();
       await salma.page.getByText(salma.t('report.sent')).first().waitFor();
       await see(salma, 'report-sent');
       await more(salma).click();
@@ -196,7 +210,10 @@ for (const { language, device, width } of RUNS) {
       await see(director, 'home-director');
       await director.button('home.visit').click();
       await director.controls().waitFor();
-      await salma.page.getByText(/زيارة|Visite/).first().waitFor();
+      await salma.page
+        .getByText(/زيارة|Visite/)
+        .first()
+        .waitFor();
       await eventually('the picture', () => sees(director.page, 200));
       await see(director, 'visit-director');
       await see(salma, 'visit-student');
@@ -207,7 +224,9 @@ for (const { language, device, width } of RUNS) {
       state('a shared screen', async () => {
         const slides = await teacher.context.newPage();
         await slides.setViewportSize({ width: 1280, height: 720 });
-        await slides.setContent(`<title>${SHARED_TAB}</title><body style="background:hsl(180 100% 50%);font:60px sans-serif"><h1>3x + 5 = 20</h1><p id="t"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`);
+        await slides.setContent(
+          `<title>${SHARED_TAB}</title><body style="background:hsl(180 100% 50%);font:60px sans-serif"><h1>3x + 5 = 20</h1><p id="t"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`,
+        );
         await teacher.page.bringToFront();
         await teacher.button('bar.screenOn').click();
         await eventually('the screen', () => sees(yassine.page, 180));
@@ -220,15 +239,19 @@ for (const { language, device, width } of RUNS) {
 
     state('a network that is cut', async () => {
       await school.stop('SIGKILL');
-      for (const person of [teacher, salma]) await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor();
+      for (const person of [teacher, salma])
+        await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor();
       await see(teacher, 'cut-teacher');
       await see(salma, 'cut-student');
       await school.restart();
-      for (const person of [teacher, salma, yassine]) await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor({ state: 'hidden' });
+      for (const person of [teacher, salma, yassine])
+        await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor({ state: 'hidden' });
     });
 
     state('a network that lets no media through', async () => {
-      const walled = await launch({ args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp', '--force-webrtc-ip-handling-policy'] });
+      const walled = await launch({
+        args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp', '--force-webrtc-ip-handling-policy'],
+      });
       const student = await Person.open(walled, school, { login: 'student5', language, device, bypassCSP: true });
       await student.context.addInitScript(withoutTcp);
       await student.signIn();
@@ -263,11 +286,15 @@ for (const { language, device, width } of RUNS) {
       await salma.button('over.continueHere').click();
       await salma.controls().waitFor();
       await teacher.act(NAMES.student1[language], 'act.remove');
-      await dialog(teacher).getByRole('button', { name: teacher.t('remove.confirm'), exact: true }).click();
+      await dialog(teacher)
+        .getByRole('button', { name: teacher.t('remove.confirm'), exact: true })
+        .click();
       await salma.page.getByText(salma.t('over.removedTitle')).waitFor();
       await see(salma, 'over-removed');
       await director.button('bar.leave').click();
-      await dialog(director).getByRole('button', { name: director.t('bar.leave'), exact: true }).click();
+      await dialog(director)
+        .getByRole('button', { name: director.t('bar.leave'), exact: true })
+        .click();
       await director.page.getByText(director.t('over.leftTitle')).waitFor();
       await see(director, 'over-left');
       await director.button('common.backHome').click();

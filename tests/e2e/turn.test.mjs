@@ -44,7 +44,9 @@ inNamespace('a network that lets only a TURN server through', import.meta.url, 2
   test('a teacher speaks and a student hears, both by the relay and by TLS', async () => {
     teacher = await enter(TEACHER);
     student = await enter({ login: 'student1', language: 'ar' }, { listenOnly: true });
-    await eventually('the student hears', () => hears(student.page, TEACHER.hz)).catch((error) => { throw new Error(`${error.message}\n${relay.output()}`); });
+    await eventually('the student hears', () => hears(student.page, TEACHER.hz)).catch((error) => {
+      throw new Error(`${error.message}\n${relay.output()}`);
+    });
     for (const person of [teacher, student]) {
       const ways = await waysOf(person.page);
       assert.ok(ways.length > 0 && ways.every((way) => way === 'relay tls'), `${person.login}: ${ways}`);

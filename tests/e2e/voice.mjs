@@ -4,7 +4,13 @@
 import { parseArgs } from 'node:util';
 import { enterFarLesson, enterNamespace, openFarSchool, writeFigures } from './support/bench.mjs';
 
-const { values } = parseArgs({ options: { loss: { type: 'string', default: '0,10,20,30' }, seconds: { type: 'string', default: '60' }, delay: { type: 'string', default: '50' } } });
+const { values } = parseArgs({
+  options: {
+    loss: { type: 'string', default: '0,10,20,30' },
+    seconds: { type: 'string', default: '60' },
+    delay: { type: 'string', default: '50' },
+  },
+});
 const losses = values.loss.split(',').map(Number);
 const [seconds, delay] = [Number(values.seconds), Number(values.delay)];
 const SETTLE_MS = 5_000;
@@ -43,7 +49,9 @@ try {
     const after = await heard(student.page);
     const grown = (key) => after[key] - before[key];
     const concealed = (100 * grown('concealed')) / grown('total');
-    console.log(`${loss} %: concealed ${concealed.toFixed(2)} % of ${(grown('total') / 48_000).toFixed(0)} s, ${grown('lost')} of ${grown('lost') + grown('packets')} packets lost, ${grown('pictures')} pictures`);
+    console.log(
+      `${loss} %: concealed ${concealed.toFixed(2)} % of ${(grown('total') / 48_000).toFixed(0)} s, ${grown('lost')} of ${grown('lost') + grown('packets')} packets lost, ${grown('pictures')} pictures`,
+    );
     figures[`voice.concealed_percent.${loss}`] = Number(concealed.toFixed(2));
   }
 } finally {

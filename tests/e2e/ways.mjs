@@ -10,7 +10,13 @@ import { Person } from './support/person.mjs';
 import { openSchool } from './support/school.mjs';
 import { gapAfter, stopwatch, untilHeard } from './support/stopwatch.mjs';
 
-const { values } = parseArgs({ options: { joins: { type: 'string', default: '10' }, drops: { type: 'string', default: '5' }, moves: { type: 'string', default: '12' } } });
+const { values } = parseArgs({
+  options: {
+    joins: { type: 'string', default: '10' },
+    drops: { type: 'string', default: '5' },
+    moves: { type: 'string', default: '12' },
+  },
+});
 const [joins, drops, moves] = [values.joins, values.drops, values.moves].map(Number);
 
 /** So long it is a lesson already. */
@@ -31,7 +37,12 @@ function note(name, times) {
   const quantile = (share) => took[Math.min(took.length - 1, Math.floor(took.length * share))];
   figures[`${name}.count`] = times.length;
   figures[`${name}.failed`] = times.length - took.length;
-  if (took.length > 0) Object.assign(figures, { [`${name}.p50_ms`]: quantile(0.5), [`${name}.p95_ms`]: quantile(0.95), [`${name}.max_ms`]: took.at(-1) });
+  if (took.length > 0)
+    Object.assign(figures, {
+      [`${name}.p50_ms`]: quantile(0.5),
+      [`${name}.p95_ms`]: quantile(0.95),
+      [`${name}.max_ms`]: took.at(-1),
+    });
   console.log(name, times.join(' '));
 }
 

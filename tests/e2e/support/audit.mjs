@@ -15,14 +15,20 @@ export async function audit(page, { minTouch = 44 } = {}) {
       const problems = [];
       const shown = (element) => {
         const box = element.getBoundingClientRect();
-        return box.width > 2 && box.height > 2 && element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+        return (
+          box.width > 2 &&
+          box.height > 2 &&
+          element.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+        );
       };
       const report = await window.axe.run(document, { runOnly: rules });
       for (const v of report.violations) problems.push(`axe ${v.id} ×${v.nodes.length} ${v.nodes[0].target}`);
       for (const element of document.querySelectorAll('body *')) {
         const box = element.getBoundingClientRect();
         if (shown(element) && !element.closest('.visually-hidden') && (box.right > width + 1 || box.left < -1)) {
-          problems.push(`outside the screen: ${element.tagName}.${element.className} ${Math.round(box.left)}..${Math.round(box.right)}`);
+          problems.push(
+            `outside the screen: ${element.tagName}.${element.className} ${Math.round(box.left)}..${Math.round(box.right)}`,
+          );
           break;
         }
       }
@@ -35,17 +41,22 @@ export async function audit(page, { minTouch = 44 } = {}) {
             const range = document.createRange();
             range.setStart(node, word.index);
             range.setEnd(node, word.index + word[0].length);
-            if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) problems.push(`word broken: ${word[0]}`);
+            if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1)
+              problems.push(`word broken: ${word[0]}`);
           }
         }
       }
       for (const element of document.querySelectorAll('button,select,input:not([type=hidden]),[role=button]')) {
         const box = element.getBoundingClientRect();
-        if (shown(element) && box.height < minTouch - 0.5) problems.push(`too small to touch: ${element.tagName} "${element.textContent.slice(0, 20)}" ${Math.round(box.width)}×${Math.round(box.height)}`);
+        if (shown(element) && box.height < minTouch - 0.5)
+          problems.push(
+            `too small to touch: ${element.tagName} "${element.textContent.slice(0, 20)}" ${Math.round(box.width)}×${Math.round(box.height)}`,
+          );
       }
       const root = document.documentElement;
       const rightToLeft = /^(ar|fa|he|ur)\b/.test(root.lang);
-      if ((getComputedStyle(root).direction === 'rtl') !== rightToLeft) problems.push(`direction does not fit lang ${root.lang}`);
+      if ((getComputedStyle(root).direction === 'rtl') !== rightToLeft)
+        problems.push(`direction does not fit lang ${root.lang}`);
       return problems;
     },
     { width, minTouch, rules: RULES },

@@ -13,7 +13,9 @@ import { openSchool } from './school.mjs';
 export function enterNamespace() {
   if (isInside()) return;
   const again = ['-n', process.execPath, ...process.argv.slice(1)];
-  process.exit(spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1);
+  process.exit(
+    spawnSync('unshare', again, { stdio: 'inherit', env: { ...process.env, QISM_NAMESPACE: '1' } }).status ?? 1,
+  );
 }
 
 /** A school, a browser near it, and one at the far end of a cable; `slow`: of our own, see `openFarEnd`. */

@@ -21,5 +21,10 @@ export const LAPTOP = { viewport: { width: 1366, height: 768 } };
 /** Launches the browser; each person of a test is a context of its own in it. `freeSound` lifts the rule that sound needs a tap. */
 export function launch({ args = [], freeSound = true, executablePath = CHROMIUM } = {}) {
   const sound = freeSound ? ['--autoplay-policy=no-user-gesture-required'] : [];
-  return chromium.launch({ executablePath, headless: true, chromiumSandbox: false, args: [...ARGS, ...sound, ...args] });
+  return chromium.launch({
+    executablePath,
+    headless: true,
+    chromiumSandbox: false,
+    args: [...ARGS, ...sound, ...args],
+  });
 }

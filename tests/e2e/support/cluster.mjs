@@ -11,7 +11,9 @@ const NODES = [1, 2, 3];
 
 function isFree(port) {
   return new Promise((done) => {
-    const probe = createServer().once('error', () => done(false)).listen(port, '127.0.0.1', () => probe.close(() => done(true)));
+    const probe = createServer()
+      .once('error', () => done(false))
+      .listen(port, '127.0.0.1', () => probe.close(() => done(true)));
   });
 }
 
@@ -27,7 +29,9 @@ async function freeBase() {
 export async function openCluster() {
   const port = await freeBase();
   const output = [];
-  const cluster = spawn(join(REPOSITORY, 'tools/cluster'), [String(port)], { env: { ...process.env, QISM_BINARY: BINARY } });
+  const cluster = spawn(join(REPOSITORY, 'tools/cluster'), [String(port)], {
+    env: { ...process.env, QISM_BINARY: BINARY },
+  });
   const ended = new Promise((done) => cluster.once('exit', done));
   await new Promise((ready, failed) => {
     const look = (text) => {
@@ -46,7 +50,12 @@ export async function openCluster() {
 
   /** Whether a process is there that is not merely waiting to be noticed. */
   const runs = (pid) => {
-    try { process.kill(pid, 0); return true; } catch { return false; }
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -63,7 +72,9 @@ export async function openCluster() {
     },
     /** Starts a node again, and waits until the proxy sends people there. */
     start: async (node) => {
-      const child = spawn(BINARY, ['demo', '--config', join(folder, `node${node}.toml`)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(BINARY, ['demo', '--config', join(folder, `node${node}.toml`)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       await new Promise((ready, failed) => {
         child.stdout.on('data', (line) => /^ready /m.test(String(line)) && ready());
         child.once('exit', (code) => failed(new Error(`node${node} ended with ${code}`)));

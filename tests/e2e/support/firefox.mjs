@@ -43,7 +43,14 @@ const WINDOW = ['--width=1366', '--height=768'];
 
 /** Launches the browser; `preferences` overlay the quiet ones. */
 export function launchFirefox({ preferences = {}, executablePath = FIREFOX } = {}) {
-  return puppeteer.launch({ browser: 'firefox', executablePath, headless: true, defaultViewport: null, args: WINDOW, extraPrefsFirefox: { ...PREFERENCES, ...preferences } });
+  return puppeteer.launch({
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    defaultViewport: null,
+    args: WINDOW,
+    extraPrefsFirefox: { ...PREFERENCES, ...preferences },
+  });
 }
 
 /** The driver's own script, run in a document that a reload has already replaced. */
@@ -54,14 +61,26 @@ const LANGUAGES = { ar: 'العربية', fr: 'Français', en: 'English' };
 /** Runs in the page: the first shown element of a selector whose accessible words match. */
 function find(selector, source, flags) {
   const wanted = new RegExp(source, flags);
-  const words = (element) => element.getAttribute('aria-label') ?? (element.labels?.[0]?.textContent || element.textContent).trim();
-  return [...document.querySelectorAll(selector)].find((element) => element.checkVisibility({ visibilityProperty: true }) && wanted.test(words(element))) ?? null;
+  const words = (element) =>
+    element.getAttribute('aria-label') ?? (element.labels?.[0]?.textContent || element.textContent).trim();
+  return (
+    [...document.querySelectorAll(selector)].find(
+      (element) => element.checkVisibility({ visibilityProperty: true }) && wanted.test(words(element)),
+    ) ?? null
+  );
 }
 
 /** Somebody in a Firefox window of their own. `hue` is what their camera carries. */
 export class FirefoxPerson {
   static async open(browser, school, options) {
-    const person = Object.assign(new FirefoxPerson(), { language: 'ar', hue: 0, problems: [], requests: [], ...options, url: school.url });
+    const person = Object.assign(new FirefoxPerson(), {
+      language: 'ar',
+      hue: 0,
+      problems: [],
+      requests: [],
+      ...options,
+      url: school.url,
+    });
     person.context = await browser.createBrowserContext();
     person.page = await person.context.newPage();
     await person.page.evaluateOnNewDocument(impersonate, { hue: person.hue, hz: null });
@@ -72,11 +91,14 @@ export class FirefoxPerson {
     return person;
   }
 
-  t(key, args) { return label(this.language, key, args); }
+  t(key, args) {
+    return label(this.language, key, args);
+  }
 
   /** Waits for an element by its words and gives it. */
   async element(selector, words) {
-    const { source, flags } = words instanceof RegExp ? words : new RegExp(`^${words.replace(/[.*+?^$()|[\]\\]/g, '\\$&')}$`);
+    const { source, flags } =
+      words instanceof RegExp ? words : new RegExp(`^${words.replace(/[.*+?^$()|[\]\\]/g, '\\$&')}$`);
     let found;
     await eventually(`${selector} "${source}" in Firefox`, async () => {
       found = (await this.page.evaluateHandle(find, selector, source, flags)).asElement();
@@ -85,7 +107,9 @@ export class FirefoxPerson {
     return found;
   }
 
-  async press(key, selector = 'button') { await (await this.element(selector, pattern(this.language, key))).click(); }
+  async press(key, selector = 'button') {
+    await (await this.element(selector, pattern(this.language, key))).click();
+  }
 
   async fill(selector, words, text) {
     const field = await this.element(selector, words);
@@ -110,7 +134,9 @@ export class FirefoxPerson {
     await this.page.waitForSelector('[role=toolbar]');
   }
 
-  #oneOf(keys) { return new RegExp(`^(${keys.map((key) => pattern(this.language, key).source).join('|')})$`); }
+  #oneOf(keys) {
+    return new RegExp(`^(${keys.map((key) => pattern(this.language, key).source).join('|')})$`);
+  }
 
   async openChat() {
     if (!(await this.page.$('#chat-input'))) await this.press('bar.chat', '[role=toolbar] button');
@@ -129,11 +155,15 @@ export class FirefoxPerson {
   }
 
   /** True when the tone stands out of the silence in what the page plays. */
-  async hears(hz) { return hearsRecorded(this.page, hz); }
+  async hears(hz) {
+    return hearsRecorded(this.page, hz);
+  }
 
   async reads(text) {
     return this.page.evaluate((text) => document.querySelector('[role=log]')?.innerText.includes(text) ?? false, text);
   }
 
-  async close() { await this.context.close(); }
+  async close() {
+    await this.context.close();
+  }
 }

@@ -34,12 +34,14 @@ export function flashAndBeep({ everyMs }) {
     // Something that moves, so that every layer has something to send.
     brush.fillStyle = bright ? '#ccc' : '#345';
     step += 1;
-    for (let row = 0; row < 9; row += 1) brush.fillRect(((step * 17 + row * 131) % 1280), row * 80, 60, 20);
+    for (let row = 0; row < 9; row += 1) brush.fillRect((step * 17 + row * 131) % 1280, row * 80, 60, 20);
     camera.requestFrame();
   }, 1_000 / 24);
   navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
     await context.resume();
-    return new MediaStream([...(audio ? sink.stream.getAudioTracks() : []), ...(video ? [camera] : [])].map((track) => track.clone()));
+    return new MediaStream(
+      [...(audio ? sink.stream.getAudioTracks() : []), ...(video ? [camera] : [])].map((track) => track.clone()),
+    );
   };
 }
 
@@ -68,7 +70,9 @@ async function notice() {
     told.beeps.push(performanceTime + (data - contextTime) * 1_000);
   };
   const [ears, eyes] = [new Map(), new WeakSet()];
-  const brush = Object.assign(document.createElement('canvas'), { width: 8, height: 8 }).getContext('2d', { willReadFrequently: true });
+  const brush = Object.assign(document.createElement('canvas'), { width: 8, height: 8 }).getContext('2d', {
+    willReadFrequently: true,
+  });
   let [bright, width] = [false, 0];
   const look = (video) => (_, frame) => {
     if (video.isConnected) video.requestVideoFrameCallback(look(video));
@@ -108,7 +112,8 @@ export function takeFlashes(page) {
 
 /** By how many ms each flash was seen after its beep was heard; flashes without a beep, and beeps without a flash, are counted. */
 export function distances({ beeps, flashes }) {
-  const near = (at, others) => others.reduce((best, other) => (Math.abs(other - at) < Math.abs(best - at) ? other : best), Infinity);
+  const near = (at, others) =>
+    others.reduce((best, other) => (Math.abs(other - at) < Math.abs(best - at) ? other : best), Infinity);
   const pairs = flashes.map((at) => at - near(at, beeps)).filter((distance) => Math.abs(distance) < EVERY_MS / 2);
   return { pairs, alone: Math.max(beeps.length, flashes.length) - pairs.length };
 }

@@ -27,17 +27,22 @@ async function watch({ hue, words }) {
   quiet.gain.value = 0;
   meter.connect(quiet).connect(context.destination);
   const gaps = { silence: 0, blank: 0, words: [] };
-  meter.port.onmessage = ({ data }) => { gaps.silence = data; };
+  meter.port.onmessage = ({ data }) => {
+    gaps.silence = data;
+  };
   const taps = new Map();
   let seen = performance.now();
-  const brush = Object.assign(document.createElement('canvas'), { width: 16, height: 16 }).getContext('2d', { willReadFrequently: true });
+  const brush = Object.assign(document.createElement('canvas'), { width: 16, height: 16 }).getContext('2d', {
+    willReadFrequently: true,
+  });
   const shows = (video) => {
     if (video.readyState < 2 || video.offsetWidth === 0 || Number(getComputedStyle(video).opacity) < 0.5) return false;
     brush.drawImage(video, 0, 0, 16, 16);
     const [r, g, b] = brush.getImageData(8, 5, 1, 1).data;
     const [max, min] = [Math.max(r, g, b), Math.min(r, g, b)];
     if (max - min < 40) return false;
-    const h = max === r ? ((g - b) / (max - min)) % 6 : max === g ? (b - r) / (max - min) + 2 : (r - g) / (max - min) + 4;
+    const h =
+      max === r ? ((g - b) / (max - min)) % 6 : max === g ? (b - r) / (max - min) + 2 : (r - g) / (max - min) + 4;
     const off = Math.abs(((h * 60 + 360) % 360) - hue);
     return Math.min(off, 360 - off) < 20;
   };
@@ -50,14 +55,20 @@ async function watch({ hue, words }) {
       context.createMediaStreamSource(stream).connect(gain).connect(meter);
       taps.set(element, { stream, gain });
     }
-    for (const [element, { gain }] of taps) gain.gain.value = element.isConnected && !element.muted && !element.paused ? 1 : 0;
+    for (const [element, { gain }] of taps)
+      gain.gain.value = element.isConnected && !element.muted && !element.paused ? 1 : 0;
     const now = performance.now();
     if (hue === null || [...document.querySelectorAll('video')].some(shows)) seen = now;
     gaps.blank = Math.max(gaps.blank, now - seen);
-    for (const word of words) if (document.body.innerText.includes(word) && !gaps.words.includes(word)) gaps.words.push(word);
+    for (const word of words)
+      if (document.body.innerText.includes(word) && !gaps.words.includes(word)) gaps.words.push(word);
   }, 10);
   window.gaps = {
-    reset: () => { meter.port.postMessage(0); Object.assign(gaps, { silence: 0, blank: 0, words: [] }); seen = performance.now(); },
+    reset: () => {
+      meter.port.postMessage(0);
+      Object.assign(gaps, { silence: 0, blank: 0, words: [] });
+      seen = performance.now();
+    },
     told: () => ({ silence: Math.round(gaps.silence), blank: Math.round(gaps.blank), words: gaps.words }),
   };
 }

@@ -24,7 +24,10 @@ export function impersonate({ hue, hz }) {
       const timer = setInterval(draw, 66);
       const track = canvas.captureStream(15).getVideoTracks()[0];
       const stop = track.stop.bind(track);
-      track.stop = () => { clearInterval(timer); stop(); };
+      track.stop = () => {
+        clearInterval(timer);
+        stop();
+      };
       out.addTrack(track);
     }
     if (wanted.audio && hz === null) for (const track of real.getAudioTracks()) out.addTrack(track);
@@ -48,7 +51,9 @@ export function impersonate({ hue, hz }) {
 export function huesOnPage(page) {
   return page.evaluate(() => {
     const hue = ([r, g, b]) => {
-      const max = Math.max(r, g, b), min = Math.min(r, g, b), d = max - min;
+      const max = Math.max(r, g, b),
+        min = Math.min(r, g, b),
+        d = max - min;
       if (d < 40) return null;
       const h = max === r ? ((g - b) / d) % 6 : max === g ? (b - r) / d + 2 : (r - g) / d + 4;
       return Math.round((h * 60 + 360) % 360);
@@ -98,20 +103,26 @@ export async function hears(page, hz) {
 
 /** Runs in the page: as `loudnessAt`, recorded and decoded, for pages whose AudioContext may not run. */
 async function recordedLoudness(hz) {
-  const played = [...document.querySelectorAll('audio, video')].filter((element) => element.srcObject?.getAudioTracks().some((track) => !track.muted) && !element.paused && !element.muted);
+  const played = [...document.querySelectorAll('audio, video')].filter(
+    (element) => element.srcObject?.getAudioTracks().some((track) => !track.muted) && !element.paused && !element.muted,
+  );
   const powers = await Promise.all(
     played.map(async (element) => {
       const pieces = [];
       const recorder = new MediaRecorder(new MediaStream(element.srcObject.getAudioTracks()));
       recorder.ondataavailable = ({ data }) => pieces.push(data);
-      const stopped = new Promise((done) => { recorder.onstop = done; });
+      const stopped = new Promise((done) => {
+        recorder.onstop = done;
+      });
       const from = element.currentTime;
       recorder.start();
       await new Promise((done) => setTimeout(done, 700));
       recorder.stop();
       await stopped;
       if (element.currentTime === from) return 0;
-      const sound = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(await new Blob(pieces).arrayBuffer());
+      const sound = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(
+        await new Blob(pieces).arrayBuffer(),
+      );
       const samples = sound.getChannelData(0);
       let [sine, cosine] = [0, 0];
       samples.forEach((sample, i) => {
@@ -134,7 +145,12 @@ export async function eventually(what, check, ms = 30_000) {
   const end = Date.now() + ms;
   let last;
   do {
-    try { if (await check()) return; last = undefined; } catch (error) { last = error; }
+    try {
+      if (await check()) return;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
     await new Promise((done) => setTimeout(done, 150));
   } while (Date.now() < end);
   throw new Error(`not within ${ms} ms: ${what}${last ? ` (${last.message})` : ''}`);

@@ -16,7 +16,9 @@ export function isInside() {
 /** What this machine lacks for it, in words; `undefined` when nothing. */
 export function missingForNamespaces() {
   if (process.getuid?.() !== 0) return 'root';
-  const lacks = ['unshare', 'ip', 'nft', 'python3'].find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  const lacks = ['unshare', 'ip', 'nft', 'python3'].find(
+    (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
+  );
   if (lacks) return lacks;
   return spawnSync('unshare', ['-n', 'true']).status === 0 ? undefined : 'network namespaces';
 }
@@ -27,7 +29,10 @@ export function inNamespace(title, file, tests, define) {
   const missing = missingForNamespaces();
   return test(title, { skip: missing && `needs ${missing}` }, () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env; // a test run of its own
-    const again = spawnSync('unshare', ['-n', process.execPath, '--test', fileURLToPath(file)], { env: { ...env, QISM_NAMESPACE: '1' }, encoding: 'utf8' });
+    const again = spawnSync('unshare', ['-n', process.execPath, '--test', fileURLToPath(file)], {
+      env: { ...env, QISM_NAMESPACE: '1' },
+      encoding: 'utf8',
+    });
     assert.equal(again.status, 0, again.stdout + again.stderr);
     assert.match(again.stdout, new RegExp(`^# pass ${tests}$`, 'm'));
   });
@@ -39,7 +44,13 @@ function ip(command) {
 
 /** Chromium gathers no candidates on loopback alone: one end of an unused cable has an address. */
 export function openCable(address = '10.77.0.1/24') {
-  for (const command of ['link set lo up', `link add ${CABLE} type veth peer name end`, `link set ${CABLE} up`, 'link set end up']) ip(command);
+  for (const command of [
+    'link set lo up',
+    `link add ${CABLE} type veth peer name end`,
+    `link set ${CABLE} up`,
+    'link set end up',
+  ])
+    ip(command);
   // An address of IPv6 is usable at once only without the search for a duplicate.
   ip(`addr add ${address} dev ${CABLE}${address.includes(':') ? ' nodad' : ''}`);
 }
@@ -67,7 +78,9 @@ export function lose(percent) {
 
 /** Lets nothing at all through in this namespace, until something else is asked of it. */
 export function cut() {
-  execFileSync('nft', ['-f', '-'], { input: 'table inet cut {\nchain in {\ntype filter hook input priority 0; policy drop;\n}\n}\n' });
+  execFileSync('nft', ['-f', '-'], {
+    input: 'table inet cut {\nchain in {\ntype filter hook input priority 0; policy drop;\n}\n}\n',
+  });
 }
 
 /** Runs in the far namespace: what its own loopback is asked goes on to the server at the near end of the cable. */
@@ -79,8 +92,14 @@ const PLAIN = { delay_ms: 0, jitter_ms: 0, kbps: 0, queue_ms: 300, loss_percent:
 
 /** Lays a cable of our own between here and the namespace of a process: one that the kernel cannot make, with delay. */
 function layCable(pid) {
-  const cable = spawn('python3', [fileURLToPath(new URL('cable.py', import.meta.url)), CABLE, 'end', String(pid)], { stdio: ['pipe', 'ignore', 'inherit'] });
-  for (let tries = 0; spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'link', 'show', 'end']).status !== 0; tries += 1) {
+  const cable = spawn('python3', [fileURLToPath(new URL('cable.py', import.meta.url)), CABLE, 'end', String(pid)], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  for (
+    let tries = 0;
+    spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'link', 'show', 'end']).status !== 0;
+    tries += 1
+  ) {
     if (tries > 200 || cable.exitCode !== null) throw new Error('no cable of our own');
     spawnSync('sleep', ['0.02']);
   }
@@ -95,17 +114,28 @@ function layCable(pid) {
 export function openFarEnd(chromium, { slow = false } = {}) {
   const far = spawn('unshare', ['-n', 'sleep', 'infinity'], { stdio: 'ignore' });
   const net = `--net=/proc/${far.pid}/ns/net`;
-  for (let tries = 0; spawnSync('sh', ['-c', `test "$(readlink /proc/${far.pid}/ns/net)" != "$(readlink /proc/self/ns/net)"`]).status !== 0; tries += 1) {
+  for (
+    let tries = 0;
+    spawnSync('sh', ['-c', `test "$(readlink /proc/${far.pid}/ns/net)" != "$(readlink /proc/self/ns/net)"`]).status !==
+    0;
+    tries += 1
+  ) {
     if (tries > 200) throw new Error('no second namespace');
     spawnSync('sleep', ['0.02']);
   }
   ip('link set lo up');
   const cable = slow ? layCable(far.pid) : undefined;
-  if (!slow) for (const command of [`link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`]) ip(command);
-  for (const command of [`addr add 10.77.0.1/24 dev ${CABLE}`, `link set ${CABLE} up`,
+  if (!slow)
+    for (const command of [`link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`]) ip(command);
+  for (const command of [
+    `addr add 10.77.0.1/24 dev ${CABLE}`,
+    `link set ${CABLE} up`,
     // Firefox knows only the addresses on its way to the rest of the world.
-    `route add default dev ${CABLE}`]) ip(command);
-  for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up']) execFileSync('nsenter', [net, ...command.split(' ')]);
+    `route add default dev ${CABLE}`,
+  ])
+    ip(command);
+  for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up'])
+    execFileSync('nsenter', [net, ...command.split(' ')]);
   const folder = mkdtempSync(join(tmpdir(), 'qism-far-'));
   /** A program that runs there. */
   const inside = (program) => {
@@ -136,9 +166,13 @@ export function openFarEnd(chromium, { slow = false } = {}) {
     be: (nature) => cable.stdin.write(`${JSON.stringify({ ...PLAIN, ...nature })}\n`),
     /** As when a phone goes from Wi-Fi to mobile data: 10.77.0.`last` is its only address from now on. */
     move: (last) => {
-      for (const command of ['ip addr flush dev end', `ip addr add 10.77.0.${last}/24 dev end`]) execFileSync('nsenter', [net, ...command.split(' ')]);
+      for (const command of ['ip addr flush dev end', `ip addr add 10.77.0.${last}/24 dev end`])
+        execFileSync('nsenter', [net, ...command.split(' ')]);
     },
-    reach: (port) => started.push(spawn('nsenter', [net, process.execPath, '-e', FORWARD, String(port), '10.77.0.1'], { stdio: 'inherit' })),
+    reach: (port) =>
+      started.push(
+        spawn('nsenter', [net, process.execPath, '-e', FORWARD, String(port), '10.77.0.1'], { stdio: 'inherit' }),
+      ),
     close: () => {
       started.forEach((child) => child.kill());
       rmSync(folder, { recursive: true, force: true });
@@ -150,7 +184,9 @@ export function openFarEnd(chromium, { slow = false } = {}) {
 export function letThroughOnly(ports) {
   const rules = [`iifname "${CABLE}" tcp dport { ${ports.join(', ')} } accept`, `iifname "${CABLE}" drop`];
   execFileSync('nft', ['flush', 'ruleset']);
-  execFileSync('nft', ['-f', '-'], { input: `table inet wall {\nchain in {\ntype filter hook input priority 0;\n${rules.join('\n')}\n}\n}\n` });
+  execFileSync('nft', ['-f', '-'], {
+    input: `table inet wall {\nchain in {\ntype filter hook input priority 0;\n${rules.join('\n')}\n}\n}\n`,
+  });
 }
 
 /** Drops so many percent of the UDP datagrams on the cable, in each direction. */
@@ -158,6 +194,9 @@ export function loseOnCable(percent) {
   execFileSync('nft', ['flush', 'ruleset']);
   if (percent === 0) return;
   const drop = dropped(percent);
-  const chain = (hook, side) => `chain ${hook} {\ntype filter hook ${hook} priority 0;\n${side} "${CABLE}" ${drop}\n}\n`;
-  execFileSync('nft', ['-f', '-'], { input: `table inet loss {\n${chain('input', 'iifname')}${chain('output', 'oifname')}}\n` });
+  const chain = (hook, side) =>
+    `chain ${hook} {\ntype filter hook ${hook} priority 0;\n${side} "${CABLE}" ${drop}\n}\n`;
+  execFileSync('nft', ['-f', '-'], {
+    input: `table inet loss {\n${chain('input', 'iifname')}${chain('output', 'oifname')}}\n`,
+  });
 }

@@ -15,8 +15,21 @@ export class Person {
   }
 
   static async open(browser, school, options) {
-    const person = { language: 'ar', device: LAPTOP, permissions: ['camera', 'microphone'], hue: 0, hz: 440, ...options };
-    const context = await browser.newContext({ ...person.device, permissions: person.permissions, reducedMotion: 'reduce', bypassCSP: Boolean(person.bypassCSP), ignoreHTTPSErrors: school.url.startsWith('https:') });
+    const person = {
+      language: 'ar',
+      device: LAPTOP,
+      permissions: ['camera', 'microphone'],
+      hue: 0,
+      hz: 440,
+      ...options,
+    };
+    const context = await browser.newContext({
+      ...person.device,
+      permissions: person.permissions,
+      reducedMotion: 'reduce',
+      bypassCSP: Boolean(person.bypassCSP),
+      ignoreHTTPSErrors: school.url.startsWith('https:'),
+    });
     await context.addInitScript(impersonate, { hue: person.hue, hz: person.hz });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
@@ -30,9 +43,13 @@ export class Person {
     return opened;
   }
 
-  t(key, args) { return label(this.language, key, args); }
+  t(key, args) {
+    return label(this.language, key, args);
+  }
 
-  button(key, options = {}) { return this.page.getByRole('button', { name: pattern(this.language, key), ...options }).first(); }
+  button(key, options = {}) {
+    return this.page.getByRole('button', { name: pattern(this.language, key), ...options }).first();
+  }
 
   /** Chooses the language, where it is not there yet, and signs in. */
   async signIn({ speak = true } = {}) {
@@ -53,7 +70,16 @@ export class Person {
 
   /** From home into the lesson of now, through the check where it appears; there they look around for so many ms. */
   async enterLesson({ listenOnly = false, lookMs = 0 } = {}) {
-    const enter = this.page.getByRole('button', { name: new RegExp(['home.start', 'home.open', 'home.join', 'home.resume', 'home.visit'].map((key) => this.t(key)).join('|').replace(/[()]/g, '\\$&')) }).first();
+    const enter = this.page
+      .getByRole('button', {
+        name: new RegExp(
+          ['home.start', 'home.open', 'home.join', 'home.resume', 'home.visit']
+            .map((key) => this.t(key))
+            .join('|')
+            .replace(/[()]/g, '\\$&'),
+        ),
+      })
+      .first();
     await enter.click();
     const check = this.page.getByRole('heading', { name: this.t('check.title') });
     const controls = this.controls();
@@ -74,12 +100,17 @@ export class Person {
     await isOn.waitFor();
   }
 
-  controls() { return this.page.getByRole('toolbar', { name: this.t('lesson.controls') }); }
+  controls() {
+    return this.page.getByRole('toolbar', { name: this.t('lesson.controls') });
+  }
 
   /** On phones the chat is behind its button. */
   async openChat() {
     const input = this.page.getByRole('textbox', { name: this.t('chat.input') });
-    if (!(await input.isVisible())) await this.controls().getByRole('button', { name: new RegExp(this.t('bar.chat')) }).click();
+    if (!(await input.isVisible()))
+      await this.controls()
+        .getByRole('button', { name: new RegExp(this.t('bar.chat')) })
+        .click();
     await input.waitFor();
     return input;
   }
@@ -90,15 +121,22 @@ export class Person {
     await input.press('Enter');
   }
 
-  line(text) { return this.page.getByRole('log').getByText(text, { exact: true }); }
+  line(text) {
+    return this.page.getByRole('log').getByText(text, { exact: true });
+  }
 
   /** Chooses an action from somebody's menu in the list of people. */
   async act(name, key) {
-    const menu = this.page.getByRole('button', { name: new RegExp(`^${this.t('common.menuOf', { name: `.?${name}.?` })}`) });
-    if (!(await menu.isVisible())) await this.page.getByRole('tab', { name: new RegExp(this.t('people.title')) }).click();
+    const menu = this.page.getByRole('button', {
+      name: new RegExp(`^${this.t('common.menuOf', { name: `.?${name}.?` })}`),
+    });
+    if (!(await menu.isVisible()))
+      await this.page.getByRole('tab', { name: new RegExp(this.t('people.title')) }).click();
     await menu.click();
     await this.page.getByRole('menuitem', { name: pattern(this.language, key) }).click();
   }
 
-  async close() { await this.context.close(); }
+  async close() {
+    await this.context.close();
+  }
 }

@@ -6,35 +6,64 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const REPOSITORY = new URL('../../../', import.meta.url).pathname;
-export const BINARY = process.env.QISM_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target'), 'debug', 'qism');
+export const BINARY =
+  process.env.QISM_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target'), 'debug', 'qism');
 
 /** One that nobody listens on now. */
 function freePort() {
   return new Promise((done, failed) => {
-    const probe = createServer().once('error', failed).listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
+    const probe = createServer()
+      .once('error', failed)
+      .listen(0, '127.0.0.1', () => {
+        const { port } = probe.address();
+        probe.close(() => done(port));
+      });
   });
 }
 
 /** Starts `qism demo`; resolves once it serves. `restart()` ends the process and starts it again on the same data. */
-export async function openSchool({ env = {}, host = '127.0.0.1', https = false, config, app = join(REPOSITORY, 'web-client', 'dist') } = {}) {
+export async function openSchool({
+  env = {},
+  host = '127.0.0.1',
+  https = false,
+  config,
+  app = join(REPOSITORY, 'web-client', 'dist'),
+} = {}) {
   const data = mkdtempSync(join(tmpdir(), 'qism-e2e-'));
   const port = await freePort();
   let child;
   const output = [];
   const start = () =>
     new Promise((ready, failed) => {
-      child = spawn(BINARY, ['demo', '--listen', `${host}:${port}`, '--data', data, '--web-dir', app, ...(https ? ['--https'] : []), ...(config ? ['--config', config] : [])], { env: { ...process.env, ...env } });
+      child = spawn(
+        BINARY,
+        [
+          'demo',
+          '--listen',
+          `${host}:${port}`,
+          '--data',
+          data,
+          '--web-dir',
+          app,
+          ...(https ? ['--https'] : []),
+          ...(config ? ['--config', config] : []),
+        ],
+        { env: { ...process.env, ...env } },
+      );
       const late = setTimeout(() => failed(new Error(`the server did not get ready:\n${output.join('')}`)), 30_000);
       child.stdout.on('data', (text) => {
         output.push(String(text));
         const line = output.join('').match(/^ready (http\S+)/m);
-        if (line) { clearTimeout(late); ready(line[1]); }
+        if (line) {
+          clearTimeout(late);
+          ready(line[1]);
+        }
       });
       child.stderr.on('data', (text) => output.push(String(text)));
-      child.once('exit', (code) => { clearTimeout(late); failed(new Error(`the server ended with ${code}:\n${output.join('')}`)); });
+      child.once('exit', (code) => {
+        clearTimeout(late);
+        failed(new Error(`the server ended with ${code}:\n${output.join('')}`));
+      });
     });
   const stop = (signal = 'SIGTERM') =>
     new Promise((done) => {
@@ -48,7 +77,14 @@ export async function openSchool({ env = {}, host = '127.0.0.1', https = false, 
     port,
     output: () => output.join(''),
     stop,
-    restart: async (signal = 'SIGKILL') => { await stop(signal); output.length = 0; await start(); },
-    close: async () => { await stop(); rmSync(data, { recursive: true, force: true }); },
+    restart: async (signal = 'SIGKILL') => {
+      await stop(signal);
+      output.length = 0;
+      await start();
+    },
+    close: async () => {
+      await stop();
+      rmSync(data, { recursive: true, force: true });
+    },
   };
 }

@@ -16,19 +16,30 @@ export function stopwatch() {
     const counts = new Map();
     for (const connection of open) {
       if (connection.connectionState === 'closed') open.delete(connection);
-      else for (const report of (await connection.getStats()).values()) if (report.type === 'inbound-rtp' && report.kind === 'audio') counts.set(report.id + [...open].indexOf(connection), report.packetsReceived);
+      else
+        for (const report of (await connection.getStats()).values())
+          if (report.type === 'inbound-rtp' && report.kind === 'audio')
+            counts.set(report.id + [...open].indexOf(connection), report.packetsReceived);
     }
     const now = performance.now();
     if ([...counts].some(([id, count]) => count > (before.get(id) ?? 0))) {
       window.voice.firstAt ??= now;
-      if (window.voice.lastAt !== undefined) window.voice.longestGap = Math.max(window.voice.longestGap, now - window.voice.lastAt);
+      if (window.voice.lastAt !== undefined)
+        window.voice.longestGap = Math.max(window.voice.longestGap, now - window.voice.lastAt);
       window.voice.lastAt = now;
     }
     before = counts;
     setTimeout(look, 25);
   }
   look();
-  addEventListener('click', () => { window.voice.tappedAt = performance.now(); window.voice.firstAt = undefined; }, true);
+  addEventListener(
+    'click',
+    () => {
+      window.voice.tappedAt = performance.now();
+      window.voice.firstAt = undefined;
+    },
+    true,
+  );
 }
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -37,7 +48,9 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 export async function untilHeard(page, patienceMs = 30_000) {
   const end = Date.now() + patienceMs;
   while (Date.now() < end) {
-    const took = await page.evaluate(() => (window.voice?.firstAt === undefined ? undefined : Math.round(window.voice.firstAt - window.voice.tappedAt)));
+    const took = await page.evaluate(() =>
+      window.voice?.firstAt === undefined ? undefined : Math.round(window.voice.firstAt - window.voice.tappedAt),
+    );
     if (took !== undefined) return took;
     await wait(100);
   }
@@ -50,7 +63,9 @@ export async function untilHeard(page, patienceMs = 30_000) {
  */
 export async function gapAfter(page, change, { calmMs = 3_000, patienceMs = 30_000 } = {}) {
   if (await page.evaluate(() => window.voice.lastAt === undefined)) return undefined;
-  await page.evaluate(() => { window.voice.longestGap = 0; });
+  await page.evaluate(() => {
+    window.voice.longestGap = 0;
+  });
   await change();
   const end = Date.now() + patienceMs;
   let since = Date.now();

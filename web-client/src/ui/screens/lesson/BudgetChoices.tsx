@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { DataUsed } from '../../../lesson/data.ts';
 import { t } from '../../i18n/index.ts';
 import { Choices } from '../../kit/Choices.tsx';
@@ -25,6 +25,7 @@ export function BudgetChoices({ data, onChoose }: Props) {
   const { budget, bytes } = data.value;
   const isPlain = budget !== null && plain.some((each) => each * mb === budget);
   const [own, setOwn] = useState(budget !== null && !isPlain);
+  const [asked, setAsked] = useState(false);
   const value = own ? 'own' : budget === null ? 'none' : String(budget / mb);
   const choices = [
     { value: 'none', label: t('receive.budgetNone') },
@@ -33,12 +34,13 @@ export function BudgetChoices({ data, onChoose }: Props) {
   ];
   const choose = (chosen: string) => {
     setOwn(chosen === 'own');
+    setAsked(true);
     if (chosen !== 'own') onChoose(chosen === 'none' ? null : Number(chosen) * mb);
   };
   return (
     <div class="budget">
       <Choices label={t('receive.budget')} value={value} choices={choices} onChoose={choose} />
-      {own && <OwnBudget budget={budget} onChoose={onChoose} />}
+      {own && <OwnBudget budget={budget} asked={asked} onChoose={onChoose} />}
       <p class="budget-used">{usedText(data.value)}</p>
       {budget !== null && <Meter label={t('receive.budgetMeter')} value={bytes / budget} />}
       {budget !== null && <p class="muted small">{t('receive.budgetHint')}</p>}
@@ -46,7 +48,20 @@ export function BudgetChoices({ data, onChoose }: Props) {
   );
 }
 
-function OwnBudget({ budget, onChoose }: { budget: number | null; onChoose: (bytes: number | null) => void }) {
+interface OwnProps {
+  budget: number | null;
+  /** Just chosen: the field is shown, and ready to be written in. */
+  asked: boolean;
+  onChoose: (bytes: number | null) => void;
+}
+
+function OwnBudget({ budget, asked, onChoose }: OwnProps) {
+  const field = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!asked) return;
+    field.current?.querySelector('input')?.focus();
+    field.current?.scrollIntoView({ block: 'center' });
+  }, []);
   const [text, setText] = useState(budget === null ? '' : String(Math.round(budget / mb)));
   const wrong = text !== '' && toBytes(text) === undefined;
   const change = (typed: string) => {
@@ -55,14 +70,14 @@ function OwnBudget({ budget, onChoose }: { budget: number | null; onChoose: (byt
     if (bytes !== undefined) onChoose(bytes);
   };
   return (
-    <>
+    <div ref={field}>
       <TextField label={t('receive.budgetOwnLabel')} inputMode="numeric" dir="ltr" value={text} onValue={change} />
       {wrong && (
         <p class="small budget-wrong" role="alert">
           {t('receive.budgetRange', { least: megabytes(least * mb), most: megabytes(most * mb) })}
         </p>
       )}
-    </>
+    </div>
   );
 }
 
