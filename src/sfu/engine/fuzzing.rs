@@ -27,7 +27,7 @@ use super::{
     counters::Counters,
     identity::Identity,
     inbox::Order,
-    leg::{dtls::Keys, srtp::Srtp},
+    leg::{dtls::Keys, inbound::STREAMS, srtp::Srtp},
     net::{
         socket::Datagram,
         streams::{StreamEvent, StreamOut},
@@ -175,7 +175,7 @@ impl Lesson {
         for place in 0..2 {
             let (index, identity) = (self.legs[place].0, self.worker.identity.clone());
             let state = self.worker.legs.get_mut(index).expect("stands");
-            state.transport.srtp = Srtp::new(&keys(), &identity).ok();
+            state.transport.srtp = Srtp::new(&keys(), STREAMS, &identity).ok();
             state.is_up = true;
         }
         self.sent();

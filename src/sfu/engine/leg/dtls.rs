@@ -76,6 +76,7 @@ impl PeerFingerprint {
 }
 
 /// Keys of a finished handshake.
+#[derive(Clone)]
 pub struct Keys {
     pub profile: ProtectionProfile,
     pub session: SessionKeys,

@@ -5,6 +5,7 @@ pub mod client_hello;
 pub mod dtls;
 mod flight;
 pub mod ice;
+pub mod inbound;
 pub mod srtcp;
 pub mod srtp;
 pub mod stun;
@@ -18,6 +19,7 @@ use crate::sfu::{
 };
 use dtls::{Dtls, DtlsError, PeerFingerprint};
 use ice::IceLite;
+use inbound::STREAMS;
 use srtp::Srtp;
 
 /// Where a peer is and how to reach it: replies leave from the address that the peer wrote to.
@@ -44,7 +46,13 @@ pub struct Transport {
 
 impl Transport {
     pub fn new(ice: IceLite, identity: Arc<Identity>) -> Self {
-        Self { ice, identity, dtls: None, srtp: None, account: Account::default() }
+        Self {
+            ice,
+            identity,
+            dtls: None,
+            srtp: None,
+            account: Account::default(),
+        }
     }
 
     /// Takes the peer's description; on a connection that stands, only its ICE half is new.
@@ -74,7 +82,7 @@ impl Transport {
         }
         match dtls.read(datagram, now) {
             Ok(Some(keys)) => {
-                self.srtp = Some(Srtp::new(&keys, &self.identity)?);
+                self.srtp = Some(Srtp::new(&keys, STREAMS, &self.identity)?);
                 Ok(true)
             }
             Ok(None) => Ok(false),

@@ -5,15 +5,12 @@ use rtc::{
     crypto::{AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, RTCCrypto},
     rtp::Header,
     shared::error::Error,
-    srtp::{
-        context::Context,
-        option::{srtcp_replay_protection, srtp_replay_protection},
-        protection_profile::ProtectionProfile,
-    },
+    srtp::{context::Context, protection_profile::ProtectionProfile},
 };
 
 use super::{
     dtls::{DtlsError, Keys},
+    inbound::Inbound,
     srtcp::Opener,
 };
 use crate::sfu::{
@@ -26,10 +23,6 @@ pub const SALT: usize = 12;
 /// Key derivation labels (RFC 3711 section 4.3.1).
 const LABEL_KEY: u8 = 0;
 const LABEL_SALT: u8 = 2;
-
-/// Replay windows: a retransmitted packet has a number of its own, so this only has to bridge reordering.
-const RTP_WINDOW: usize = 512;
-const RTCP_WINDOW: usize = 64;
 
 /// Both directions of one connection.
 pub struct Srtp {
@@ -45,7 +38,7 @@ pub struct Srtp {
 /// rtc's.
 struct Contexts {
     outbound: Context,
-    inbound: Context,
+    inbound: Inbound,
 }
 
 enum Sealer {
@@ -79,7 +72,8 @@ impl Place {
 }
 
 impl Srtp {
-    pub fn new(keys: &Keys, identity: &Identity) -> Result<Self, DtlsError> {
+    /// Takes so many streams of the peer.
+    pub fn new(keys: &Keys, streams: usize, identity: &Identity) -> Result<Self, DtlsError> {
         let crypto = identity.crypto();
         let (session, profile) = (&keys.session, keys.profile);
         let (sealer, opener) = match profile {
@@ -91,21 +85,13 @@ impl Srtp {
         };
         let outbound =
             Context::new(&session.local_master_key, &session.local_master_salt, profile, None, None, crypto)?;
-        let inbound = Context::new(
-            &session.remote_master_key,
-            &session.remote_master_salt,
-            profile,
-            Some(srtp_replay_protection(RTP_WINDOW)),
-            Some(srtcp_replay_protection(RTCP_WINDOW)),
-            crypto,
-        )?;
-        let contexts = Box::new(Contexts { outbound, inbound });
+        let contexts = Box::new(Contexts { outbound, inbound: Inbound::new(keys, streams, identity)? });
         Ok(Self { sealer, opener, account: Account::default(), contexts })
     }
 
-    /// Opens an SRTP packet; `None` when it is forged or replayed.
+    /// Opens an SRTP packet; `None` when it is forged, replayed, or of one stream too many.
     pub fn open_rtp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
-        let opened = self.contexts.inbound.decrypt_rtp(packet).ok()?;
+        let opened = self.contexts.inbound.open_rtp(packet)?;
         self.account.count(packet.len());
         Some(opened)
     }
@@ -116,7 +102,7 @@ impl Srtp {
             Some(opener) => opener.open(packet, opened)?,
             None => {
                 opened.clear();
-                opened.extend_from_slice(&self.contexts.inbound.decrypt_rtcp(packet).ok()?);
+                opened.extend_from_slice(&self.contexts.inbound.open_rtcp(packet)?);
             }
         }
         self.account.count(packet.len());
@@ -230,7 +216,7 @@ fn derive(label: u8, key: &[u8], salt: &[u8], crypto: &dyn RTCCrypto) -> Result<
 mod tests {
     use rtc::srtp::config::SessionKeys;
 
-    use super::*;
+    use super::{super::inbound::STREAMS, *};
 
     fn pair(profile: ProtectionProfile) -> (Srtp, Srtp) {
         let identity = Identity::generate().expect("a certificate");
@@ -245,8 +231,8 @@ mod tests {
                 remote_master_salt: remote_salt.to_vec(),
             },
         };
-        let a = Srtp::new(&keys(&one, &salt_one, &two, &salt_two), &identity).expect("keys");
-        let b = Srtp::new(&keys(&two, &salt_two, &one, &salt_one), &identity).expect("keys");
+        let a = Srtp::new(&keys(&one, &salt_one, &two, &salt_two), STREAMS, &identity).expect("keys");
+        let b = Srtp::new(&keys(&two, &salt_two, &one, &salt_one), STREAMS, &identity).expect("keys");
         (a, b)
     }
 

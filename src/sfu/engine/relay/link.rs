@@ -42,6 +42,8 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 /// The wait before the next handshake after one that failed; doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Streams of a far end: some for each track of all lessons that it ever sent us.
+const STREAMS: usize = usize::MAX;
 /// SSRCs kept for one publication: at least one for each layer.
 pub const SSRCS: u32 = 4;
 const _: () = assert!(LAYERS < SSRCS as usize);
@@ -214,7 +216,7 @@ impl Relay {
 
     /// The handshake ended well.
     pub fn take_keys(&mut self, keys: &Keys, identity: &Identity) -> Result<(), DtlsError> {
-        self.srtp = Some(Srtp::new(keys, identity)?);
+        self.srtp = Some(Srtp::new(keys, STREAMS, identity)?);
         self.failures = 0;
         Ok(())
     }

@@ -9,7 +9,7 @@ use qism_signaling::{
 use rtc::srtp::{config::SessionKeys, protection_profile::ProtectionProfile};
 
 use super::{
-    leg::{Path, Transport, dtls::Keys, ice::IceLite, srtp::Srtp},
+    leg::{Path, Transport, dtls::Keys, ice::IceLite, inbound::STREAMS, srtp::Srtp},
     legs::{LegState, Role, credentials},
     room::{TrackIndex, downlink::Downlink},
     worker::Worker,
@@ -55,7 +55,7 @@ pub fn subscribe(worker: &mut Worker, name: Leg, peer: SocketAddr, now: Instant)
     let mut ice = IceLite::new(credentials(0, 0), now);
     ice.select(Path { socket: 0, peer, local: None });
     let mut transport = Transport::new(ice, worker.identity.clone());
-    transport.srtp = Some(Srtp::new(&keys, &worker.identity).expect("keys"));
+    transport.srtp = Some(Srtp::new(&keys, STREAMS, &worker.identity).expect("keys"));
     let role = Role::Subscriber(downlink());
     worker.legs.insert(LegState { name, transport, role, is_up: true, carried: 0 });
 }

@@ -41,7 +41,7 @@ use threads::Threads;
 use super::{
     identity::Identity,
     inbox::Order,
-    leg::{Transport, dtls::Keys, ice::IceLite, srtp::Srtp},
+    leg::{Transport, dtls::Keys, ice::IceLite, inbound::STREAMS, srtp::Srtp},
     legs::{LegState, Role, credentials},
     net::{batch::Batch, socket::Datagram},
     room::{LegIndex, downlink::Downlink, uplink::Uplink},
@@ -384,7 +384,7 @@ fn srtp_pair(identity: &Identity, salt: u8) -> (Srtp, Srtp) {
             remote_master_key: key(theirs),
             remote_master_salt: salt_of(theirs),
         };
-        Srtp::new(&Keys { profile, session }, identity).expect("keys")
+        Srtp::new(&Keys { profile, session }, STREAMS, identity).expect("keys")
     };
     (end(1, 2), end(2, 1))
 }
