@@ -174,6 +174,7 @@ impl Worker {
     fn receive_rtcp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let index = self.legs.at(&path)?;
         let state = self.legs.get_mut(index)?;
+        state.transport.control.admit(now)?;
         state.transport.srtp.as_mut()?.open_rtcp(bytes, &mut self.opened)?;
         state.transport.ice.hear(now);
         let opened = std::mem::take(&mut self.opened);

@@ -26,19 +26,31 @@ use crate::sfu::{
 
 /// Packets one RTCP datagram may ask for.
 const ASKED: usize = 256;
+/// Packets one RTCP datagram may tell of: those of some seconds without feedback. A run of many takes two bytes, so that without
+/// this bound one datagram would keep the thread busy for milliseconds.
+const TOLD: usize = 4_096;
+
+/// What the rest of one RTCP datagram may still make us do.
+struct Allowance {
+    asked: usize,
+    told: usize,
+}
 
 impl Worker {
     /// Takes a decrypted compound packet. A malformed one is dropped as a whole; transport-wide feedback, most of what comes in,
     /// is read in place.
     pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: &[u8], now: Instant) {
+        let mut allowance = Allowance { asked: ASKED, told: TOLD };
         while let Some(mut first) = split_first(&mut packet) {
             if let Some(feedback) = Feedback::parse(first) {
+                let Some(left) = allowance.told.checked_sub(feedback.count()) else { return };
+                allowance.told = left;
                 self.handle_arrivals(index, &feedback, now);
                 continue;
             }
             let Ok(packets) = unmarshal(&mut first) else { return };
             for packet in &packets {
-                self.handle_packet(index, packet.as_ref(), now);
+                self.handle_packet(index, packet.as_ref(), &mut allowance, now);
             }
         }
     }
@@ -55,10 +67,16 @@ impl Worker {
         self.review_link(index, true, now);
     }
 
-    fn handle_packet(&mut self, index: LegIndex, packet: &dyn Packet, now: Instant) {
+    fn handle_packet(
+        &mut self,
+        index: LegIndex,
+        packet: &dyn Packet,
+        allowance: &mut Allowance,
+        now: Instant,
+    ) {
         let packet = packet.as_any();
         if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
-            self.handle_nack(index, nack, now);
+            self.handle_nack(index, nack, &mut allowance.asked, now);
         } else if let Some(loss) = packet.downcast_ref::<PictureLossIndication>() {
             self.handle_picture_loss(index, loss.media_ssrc, now);
         } else if let Some(request) = packet.downcast_ref::<FullIntraRequest>() {
@@ -72,7 +90,7 @@ impl Worker {
         }
     }
 
-    fn handle_nack(&mut self, index: LegIndex, nack: &TransportLayerNack, now: Instant) {
+    fn handle_nack(&mut self, index: LegIndex, nack: &TransportLayerNack, allowed: &mut usize, now: Instant) {
         let Some(slot) = offer::slot_of_ssrc(nack.media_ssrc) else { return };
         let Some(LegState { name, transport, role: Role::Subscriber(downlink), .. }) =
             self.legs.get_mut(index)
@@ -85,8 +103,9 @@ impl Worker {
         let Some(srtp) = &mut transport.srtp else { return };
         let track = &room.tracks[track];
         let mut to = Destination { srtp, path, batch: &mut self.batch, now };
-        let asked = nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(ASKED);
+        let asked = nack.nacks.iter().flat_map(|pair| pair.packet_list()).take(*allowed);
         for wrapped in asked {
+            *allowed -= 1;
             add(&self.counters.nacks_in, 1);
             let find = |layer: usize, sequence| track.ring(layer)?.get(sequence);
             if downlink.resend(slot, wrapped, find, &mut to) {

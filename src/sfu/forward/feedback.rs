@@ -54,6 +54,11 @@ impl<'a> Feedback<'a> {
         Some(Self { base, count, reference, chunks, deltas })
     }
 
+    /// How many packets it says to tell of.
+    pub fn count(&self) -> usize {
+        self.count.into()
+    }
+
     /// Each packet that is told of, by its transport-wide number, in their order.
     pub fn packets(&self) -> impl Iterator<Item = (u16, Arrival)> + use<'a> {
         let (mut deltas, mut at) = (self.deltas, self.reference.as_micros() as i64);

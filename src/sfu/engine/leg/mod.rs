@@ -2,6 +2,7 @@
 //! and what flows inside belong to others.
 
 pub mod client_hello;
+mod control;
 pub mod dtls;
 mod flight;
 pub mod ice;
@@ -17,6 +18,7 @@ use crate::sfu::{
     forward::account::Account,
     sdp::{Description, SdpError, Setup},
 };
+use control::ControlLimit;
 use dtls::{Dtls, DtlsError, PeerFingerprint};
 use ice::IceLite;
 use inbound::STREAMS;
@@ -42,6 +44,7 @@ pub struct Transport {
     pub srtp: Option<Srtp>,
     /// Checks and handshakes; SRTP counts its own.
     pub account: Account,
+    pub control: ControlLimit,
 }
 
 impl Transport {
@@ -52,6 +55,7 @@ impl Transport {
             dtls: None,
             srtp: None,
             account: Account::default(),
+            control: ControlLimit::default(),
         }
     }
 

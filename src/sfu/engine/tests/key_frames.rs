@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// The same as a key frame of 640 × 360.
+pub fn key_frame(number: u16) -> Vec<u8> {
+    let mut packet = picture(number);
+    packet.truncate(packet.len() - 3);
+    packet.extend([0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 0x02, 0x68, 0x01]);
+    packet
+}
+
 /// A packet of the camera's lower layer in VP8: no key frame.
 fn picture(number: u16) -> Vec<u8> {
     let mut packet = vec![0x90, 0x80 | 96];

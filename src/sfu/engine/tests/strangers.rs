@@ -1,8 +1,9 @@
-//! What a stranger can make the engine do: nothing that is kept, and no answer.
+//! What a stranger can make the engine do: nothing that is kept, and no answer. And what a peer can that has keys: little.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::sfu::engine::{legs::Role, room::downlink::Downlink};
 
 /// How a stranger's datagram begins: as each of the protocols that share the port, or as nothing.
 fn any_datagram() -> impl Strategy<Value = Vec<u8>> {
@@ -36,6 +37,53 @@ fn the_lesson_of_these_tests_stands() {
     let again = check(&lesson.legs[0].1, lesson.worker.identity.clone());
     assert!(lesson.datagram(From::Stranger, &again) > 0, "whoever knows the password is answered");
     assert_eq!(lesson.kept().addresses, 4);
+}
+
+fn downlink(lesson: &mut Lesson) -> &mut Downlink {
+    match &mut lesson.worker.legs.get_mut(lesson.legs[1].0).expect("stands").role {
+        Role::Subscriber(downlink) => downlink,
+        Role::Publisher(_) => unreachable!("it subscribes"),
+    }
+}
+
+/// Transport-wide feedback about so many packets that all came, in runs of 8,191.
+fn feedback(packets: u16) -> Vec<u8> {
+    let mut feedback = vec![0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0];
+    feedback.extend(packets.to_be_bytes());
+    feedback.extend([0, 0, 1, 0]);
+    for _ in 0..packets.div_ceil(0x1fff) {
+        feedback.extend((0x2000u16 | packets.min(0x1fff)).to_be_bytes());
+    }
+    feedback.resize(feedback.len() + usize::from(packets.min(400)), 4);
+    feedback.resize(feedback.len().next_multiple_of(4), 0);
+    let words = (feedback.len() / 4 - 1) as u16;
+    feedback[2..4].copy_from_slice(&words.to_be_bytes());
+    feedback
+}
+
+#[test]
+fn feedback_that_tells_of_more_than_can_be_on_its_way_is_not_read() {
+    let mut lesson = lesson();
+    let departures = (0..20).map(Duration::from_millis).map(|after| lesson.now + after);
+    for departure in departures.collect::<Vec<_>>() {
+        downlink(&mut lesson).link.sent(1_000, departure);
+    }
+    lesson.control(From::Subscriber, &feedback(u16::MAX).repeat(3));
+    assert_eq!(downlink(&mut lesson).link.estimate(), None);
+    lesson.control(From::Subscriber, &feedback(20));
+    assert!(downlink(&mut lesson).link.estimate().is_some());
+}
+
+#[test]
+fn one_datagram_asks_for_so_many_packets_however_many_requests_are_in_it() {
+    let mut lesson = lesson();
+    for number in 0..3 {
+        lesson.media(&key_frame_tests::key_frame(number));
+    }
+    let ssrc = (10_000 + u32::from(Slot::FIRST_CAMERA.0)).to_be_bytes();
+    let request = [&[0x81, 205, 0, 3, 0, 0, 0, 1][..], &ssrc, &[0, 1, 0xff, 0xff]].concat();
+    lesson.control(From::Subscriber, &request.repeat(70));
+    assert_eq!(lesson.worker.counters.totals().nacks_in, 256);
 }
 
 proptest! {
