@@ -67,13 +67,14 @@ impl Worker {
     fn receive_check(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
         let mut request = Request::parse(bytes)?;
         let index = index_of(request.ufrag())?;
+        if self.legs.is_in_use(&path, index, now) {
+            return None;
+        }
         let state = self.legs.get_mut(index)?;
         let checked = state.transport.ice.check(&mut request, path, now, self.identity.crypto())?;
         state.transport.account.count(bytes.len());
         state.transport.account.count(checked.response.len());
-        if checked.is_new {
-            self.legs.bind(path, index);
-        }
+        self.legs.bind(path, index);
         if let Some(evicted) = checked.evicted {
             self.legs.unbind(evicted, index);
             self.close_stream(evicted);

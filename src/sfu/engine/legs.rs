@@ -1,6 +1,6 @@
 //! The legs of one thread: found by index, by name, by the address of a packet and by the user fragment of a check.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{collections::HashMap, net::SocketAddr, time::Instant};
 
 use qism_signaling::{hub::ports::Leg, protocol::Slot};
 
@@ -147,6 +147,15 @@ impl Legs {
         self.by_address.len()
     }
 
+    /// True while the media of another leg goes there. A source address can be forged, so that an authentic check proves who
+    /// sent it, not that the address is theirs: without this a student could take the teacher's away.
+    pub fn is_in_use(&mut self, path: &Path, index: LegIndex, now: Instant) -> bool {
+        let Some(holder) = self.at(path).filter(|&holder| holder != index) else { return false };
+        let live = self.get_mut(holder).and_then(|state| state.transport.ice.live_path(now));
+        live.is_some_and(|live| (live.socket, live.peer) == (path.socket, path.peer))
+    }
+
+    /// Packets from there are this leg's from now on.
     pub fn bind(&mut self, path: Path, index: LegIndex) {
         self.by_address.insert((path.socket, path.peer), index);
     }

@@ -26,8 +26,6 @@ pub struct Credentials {
 #[derive(Debug)]
 pub struct Checked {
     pub response: Vec<u8>,
-    /// The address is new: route its packets to this leg.
-    pub is_new: bool,
     /// An address that gave way to it.
     pub evicted: Option<Path>,
 }
@@ -98,8 +96,7 @@ impl IceLite {
         let response = request.response(path.peer, &credentials.password, crypto)?;
         self.heard = now;
         self.follow(request.nominates, is_pending, path);
-        let (is_new, evicted) = self.bind(path);
-        Some(Checked { response, is_new, evicted })
+        Some(Checked { response, evicted: self.bind(path) })
     }
 
     /// This address is no more.
@@ -127,13 +124,14 @@ impl IceLite {
         self.bind(path);
     }
 
-    fn bind(&mut self, path: Path) -> (bool, Option<Path>) {
+    /// Yields the address that gives way.
+    fn bind(&mut self, path: Path) -> Option<Path> {
         if self.bound.contains(&path) {
-            return (false, None);
+            return None;
         }
         let evicted = (self.bound.len() == ADDRESSES).then(|| self.bound.remove(0));
         self.bound.push(path);
-        (true, evicted)
+        evicted
     }
 }
 

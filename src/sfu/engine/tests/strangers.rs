@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::sfu::engine::{legs::Role, room::downlink::Downlink};
+use crate::sfu::engine::{leg::Path, legs::Role, room::downlink::Downlink};
 
 /// How a stranger's datagram begins: as each of the protocols that share the port, or as nothing.
 fn any_datagram() -> impl Strategy<Value = Vec<u8>> {
@@ -37,6 +37,21 @@ fn the_lesson_of_these_tests_stands() {
     let again = check(&lesson.legs[0].1, lesson.worker.identity.clone());
     assert!(lesson.datagram(From::Stranger, &again) > 0, "whoever knows the password is answered");
     assert_eq!(lesson.kept().addresses, 4);
+}
+
+/// Whoever passed a check can forge a source address all the same.
+#[test]
+fn a_peer_cannot_take_the_address_of_another_whose_media_goes_there() {
+    let mut lesson = lesson();
+    let check = check(&lesson.legs[2].1, lesson.worker.identity.clone());
+    assert_eq!(lesson.datagram(From::Publisher, &check), 0);
+    let path = Path { socket: 0, peer: address(From::Publisher), local: None };
+    assert_eq!(lesson.worker.legs.at(&path), Some(lesson.legs[0].0));
+    // A network gives an address to somebody else once it is free.
+    let own = super::check(&lesson.legs[0].1, lesson.worker.identity.clone());
+    assert!(lesson.datagram(From::Stranger, &own) > 0, "the publisher moved");
+    assert!(lesson.datagram(From::Publisher, &check) > 0);
+    assert_eq!(lesson.worker.legs.at(&path), Some(lesson.legs[2].0));
 }
 
 fn downlink(lesson: &mut Lesson) -> &mut Downlink {
