@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use qism_signaling::{
     hub::ports::{LayerCap, MediaEvent},
-    protocol::{SlotKind, media::Pictures},
+    protocol::{SlotKind, UserId, media::Pictures},
 };
 
 use super::{
@@ -63,7 +63,7 @@ impl Worker {
         if *is_up && !downlink.has_shown() {
             downlink.consider_look(expected(downlink, room, now), now);
         }
-        choose_pictures(downlink, room, now);
+        choose_pictures(downlink, room, leg.user, now);
         downlink.follow_link(now);
         downlink.shared(now);
         if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
@@ -96,13 +96,13 @@ fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures>
 }
 
 /// Lets every picture choose its layer, and notes the key frames that are waited for.
-fn choose_pictures(downlink: &mut Downlink, room: &mut Room, now: Instant) {
+fn choose_pictures(downlink: &mut Downlink, room: &mut Room, receiver: UserId, now: Instant) {
     for place in 0..downlink.slots.len() {
         let out = &downlink.slots[place];
         let Some(track) = out.track.filter(|_| !out.is_audio()) else { continue };
         let (slot, Some(track)) = (out.slot, room.tracks.get_mut(track)) else { continue };
         let needed = downlink.choose_layer(slot, &track.facts(now), now);
-        needed.into_iter().for_each(|layer| track.want_key_frame(layer));
+        needed.into_iter().for_each(|layer| track.want_key_frame(receiver, layer, now));
     }
 }
 

@@ -174,16 +174,18 @@ fn choose_layers(room: &mut Room, track: TrackIndex, legs: &mut Legs, now: Insta
     let (facts, is_audio) = (follow_layers(track, now), track.is_audio());
     let (mut anybody_joins, mut needed) = (false, Vec::new());
     for &(leg, slot) in &track.subscribers {
-        let Some(LegState { role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else { continue };
+        let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = legs.get_mut(leg) else {
+            continue;
+        };
         let joins = downlink.saver;
         if !is_audio {
-            needed.extend(downlink.choose_layer(slot, &facts, now));
+            needed.extend(downlink.choose_layer(slot, &facts, now).map(|layer| (name.user, layer)));
         } else if let Some(out) = downlink.slot(slot) {
             out.forwarder.want(Some(if joins { JOINED } else { 0 }));
             anybody_joins |= joins;
         }
     }
-    needed.into_iter().for_each(|layer| track.want_key_frame(layer));
+    needed.into_iter().for_each(|(receiver, layer)| track.want_key_frame(receiver, layer, now));
     track.joined.want(anybody_joins);
 }
 

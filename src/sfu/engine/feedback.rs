@@ -122,7 +122,7 @@ impl Worker {
         let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
             return;
         };
-        let lesson = name.lesson;
+        let (lesson, receiver) = (name.lesson, name.user);
         let Some(out) = downlink.slot(slot) else { return };
         let (Some(track), Some(layer)) = (out.track, out.forwarder.current()) else { return };
         if downlink.has_key_frame(slot, layer, now) {
@@ -130,7 +130,7 @@ impl Worker {
         }
         add(&self.counters.plis_in, 1);
         if let Some(room) = self.rooms.get_mut(&lesson) {
-            room.tracks[track].keyframes.want(layer);
+            room.tracks[track].keyframes.want_for(receiver, layer, now);
             self.ask_key_frame(lesson, track, now);
         }
     }

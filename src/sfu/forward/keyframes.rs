@@ -1,30 +1,80 @@
-//! One key frame request at a time per publication: thirty students who join together cost the teacher one.
+//! One key frame request at a time per publication: thirty students who join together cost the teacher one. And so many per
+//! receiver: a key frame is paid for by everybody who receives the publication, so nobody may have them come without end.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    time::{Duration, Instant},
+};
 
-/// Decides when to ask a publisher for a key frame.
+/// Key frames that one receiver may have come at once: more than the worst minute of a bad link needs.
+const SAVED: u32 = 30;
+/// … and one more each time that so long has passed.
+const ANOTHER: Duration = Duration::from_secs(10);
+
+/// Key frames that may still come for one receiver.
+#[derive(Clone, Copy, Debug)]
+struct Purse {
+    left: u32,
+    /// When it was last added to.
+    filled: Instant,
+}
+
+impl Purse {
+    fn new(now: Instant) -> Self {
+        Self { left: SAVED, filled: now }
+    }
+
+    fn left(&mut self, now: Instant) -> u32 {
+        let grown = (now.saturating_duration_since(self.filled).as_secs() / ANOTHER.as_secs()) as u32;
+        self.left = self.left.saturating_add(grown).min(SAVED);
+        self.filled = if self.left == SAVED { now } else { self.filled + ANOTHER * grown };
+        self.left
+    }
+}
+
+/// Decides when to ask a publisher for a key frame. Receivers are told apart by `R`.
 #[derive(Debug)]
-pub struct KeyframeGate {
+pub struct KeyframeGate<R> {
     /// Shortest time between requests; longer for screens, whose key frames are big.
     interval: Duration,
     /// Layers for which somebody waits, one bit each.
     wanted: u8,
     asked: Option<Instant>,
+    /// Receivers who wait, and for which layers.
+    waiting: HashMap<R, u8>,
+    /// Of everybody who ever waited: bounded by the people of the lesson.
+    purses: HashMap<R, Purse>,
 }
 
-impl KeyframeGate {
+impl<R: Copy + Eq + Hash> KeyframeGate<R> {
     pub fn new(interval: Duration) -> Self {
-        Self { interval, wanted: 0, asked: None }
+        Self { interval, wanted: 0, asked: None, waiting: HashMap::new(), purses: HashMap::new() }
     }
 
-    /// Somebody waits for a key frame of this layer.
+    /// Nothing can go on without a key frame of this layer, whoever receives it.
     pub fn want(&mut self, layer: usize) {
         self.wanted |= 1 << layer;
+    }
+
+    /// A receiver waits for a key frame of this layer. One for whom too many came waits on.
+    pub fn want_for(&mut self, receiver: R, layer: usize, now: Instant) {
+        if self.purses.entry(receiver).or_insert_with(|| Purse::new(now)).left(now) > 0 {
+            *self.waiting.entry(receiver).or_insert(0) |= 1 << layer;
+            self.want(layer);
+        }
     }
 
     /// A key frame of this layer came.
     pub fn arrived(&mut self, layer: usize) {
         self.wanted &= !(1 << layer);
+        self.waiting.retain(|receiver, layers| {
+            if *layers & 1 << layer != 0 {
+                self.purses.entry(*receiver).and_modify(|purse| purse.left = purse.left.saturating_sub(1));
+            }
+            *layers &= !(1 << layer);
+            *layers != 0
+        });
     }
 
     /// The layer to ask for now, if any: repeated until its key frame comes.
@@ -40,6 +90,7 @@ impl KeyframeGate {
     /// Nobody waits any more.
     pub fn clear(&mut self) {
         self.wanted = 0;
+        self.waiting.clear();
     }
 }
 
@@ -47,15 +98,57 @@ impl KeyframeGate {
 mod tests {
     use super::*;
 
+    fn gate() -> (KeyframeGate<u32>, Instant) {
+        (KeyframeGate::new(Duration::from_millis(500)), Instant::now())
+    }
+
     #[test]
     fn many_wishes_are_one_request_until_the_wanted_layer_comes() {
-        let (mut gate, start) = (KeyframeGate::new(Duration::from_millis(500)), Instant::now());
-        (0..30).for_each(|_| gate.want(1));
+        let (mut gate, start) = gate();
+        (0..30).for_each(|receiver| gate.want_for(receiver, 1, start));
         assert_eq!(gate.poll(start), Some(1));
         assert_eq!(gate.poll(start + Duration::from_millis(499)), None);
         gate.arrived(0);
         assert_eq!(gate.poll(start + Duration::from_millis(500)), Some(1), "another layer's does not help");
         gate.arrived(1);
         assert_eq!(gate.poll(start + Duration::from_secs(9)), None);
+    }
+
+    /// How many are asked for within so long, while this receiver always wants one and each comes at once.
+    fn asked(gate: &mut KeyframeGate<u32>, receiver: u32, from: Instant, span: Duration) -> u32 {
+        let mut asked = 0;
+        let step = Duration::from_millis(100);
+        for now in (0..span.as_millis() / step.as_millis()).map(|n| from + step * n as u32) {
+            gate.want_for(receiver, 0, now);
+            if gate.poll(now) == Some(0) {
+                gate.arrived(0);
+                asked += 1;
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn a_receiver_who_never_stops_asking_gets_one_in_ten_seconds_and_others_get_theirs_at_once() {
+        let (mut gate, start) = gate();
+        let hour = Duration::from_secs(3_600);
+        let greedy = asked(&mut gate, 1, start, hour);
+        assert!((360..=SAVED + 361).contains(&greedy), "{greedy}");
+        assert!(asked(&mut gate, 1, start + hour, Duration::from_secs(5)) <= 1);
+        let others = asked(&mut gate, 2, start + hour + Duration::from_secs(5), Duration::from_secs(5));
+        assert_eq!(others, 10, "whoever has just come");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_publisher_who_is_away_pays_for_what_comes_only() {
+        let (mut gate, start) = gate();
+        let later = start + Duration::from_secs(300);
+        for now in (0..3_000).map(|n| start + Duration::from_millis(100) * n) {
+            gate.want_for(1, 0, now);
+        }
+        assert!(gate.poll(later).is_some());
+        gate.arrived(0);
+        gate.want_for(1, 0, later);
+        assert_eq!(gate.poll(later + Duration::from_secs(1)), Some(0));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use qism_signaling::protocol::{IncarnationId, Publication, Slot, Source};
+use qism_signaling::protocol::{IncarnationId, Publication, Slot, Source, UserId};
 
 use super::{
     LegIndex,
@@ -44,7 +44,7 @@ pub struct TrackIn {
     /// Closed unless the hub opened it.
     permitted: bool,
     pub layers: Vec<LayerIn>,
-    pub keyframes: KeyframeGate,
+    pub keyframes: KeyframeGate<UserId>,
     pub subscribers: Vec<(LegIndex, Slot)>,
     /// The same voice in fewer packets.
     pub joined: Joined,
@@ -217,11 +217,11 @@ impl TrackIn {
         self.fresh.push((layer, sequence));
     }
 
-    /// Somebody waits for a key frame of this layer. One that just came and is passed on next is it.
-    pub fn want_key_frame(&mut self, layer: usize) {
+    /// A receiver waits for a key frame of this layer. One that just came and is passed on next is it.
+    pub fn want_key_frame(&mut self, receiver: UserId, layer: usize, now: Instant) {
         let is_it = |(of, packet): (usize, &Packet)| of == layer && packet.starts_key_frame();
         if !self.fresh().any(is_it) {
-            self.keyframes.want(layer);
+            self.keyframes.want_for(receiver, layer, now);
         }
     }
 

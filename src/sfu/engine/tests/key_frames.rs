@@ -42,3 +42,24 @@ fn a_camera_that_is_published_again_without_a_key_frame_is_asked_for_one() {
     let asked = asked(&mut lesson, 200);
     assert!((1..=3).contains(&asked), "{asked}: at most every half second");
 }
+
+/// A subscriber says that it lost the picture in this slot (RFC 4585 section 6.3.1).
+fn picture_loss(slot: Slot) -> Vec<u8> {
+    let ssrc = 10_000 + u32::from(slot.0);
+    [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &ssrc.to_be_bytes()].concat()
+}
+
+#[test]
+fn a_receiver_who_says_all_the_time_that_the_picture_is_lost_does_not_cost_everybody_a_key_frame_each_time() {
+    let identity = Arc::new(Identity::generate().expect("a certificate"));
+    let mut lesson = Lesson::begin(&identity);
+    let (mut asked, mut is_asked) = (0, true);
+    for number in 0..6_000u16 {
+        lesson.media(&if std::mem::take(&mut is_asked) { key_frame(number) } else { picture(number) });
+        lesson.control(From::Subscriber, &picture_loss(Slot::FIRST_CAMERA));
+        lesson.wait(Duration::from_millis(100));
+        let now = lesson.worker.counters.totals().plis_out;
+        is_asked = std::mem::replace(&mut asked, now) != now;
+    }
+    assert!((60..=100).contains(&asked), "{asked} in ten minutes");
+}
