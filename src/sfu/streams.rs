@@ -16,7 +16,7 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, tcp::OwnedWriteHalf},
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::timeout,
 };
 
@@ -32,6 +32,9 @@ pub(super) const LONGEST: usize = 1_500;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Frames that wait to be written in each queue; their bytes are bounded elsewhere, where they are put in.
 const FRAMES: usize = 1_024;
+/// Frames of one connection that wait for the thread. Beyond, its peer has to wait with more: whoever sends as fast as TCP
+/// carries takes no place from others.
+const WAITING: usize = 64;
 /// Frames written by one call: of voices and control messages, of pictures, for which a voice waits.
 const URGENT_TOGETHER: usize = 32;
 const PICTURES_TOGETHER: usize = 4;
@@ -56,10 +59,12 @@ pub(super) async fn carry(inboxes: &[Arc<Inbox>], stream: TcpStream) -> io::Resu
     let open = urgent.downgrade();
     let out = StreamOut { urgent, pictures, queued: queued.clone() };
     inbox.tell(StreamEvent::Opened { peer, local, out, first });
+    let places = Arc::new(Semaphore::new(WAITING));
     let reading = async {
         while open.upgrade().is_some() {
             let frame = read_frame(&mut read).await?;
-            inbox.tell(StreamEvent::Frame { peer, frame });
+            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            inbox.tell(StreamEvent::Frame { peer, frame, place });
         }
         Ok(())
     };

@@ -28,7 +28,10 @@ impl Worker {
                     self.streams.remove(peer);
                 }
             }
-            StreamEvent::Frame { peer, frame } => self.receive_frame(peer, &frame, now),
+            StreamEvent::Frame { peer, frame, place } => {
+                self.receive_frame(peer, &frame, now);
+                drop(place);
+            }
             StreamEvent::Closed { peer } => self.forget_stream(peer),
         }
     }

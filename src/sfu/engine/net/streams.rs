@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, mpsc::Sender};
 
 use crate::sfu::{
     engine::{leg::Path, room::downlink::Carrier},
@@ -53,6 +53,8 @@ pub enum StreamEvent {
     Frame {
         peer: SocketAddr,
         frame: Bytes,
+        /// Dropped when the frame was taken: so many of one connection wait, and no more.
+        place: OwnedSemaphorePermit,
     },
     Closed {
         peer: SocketAddr,
