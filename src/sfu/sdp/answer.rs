@@ -112,6 +112,9 @@ fn accept(section: &Section, tracks: &[OfferedTrack]) -> Result<Option<Upstream>
     if section.kind != kind {
         return Err(refuse(section, "its kind does not fit its source"));
     }
+    if tracks.iter().filter(|other| other.source == track.source).count() > 1 {
+        return Err(refuse(section, "its source is that of another section, too"));
+    }
     if section.rids.len() > LAYERS {
         return Err(refuse(section, "more than three simulcast layers"));
     }
