@@ -155,7 +155,11 @@ impl Forwarder {
 
     /// Decides about one packet of `layer`.
     pub fn forward(&mut self, layer: usize, packet: &Packet) -> Option<Rewritten> {
-        if self.awaited() == Some(layer) && is_entry(packet) {
+        // One that comes late, when the layer has flowed before, belongs to what was sent then.
+        if self.awaited() == Some(layer)
+            && is_entry(packet)
+            && self.ranges.find(layer, packet.sequence).is_none()
+        {
             self.switch(layer, packet);
         }
         match self.current {
@@ -206,7 +210,7 @@ impl Forwarder {
 
     fn forward_newest(&mut self, layer: usize, packet: &Packet) -> Option<Rewritten> {
         self.follow_temporal(packet);
-        if self.leaves_out(packet) {
+        if self.is_unwanted(packet) {
             self.skip(layer, packet);
             return None;
         }
@@ -223,7 +227,7 @@ impl Forwarder {
         if let Some(unused) = self.rewrite(layer, packet) {
             self.next = self.next.max(unused.sequence);
             self.anchor = Some(Anchor::of(packet, unused));
-            if picture {
+            if picture.is_some() {
                 let before = unused.numbers.picture.wrapping_sub(1) & 0x7fff;
                 self.numbers = Numbers { picture: before, ..unused.numbers };
             }
@@ -239,8 +243,15 @@ impl Forwarder {
     }
 
     /// True for a packet that the receiver does not get, nor needs. One that came late left a gap in the numbers: who
-    /// asks for it gets padding instead.
+    /// asks for it gets padding instead. That of a picture of which others were left out is no use, whatever flows by now, and
+    /// its picture's number is another's.
     pub fn leaves_out(&self, packet: &Packet) -> bool {
+        let picture = packet.vp8().and_then(|vp8| vp8.picture);
+        self.is_unwanted(packet)
+            || picture.is_some_and(|picture| self.ranges.leaves_out(picture, packet.sequence))
+    }
+
+    fn is_unwanted(&self, packet: &Packet) -> bool {
         packet.payload.is_empty() || packet.temporal() > self.temporal
     }
 
@@ -253,13 +264,14 @@ impl Forwarder {
         }
     }
 
-    fn drops_new_picture(&mut self, packet: &Packet) -> bool {
-        let picture = packet.vp8().and_then(|vp8| vp8.picture);
-        if packet.payload.is_empty() || picture.is_none() || picture == self.dropped {
-            return false;
+    /// The number of a picture whose first packet this is that is dropped.
+    fn drops_new_picture(&mut self, packet: &Packet) -> Option<u16> {
+        let picture = packet.vp8().and_then(|vp8| vp8.picture)?;
+        if packet.payload.is_empty() || self.dropped == Some(picture) {
+            return None;
         }
-        self.dropped = picture;
-        true
+        self.dropped = Some(picture);
+        Some(picture)
     }
 
     /// The numbers of a packet that is sent; also of one that is sent again.

@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 /// Ranges remembered: at 15 dropped frames a second this is over two seconds of late packets.
 const REMEMBERED: usize = 48;
 
+/// Packets of one picture, at most. Numbers of pictures come again; those of another layer are no near ones.
+const PICTURE: u64 = 512;
+
 /// What is added to the numbers of incoming packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offsets {
@@ -44,6 +47,8 @@ impl Range {
 #[derive(Debug, Default)]
 pub struct RangeMap {
     ranges: VecDeque<Range>,
+    /// Pictures that were left out, each with the number of a packet of it, the newest first.
+    left_out: VecDeque<(u16, u64)>,
 }
 
 impl RangeMap {
@@ -56,12 +61,14 @@ impl RangeMap {
     }
 
     /// Leaves out the incoming number `sequence` (newer than all before): later ones close up.
-    /// `picture` tells that a whole picture is left out with it.
-    pub fn skip(&mut self, sequence: u64, picture: bool) {
+    /// `picture` is its number when a whole picture is left out with it.
+    pub fn skip(&mut self, sequence: u64, picture: Option<u16>) {
         let Some(open) = self.ranges.back_mut() else { return };
         let mut next = Range { start: sequence + 1, ..*open };
         next.offsets.sequence -= 1;
-        if picture {
+        if let Some(picture) = picture {
+            self.left_out.truncate(REMEMBERED - 1);
+            self.left_out.push_front((picture, sequence));
             next.offsets.picture = next.offsets.picture.wrapping_sub(1);
         }
         open.end = sequence;
@@ -69,6 +76,11 @@ impl RangeMap {
             self.ranges.pop_back();
         }
         self.push(next);
+    }
+
+    /// True when this picture, of which a packet has this incoming number, was left out.
+    pub fn leaves_out(&self, picture: u16, sequence: u64) -> bool {
+        self.left_out.iter().any(|(left_out, at)| *left_out == picture && at.abs_diff(sequence) < PICTURE)
     }
 
     fn push(&mut self, range: Range) {
@@ -101,6 +113,7 @@ impl RangeMap {
     /// Forgets everything: the source is another one now.
     pub fn clear(&mut self) {
         self.ranges.clear();
+        self.left_out.clear();
     }
 }
 
@@ -116,8 +129,8 @@ mod tests {
     fn numbers_close_up_over_skipped_packets_and_late_ones_keep_their_gap() {
         let mut map = RangeMap::default();
         map.switch(None, 0, 100, offsets(-90));
-        map.skip(103, true);
-        map.skip(104, false);
+        map.skip(103, Some(7));
+        map.skip(104, None);
         let out = |sequence| map.find(0, sequence).map(|(o, _)| sequence as i64 + o.sequence);
         assert_eq!((out(102), out(103), out(104), out(105)), (Some(12), None, None, Some(13)));
         assert_eq!(map.find(0, 105).map(|(o, _)| o.picture), Some(u16::MAX));

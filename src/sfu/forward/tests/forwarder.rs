@@ -1,3 +1,6 @@
+#[path = "numbers.rs"]
+mod numbers;
+
 use std::time::Duration;
 
 use bytes::Bytes;
