@@ -53,6 +53,12 @@ impl Attempts {
         Ok(())
     }
 
+    /// The time to wait for whoever has stood in line behind a flood of failures from the same address.
+    pub fn recheck(&self, address: IpAddr, now: u64) -> Result<(), Duration> {
+        let wait = self.crowd_wait(network(address), now);
+        if wait.is_zero() { Ok(()) } else { Err(wait) }
+    }
+
     fn crowd_wait(&self, address: IpAddr, now: u64) -> Duration {
         let crowd = self.by_address.get(&address).filter(|failures| failures.count >= ADDRESS_PER_MINUTE);
         crowd.map_or(Duration::ZERO, |failures| left(failures.latest, MINUTE, now))
@@ -220,6 +226,7 @@ mod tests {
             assert_eq!(guess(&attempts, address(1), &format!("s{n}"), 0), Ok(()));
         }
         assert!(attempts.begin(address(1), "somebody new", 0).is_err());
+        assert!(attempts.recheck(address(1), 0).is_err() && attempts.recheck(address(2), 0).is_ok());
         assert_eq!(attempts.begin(address(2), "somebody new", 0), Ok(()));
         assert_eq!(guess(&attempts, address(1), "somebody new", 60_000), Ok(()));
         assert_eq!(attempts.begin(address(1), "somebody new", 60_001), Ok(()));

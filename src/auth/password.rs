@@ -1,19 +1,30 @@
-//! Passwords: argon2id, in a bounded number of threads.
+//! Passwords: argon2id, in a bounded number of threads. Addresses take turns: whoever tries thousands at once waits behind
+//! themselves.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
 
+use super::network;
 use crate::telemetry::Redacted;
 
 /// Each takes 19 MiB and a core for some 20 ms: a class signing in waits in line instead of taking the machine.
 const AT_ONCE: usize = 2;
 /// Longer ones are refused unhashed.
 const MAX_BYTES: usize = 256;
+/// With more lines than this, those in which nobody stands are cleared away.
+const LINES: usize = 1_024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
@@ -26,7 +37,9 @@ pub enum PasswordError {
 /// Checks passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub struct Passwords {
+    /// First come first served, among those who are at the head of their address's line.
     places: Arc<Semaphore>,
+    lines: Arc<Mutex<HashMap<IpAddr, Arc<Semaphore>>>>,
     /// Checked when there is no such account, so that the time does not tell.
     nobody: Arc<str>,
 }
@@ -34,23 +47,52 @@ pub struct Passwords {
 impl Passwords {
     pub fn new() -> Result<Self, PasswordError> {
         let nobody = hash_now("nobody has this password")?.into();
-        Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), nobody })
+        Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), lines: Arc::default(), nobody })
+    }
+
+    /// Waits at the end of this address's line.
+    pub async fn place(&self, address: IpAddr) -> Result<Place, PasswordError> {
+        let line = self.line(network(address)).acquire_owned().await;
+        let place = self.places.clone().acquire_owned().await;
+        let lost = |_| PasswordError::Lost;
+        Ok(Place { _line: line.map_err(lost)?, _place: place.map_err(lost)? })
+    }
+
+    fn line(&self, network: IpAddr) -> Arc<Semaphore> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= LINES {
+            // Whoever stands in a line holds it.
+            lines.retain(|_, line| Arc::strong_count(line) > 1);
+        }
+        lines.entry(network).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
     }
 
     /// True when `password` is the one behind `hash`; without a hash it takes as long and is false.
-    pub async fn fits(&self, password: Redacted<String>, hash: Option<&str>) -> Result<bool, PasswordError> {
+    pub async fn fits(
+        &self,
+        password: Redacted<String>,
+        hash: Option<&str>,
+        place: Place,
+    ) -> Result<bool, PasswordError> {
         if password.reveal().len() > MAX_BYTES {
             return Ok(false);
         }
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
-        let place = self.places.clone().acquire_owned().await.map_err(|_| PasswordError::Lost)?;
         let fits = spawn_blocking(move || {
+            // Also when nobody waits for the answer any more.
             let _place = place;
             verify(password.reveal(), &hash)
         });
         Ok(fits.await.map_err(|_| PasswordError::Lost)?? && known)
     }
+}
+
+/// The right to have one password checked now.
+#[derive(Debug)]
+pub struct Place {
+    _line: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 fn verify(password: &str, hash: &str) -> Result<bool, PasswordError> {
@@ -68,13 +110,48 @@ pub fn hash_now(password: &str) -> Result<String, PasswordError> {
 mod tests {
     use super::*;
 
+    fn address(n: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, n])
+    }
+
+    #[tokio::test]
+    async fn whoever_tries_hundreds_at_once_keeps_their_own_address_waiting() {
+        let passwords = Passwords::new().expect("ready");
+        let in_turn = async |from: u8, order: &Mutex<Vec<u8>>| {
+            let place = passwords.place(address(from)).await.expect("a place");
+            order.lock().expect("whole").push(from);
+            tokio::task::yield_now().await;
+            drop(place);
+        };
+        let order = Mutex::new(Vec::new());
+        let flood = futures_util::future::join_all((0..300).map(|_| in_turn(1, &order)));
+        let others = futures_util::future::join_all((2..5).map(|from| in_turn(from, &order)));
+        futures_util::future::join(flood, others).await;
+        let order = order.into_inner().expect("whole");
+        let last = order.iter().rposition(|from| *from != 1).expect("they had their turn");
+        assert!(last < 12, "{:?}", &order[..20]);
+    }
+
+    #[tokio::test]
+    async fn lines_in_which_nobody_stands_are_not_kept() {
+        let passwords = Passwords::new().expect("ready");
+        let held = passwords.place(address(0)).await.expect("a place");
+        for n in 0..5_000_u32 {
+            drop(passwords.place(IpAddr::from(n.to_be_bytes())).await.expect("a place"));
+        }
+        let lines = passwords.lines.lock().expect("whole");
+        assert!(lines.len() <= LINES && lines.contains_key(&address(0)), "{}", lines.len());
+        drop(held);
+    }
+
     #[tokio::test]
     async fn only_the_right_password_fits_and_nobody_has_none() {
         let passwords = Passwords::new().expect("ready");
         let hash = hash_now("كلمة السر 1").expect("hashed");
         assert!(hash.starts_with("$argon2id$"));
         let fits = async |text: &str, hash: Option<&str>| {
-            passwords.fits(Redacted::new(text.to_owned()), hash).await.expect("checked")
+            let place = passwords.place(address(1)).await.expect("a place");
+            passwords.fits(Redacted::new(text.to_owned()), hash, place).await.expect("checked")
         };
         assert!(fits("كلمة السر 1", Some(&hash)).await);
         assert!(!fits("كلمة السر 2", Some(&hash)).await);

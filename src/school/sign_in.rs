@@ -11,6 +11,9 @@ use crate::{auth::Token, telemetry::Redacted};
 /// A browser stays signed in this long; a shared phone signs out by its button.
 pub const STAYS: Duration = Duration::from_secs(30 * 24 * 3_600);
 
+/// Longer sign-in names are nobody's.
+const LOGIN_BYTES: usize = 256;
+
 /// Interface languages, the one of most readers first.
 const LANGUAGES: [&str; 3] = ["ar", "fr", "en"];
 
@@ -65,10 +68,16 @@ impl School {
     ) -> Result<SignedIn, SignInRefusal> {
         // Printed slips are copied by hand: case and space do not matter.
         let login = login.trim().to_lowercase();
+        if login.len() > LOGIN_BYTES || login.contains('\0') {
+            // PostgreSQL would refuse the question, as if the database were away.
+            return Err(SignInRefusal::WrongCredentials);
+        }
         self.begin_attempt(address, &login).await?;
+        let place = self.passwords.place(address).await.map_err(Broken::from)?;
+        self.attempts.recheck(address, self.now()).map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
         let account = self.store.account_by_login(&login).await.map_err(Broken::from)?;
         let hash = account.as_ref().map(|account| account.password.as_str());
-        let fits = self.passwords.fits(password, hash).await.map_err(Broken::from)?;
+        let fits = self.passwords.fits(password, hash, place).await.map_err(Broken::from)?;
         let Some(account) = account.filter(|_| fits) else {
             self.attempt_failed(address, &login).await?;
             return Err(SignInRefusal::WrongCredentials);
