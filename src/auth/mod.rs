@@ -3,6 +3,7 @@
 //! Not here: who belongs to which lesson (`school`), where it is kept (`storage`).
 
 mod attempts;
+mod entries;
 mod network;
 mod password;
 mod tickets;
@@ -10,6 +11,7 @@ mod token;
 mod turn;
 
 pub use attempts::{Attempts, Keys, MINUTE};
+pub use entries::EntryPace;
 pub use network::network;
 pub use password::{PasswordError, Passwords, hash_now};
 pub use tickets::{TicketError, Tickets, Verified};

@@ -164,6 +164,9 @@ fn refusal(refusal: EntryRefusal) -> Refusal {
             let wait = Duration::from_millis(starts_at.saturating_sub(now));
             Refusal::new(StatusCode::TOO_EARLY, "too_early").after(wait)
         }
+        EntryRefusal::TooOften { wait } => {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts").after(wait)
+        }
         EntryRefusal::Broken(error) => Refusal::broken(&error),
     }
 }

@@ -1,5 +1,7 @@
 //! The right to enter one lesson in one role. The group's list is the admission list; there are no links and no codes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use qism_signaling::{
     hub::{
@@ -26,6 +28,8 @@ pub enum EntryRefusal {
     TooEarly { starts_at: u64, now: u64 },
     #[error("the lesson is over")]
     Ended,
+    #[error("too many entries")]
+    TooOften { wait: Duration },
     #[error(transparent)]
     Broken(#[from] Broken),
 }
@@ -65,6 +69,7 @@ impl School {
         if is_over(&record, now) || !self.store.ended(&[lesson]).await.map_err(Broken::from)?.is_empty() {
             return Err(EntryRefusal::Ended);
         }
+        self.entries.take(account.user, now).map_err(|wait| EntryRefusal::TooOften { wait })?;
         let entry = Entry {
             user: account.user,
             role: admission.role,

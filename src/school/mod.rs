@@ -19,7 +19,7 @@ use std::sync::Arc;
 use qism_signaling::hub::ports::Clock;
 
 use crate::{
-    auth::{Attempts, PasswordError, Passwords, Tickets},
+    auth::{Attempts, EntryPace, PasswordError, Passwords, Tickets},
     storage::{StorageError, Store},
 };
 
@@ -42,6 +42,7 @@ pub struct School {
     clock: Arc<dyn Clock>,
     passwords: Passwords,
     attempts: Attempts,
+    entries: EntryPace,
     tickets: Tickets,
 }
 
@@ -61,6 +62,7 @@ impl School {
             clock,
             passwords: Passwords::new()?,
             attempts: Attempts::default(),
+            entries: EntryPace::default(),
             tickets: Tickets::random(),
         })
     }
