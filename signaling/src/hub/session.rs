@@ -59,6 +59,13 @@ impl Attached {
         }
     }
 
+    /// Takes a frame that only the transport understands (a ping of the WebSocket). It says nothing, and counts as any other.
+    pub fn receive_transport_frame(&self) {
+        if self.pace() == Pace::Flood {
+            self.outbox.close(CloseCode::Flood);
+        }
+    }
+
     fn pace(&self) -> Pace {
         let mut bucket = self.bucket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         bucket.take(Instant::now())

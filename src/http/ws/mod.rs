@@ -47,6 +47,8 @@ const READABLE_BYTES: usize = 4 * limits::CLIENT_MESSAGE_BYTES;
 const CONTROL_BYTES: usize = 4 * 1024;
 /// Head of a client's frame of usual length, with its mask.
 const CLIENT_HEAD: usize = 6;
+/// Pings before the hello.
+const PINGS: usize = 16;
 /// How long a closed socket may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -126,7 +128,7 @@ impl From<CloseCode> for End {
 
 /// Waits for `hello`, checks the ticket, attaches to the hub.
 async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState) -> Result<Line, End> {
-    let text = timeout(limits::HELLO, next_text(socket)).await.map_err(|_| CloseCode::Malformed)??;
+    let text = timeout(limits::HELLO, first_text(socket)).await.map_err(|_| CloseCode::Malformed)??;
     let Ok(ClientFrame::Hello { version, ticket, position }) = serde_json::from_str(&text) else {
         return Err(CloseCode::Malformed.into());
     };
@@ -151,16 +153,30 @@ fn refused(refusal: TicketRefusal) -> CloseCode {
     }
 }
 
-/// The next text. Anything else but pings makes no sense here.
-async fn next_text(socket: &mut Socket) -> Result<Utf8Bytes, End> {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Text(text))) if text.len() <= limits::CLIENT_MESSAGE_BYTES => return Ok(text),
-            Some(Ok(Message::Text(_) | Message::Binary(_))) => return Err(CloseCode::Malformed.into()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
-            Some(Err(error)) => return Err(broken(error)),
+/// What came on a socket.
+enum Heard {
+    Text(Utf8Bytes),
+    /// A ping or pong of the WebSocket, which the library has answered. Browsers send none.
+    Transport,
+}
+
+async fn first_text(socket: &mut Socket) -> Result<Utf8Bytes, End> {
+    for _ in 0..=PINGS {
+        if let Heard::Text(text) = hear(socket).await? {
+            return Ok(text);
         }
+    }
+    Err(CloseCode::Malformed.into())
+}
+
+/// The next message. Anything else but texts and pings makes no sense here.
+async fn hear(socket: &mut Socket) -> Result<Heard, End> {
+    match socket.next().await {
+        Some(Ok(Message::Text(text))) if text.len() <= limits::CLIENT_MESSAGE_BYTES => Ok(Heard::Text(text)),
+        Some(Ok(Message::Text(_) | Message::Binary(_))) => Err(CloseCode::Malformed.into()),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Heard::Transport),
+        Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+        Some(Err(error)) => Err(broken(error)),
     }
 }
 
@@ -190,8 +206,9 @@ impl Line {
             let moved = tokio::select! {
                 biased;
                 () = self.outbox.needed() => self.deliver(socket).await,
-                text = next_text(socket) => match text {
-                    Ok(text) => { self.take(&text).await; Ok(()) }
+                heard = hear(socket) => match heard {
+                    Ok(Heard::Text(text)) => { self.take(&text).await; Ok(()) }
+                    Ok(Heard::Transport) => { self.attached.receive_transport_frame(); Ok(()) }
                     Err(end) => Err(end),
                 },
             };
