@@ -30,12 +30,19 @@ const SECURITY: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// For a year no browser that was here comes back without TLS, whatever a network in between wants it to (RFC 6797). Those
+/// that do not trust the certificate do not listen to this.
+const ONLY_BY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Adds the security headers; answers that say nothing about caching are not to be stored (people's data).
-pub async fn secure(request: Request, next: Next) -> Response {
+pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
         headers.insert(name, value);
+    }
+    if state.site.secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONLY_BY_TLS);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

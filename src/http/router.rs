@@ -36,7 +36,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(headers::name_host))
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn(traced))
-        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(state.clone(), headers::secure))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(state)
 }

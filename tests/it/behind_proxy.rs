@@ -75,6 +75,7 @@ async fn pages_of_the_public_origin_may_and_their_cookie_is_secure() {
     let granted = answer(sign_in(&server, ALICE, qism::school::demo::PASSWORD)).await;
     let cookie = granted.headers()["set-cookie"].to_str().expect("text");
     assert!(cookie.starts_with("__Host-qism=") && cookie.contains("; Secure"), "{cookie}");
+    assert_eq!(granted.headers()["strict-transport-security"], "max-age=31536000");
     for foreign in ["http://qism.example.ma", &server.running.url(), "https://evil.example"] {
         let request = Client::new().post(server.url("/api/session")).header("origin", foreign);
         assert_eq!(status(request.json(&json!({}))).await, 403, "{foreign}");

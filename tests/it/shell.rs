@@ -95,6 +95,7 @@ async fn every_answer_carries_the_security_headers() {
         let policy = answer.headers()["content-security-policy"].to_str().expect("text").to_owned();
         assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+        assert!(!answer.headers().contains_key("strict-transport-security"), "{path}: there is no TLS");
     }
 }
 
