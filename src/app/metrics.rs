@@ -281,7 +281,7 @@ impl Sources {
             ),
             Sample::counter(
                 "qism_bus_forged_letters_total",
-                "Letters not sealed by our key.",
+                "Letters not sealed by our key, or sent again.",
                 read(&counters.forged),
             ),
             Sample::counter(

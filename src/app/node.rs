@@ -53,7 +53,7 @@ impl Node {
             database_clock.clone().map_or_else(|| Arc::new(SystemClock::default()) as _, |clock| clock as _);
         let beats = Beats::start(store.clone(), database_clock, incarnation, &cluster.node).await;
         let beats = beats.context("the first beat")?;
-        let (bus, bus_events) = start_bus(cluster, incarnation)?;
+        let (bus, bus_events) = start_bus(cluster, incarnation, clock.clone())?;
         let homes = Homes::new(cluster.homes.clone());
         let steer =
             || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation, homes));
@@ -76,13 +76,17 @@ pub(super) fn redis_server(cluster: &Cluster) -> anyhow::Result<Option<RedisServ
     }))
 }
 
-fn start_bus(cluster: &Cluster, own: IncarnationId) -> anyhow::Result<(Option<Arc<RedisBus>>, Letters)> {
+fn start_bus(
+    cluster: &Cluster,
+    own: IncarnationId,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Option<Arc<RedisBus>>, Letters)> {
     let Some((server, key)) = redis_server(cluster)?.zip(cluster.key.as_ref()) else {
         // Nobody writes to a single node: this end is closed at once.
         return Ok((None, mpsc::channel(1).1));
     };
     tracing::info!(redis = %server, "one of several nodes");
-    let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own);
+    let (bus, letters) = RedisBus::start(server, Seal::new(key.reveal()), own, clock);
     Ok((Some(bus), letters))
 }
 

@@ -107,16 +107,25 @@ async fn receive(
     shared: &Shared,
     incoming: &mpsc::Sender<BusEvent>,
 ) -> Result<Infallible, LinkEnd> {
+    let mut told = false;
     while let Some(message) = stream.next().await {
         match shared.seal.open(message.get_payload_bytes()) {
-            Ok(envelope) if envelope.from == shared.own => {}
-            Ok(envelope) => {
+            Ok((envelope, _)) if envelope.from == shared.own => {}
+            Ok((envelope, stamp)) if shared.is_copy(envelope.from, stamp) => count(&shared.counters.forged),
+            Ok((envelope, _)) => {
                 count(&shared.counters.received);
                 if incoming.try_send(BusEvent::Received(envelope)).is_err() {
                     count(&shared.counters.dropped);
                 }
             }
-            Err(SealError::Forged) => count(&shared.counters.forged),
+            Err(SealError::Forged) => {
+                count(&shared.counters.forged);
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(
+                        "a letter on the bus is not sealed by our key: do all servers have the same cluster.key?"
+                    );
+                }
+            }
             Err(SealError::Unreadable) => count(&shared.counters.unreadable),
         }
     }
@@ -133,7 +142,7 @@ async fn publish(
         let mut pipe = redis::pipe();
         for (lesson, content) in some.drain(..) {
             count(&shared.counters.published);
-            let sealed = shared.seal.close(&Envelope { from: shared.own, lesson, content });
+            let sealed = shared.seal.close(&Envelope { from: shared.own, lesson, content }, shared.stamp());
             pipe.publish(channel(&lesson), sealed).ignore();
         }
         timeout(ANSWER, pipe.query_async::<()>(&mut connection)).await??;

@@ -15,13 +15,17 @@ use std::{
 use qism_signaling::{
     hub::{
         envelope::{BusEvent, Content},
-        ports::Bus,
+        ports::{Bus, Clock},
     },
     protocol::{IncarnationId, LessonId},
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::{link, seal::Seal, server::RedisServer};
+use super::{
+    link,
+    seal::{Copies, Seal, Stamp},
+    server::RedisServer,
+};
 
 /// Letters waiting to be published. Full: the newest is dropped and counted; the others find its events by comparing heads.
 const OUTGOING: usize = 4_096;
@@ -40,6 +44,10 @@ pub struct RedisBus {
 pub(super) struct Shared {
     pub own: IncarnationId,
     pub seal: Seal,
+    clock: Arc<dyn Clock>,
+    /// Of the last letter that was written.
+    number: AtomicU64,
+    copies: Mutex<Copies>,
     pub counters: BusCounters,
     /// The lessons that are open here. Bounded by the rooms.
     wanted: Mutex<HashSet<LessonId>>,
@@ -52,7 +60,7 @@ pub(super) struct Shared {
 pub struct BusCounters {
     pub published: AtomicU64,
     pub received: AtomicU64,
-    /// Not sealed by our key.
+    /// Not sealed by our key, or sealed once and sent again.
     pub forged: AtomicU64,
     /// Sealed by it and not understood.
     pub unreadable: AtomicU64,
@@ -72,12 +80,16 @@ impl RedisBus {
         server: RedisServer,
         seal: Seal,
         own: IncarnationId,
+        clock: Arc<dyn Clock>,
     ) -> (Arc<Self>, mpsc::Receiver<BusEvent>) {
         let (outgoing, letters) = mpsc::channel(OUTGOING);
         let (incoming, events) = mpsc::channel(INCOMING);
         let shared = Arc::new(Shared {
             own,
             seal,
+            clock,
+            number: AtomicU64::new(0),
+            copies: Mutex::default(),
             counters: BusCounters::default(),
             wanted: Mutex::default(),
             changed: Notify::new(),
@@ -113,6 +125,18 @@ impl Bus for RedisBus {
 impl Shared {
     pub fn wanted(&self) -> MutexGuard<'_, HashSet<LessonId>> {
         self.wanted.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// For the next letter.
+    pub fn stamp(&self) -> Stamp {
+        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        Stamp { number, at: self.clock.now_ms() }
+    }
+
+    /// Whether an authentic letter came before.
+    pub fn is_copy(&self, from: IncarnationId, stamp: Option<Stamp>) -> bool {
+        let now = self.clock.now_ms();
+        self.copies.lock().unwrap_or_else(std::sync::PoisonError::into_inner).note(from, stamp, now)
     }
 
     pub fn set_up(&self, up: bool) {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::atomic::Ordering, time::Duration};
 
+use futures_util::StreamExt as _;
 use qism::{app::Running, config::Config, telemetry::Redacted};
 use qism_backing::{Postgres, Redis};
 use qism_signaling::protocol::{
@@ -353,6 +354,31 @@ async fn a_forged_letter_is_dropped_and_counted() {
     let number = teacher.accepted(id).await;
     let told = told_up_to(&mut student, number).await;
     assert_eq!(told.len(), 1, "nothing of it was told: {told:?}");
+}
+
+#[tokio::test]
+async fn a_letter_that_somebody_kept_and_sends_again_is_dropped_and_counted() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let mut teacher = cluster.enter(0, "teacher1").await;
+    let mut student = cluster.enter(1, "student1").await;
+    let channel = format!("qism:{}", teacher.lesson);
+    let mut listening = cluster.redis.subscribe(&channel).await;
+    let id = teacher.command(say("مرة")).await;
+    let number = teacher.accepted(id).await;
+    told_up_to(&mut student, number).await;
+    let kept = listening.next().await.expect("a letter").get_payload_bytes().to_vec();
+    // Its sender knows its own letters.
+    let forged = || {
+        let buses = cluster.nodes.iter().map(|node| node.bus().expect("a cluster"));
+        buses.map(|bus| bus.counters().forged.load(Ordering::Relaxed)).sum::<u64>()
+    };
+    let before = forged();
+    let mut redis = cluster.redis.connection().await;
+    for _ in 0..5 {
+        let sent = redis::cmd("PUBLISH").arg(&channel).arg(&kept).query_async::<i64>(&mut redis).await;
+        assert_eq!(sent.expect("published"), 3, "both nodes listen, and the test");
+    }
+    eventually(async || (forged() == before + 5).then_some(())).await;
 }
 
 #[tokio::test]

@@ -121,6 +121,14 @@ impl Redis {
         client.get_multiplexed_async_connection().await.expect("connected")
     }
 
+    /// Hears what is published there, as anybody who reaches this Redis can.
+    pub async fn subscribe(&self, channel: &str) -> redis::aio::PubSubStream {
+        let client = redis::Client::open(self.url()).expect("an address");
+        let mut connection = client.get_async_pubsub().await.expect("connected");
+        connection.subscribe(channel).await.expect("subscribed");
+        connection.into_on_message()
+    }
+
     /// What it says of its replication.
     pub async fn info(&self) -> Option<String> {
         let client = redis::Client::open(self.url()).ok()?;
