@@ -95,7 +95,7 @@ pub(crate) struct Plan {
     pub refused: Vec<(Intent, Refusal)>,
 }
 
-/// The two lanes. Bounded by [`limits::APPEND_QUEUE`]: more is answered `busy`.
+/// The two lanes. In each [`limits::APPEND_QUEUE`] commands may wait: more are answered `busy`.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     safety: VecDeque<Intent>,
@@ -106,13 +106,15 @@ pub(crate) struct Lanes {
 const BATCH: usize = 128;
 
 impl Lanes {
-    /// Queues an intent, or gives it back when there is no room.
-    pub(crate) fn push(&mut self, intent: Intent) -> Result<(), Box<Intent>> {
-        let first = intent.is_safety();
-        if self.len() >= limits::APPEND_QUEUE && !first {
+    /// Queues an intent, or gives it back when there is no room. What the server itself wants always has some: there is one
+    /// of a kind and person. `may_pass`: its sender may have to protect the lesson; a student's mute of the teacher, refused
+    /// anyway, neither passes the others nor keeps a teacher's from its place.
+    pub(crate) fn push(&mut self, intent: Intent, may_pass: bool) -> Result<(), Box<Intent>> {
+        let passes = may_pass && intent.is_safety();
+        let lane = if passes { &mut self.safety } else { &mut self.ordinary };
+        if lane.len() >= limits::APPEND_QUEUE && (!passes || intent.sender.is_some()) {
             return Err(Box::new(intent));
         }
-        let lane = if first { &mut self.safety } else { &mut self.ordinary };
         lane.push_back(intent);
         Ok(())
     }
@@ -223,4 +225,34 @@ pub(crate) fn plan(room: &Room, intents: Vec<Intent>, now_ms: u64, format: u32) 
         }
     }
     plan
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn command(user: u128, command: Command) -> Intent {
+        let by = (SessionId(Uuid::nil()), Attach::default());
+        let wish = Wish::Command { seat: SeatId(1), by, command, line_writer: None };
+        let (lesson, user) = (LessonId(Uuid::nil()), UserId(Uuid::from_u128(user)));
+        Intent::new(lesson, Some(user), CommandId(Uuid::now_v7()), wish)
+    }
+
+    #[test]
+    fn a_student_who_mutes_without_end_keeps_no_teacher_from_protecting_the_lesson() {
+        let (mut lanes, teacher, student) = (Lanes::default(), 1, 2);
+        let mute = |by, whom| command(by, Command::Mute { user: UserId(Uuid::from_u128(whom)) });
+        let taken = (0..2_000).filter(|_| lanes.push(mute(student, teacher), false).is_ok()).count();
+        assert_eq!(taken, limits::APPEND_QUEUE);
+        assert!(lanes.push(mute(teacher, student), true).is_ok());
+        let first = lanes.take().into_iter().next().expect("waits");
+        assert_eq!(first.sender, Some(UserId(Uuid::from_u128(teacher))));
+        let taken = (0..2_000).filter(|_| lanes.push(mute(teacher, student), true).is_ok()).count();
+        assert_eq!(taken, limits::APPEND_QUEUE, "it is a queue all the same");
+        let lesson = LessonId(Uuid::nil());
+        let end = Intent::new(lesson, None, CommandId(Uuid::now_v7()), Wish::End(EndReason::NoAdult));
+        assert!(lanes.push(end, true).is_ok(), "what the server wants is never lost");
+    }
 }

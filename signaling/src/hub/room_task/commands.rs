@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use crate::protocol::{
-    ClientFrame, Command, CommandId, ErrorCode, LegKind, LessonId, Logged, Pull, ServerFrame, UserId, limits,
+    ClientFrame, Command, CommandId, ErrorCode, LegKind, LessonId, Logged, Pull, Role, ServerFrame, UserId,
+    limits,
 };
 
 use super::{RoomMessage, RoomTask};
@@ -71,7 +72,8 @@ impl RoomTask {
 
     /// Queues an intent; with a full queue the sender is told to come again.
     pub(super) fn queue(&mut self, intent: Intent) {
-        if let Err(intent) = self.lanes.push(intent) {
+        let role = intent.sender.and_then(|user| self.room.roster.role_of_present(user));
+        if let Err(intent) = self.lanes.push(intent, role != Some(Role::Student)) {
             self.refuse(*intent, Refusal::Error(ErrorCode::Busy));
         }
     }
@@ -87,7 +89,7 @@ impl RoomTask {
             request,
             before,
             reader: seat.user,
-            all: seat.role != crate::protocol::Role::Student,
+            all: seat.role != Role::Student,
             outbox: seat.outbox.clone(),
         };
         let (journal, lesson) = (self.hub.ports.journal.clone(), self.lesson);
