@@ -72,6 +72,17 @@ fn web_files_stay_small_and_styles_know_no_left_and_right() {
 }
 
 #[test]
+fn the_page_about_security_names_tests_that_there_are() {
+    let (page, tree) = (tree::read("docs/security.md"), Tree::all_rust());
+    let named = source::named_tests(&page);
+    assert!(named.len() > 30, "{named:?}");
+    let is_gone = |name: &&&str| !tree.says(&format!("fn {name}("));
+    expect_none(
+        &named.iter().filter(is_gone).map(|name| format!("docs/security.md: {name}")).collect::<Vec<_>>(),
+    );
+}
+
+#[test]
 fn the_repository_is_really_read() {
     let tree = Tree::rust();
     for expected in ["src/main.rs", "src/http/listener.rs", "signaling/src/protocol/frame.rs"] {

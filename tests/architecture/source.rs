@@ -18,6 +18,14 @@ pub fn too_long(path: &str, lines: usize) -> Option<String> {
         .then(|| format!("{path}: {lines} lines, at most {MAX_FILE_LINES}; look for the second noun"))
 }
 
+/// The names of tests in a page: code of several words.
+pub fn named_tests(page: &str) -> Vec<&str> {
+    let is_name = |code: &&str| {
+        code.matches('_').count() > 2 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    page.split('`').skip(1).step_by(2).filter(is_name).filter(|code| !code.ends_with("_total")).collect()
+}
+
 /// Rust with comments, strings and characters blanked out; lines and columns stay.
 pub fn bare(rust: &str) -> String {
     let bytes = rust.as_bytes();
@@ -98,6 +106,13 @@ mod tests {
             assert_eq!(name(bad).len(), 1, "{bad}");
         }
         assert!(name("src/http/state.rs").is_empty() && name("src/utility_bill.rs").is_empty());
+    }
+
+    #[test]
+    fn names_of_tests_are_told_from_other_code() {
+        let page =
+            "`a_test_with_a_name`, `trusted_proxies` `qism_some_letters_total` a_b_c_d `tests/it/a_b_c_d.rs`";
+        assert_eq!(named_tests(page), ["a_test_with_a_name"]);
     }
 
     #[test]

@@ -17,6 +17,15 @@ impl Tree {
         tree
     }
 
+    /// All Rust, tests and all.
+    pub fn all_rust() -> Self {
+        let mut tree = Self::default();
+        for folder in ["src", "signaling", "tests", "benches"] {
+            tree.walk(Path::new(folder), &["rs"]);
+        }
+        tree
+    }
+
     /// The browser app; generated files left out.
     pub fn web() -> Self {
         let mut tree = Self::default();
@@ -31,6 +40,11 @@ impl Tree {
 
     pub fn has(&self, path: &str) -> bool {
         self.0.iter().any(|(known, _)| known == path)
+    }
+
+    /// Some file has this in it.
+    pub fn says(&self, words: &str) -> bool {
+        self.0.iter().any(|(_, text)| text.contains(words))
     }
 
     /// All complaints of one checker.

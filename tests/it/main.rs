@@ -10,6 +10,7 @@ mod config_cli;
 mod drain;
 mod erasing;
 mod fleet;
+mod hostile;
 mod journal;
 mod lesson;
 mod lesson_media;
