@@ -2,7 +2,9 @@
 //! Same sizes, same bursts, same machine, same minute; a ratio to it means something on any machine.
 
 use std::{
+    io,
     net::{SocketAddrV4, UdpSocket},
+    os::fd::AsRawFd as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +16,7 @@ use rtc::crypto::{AeadAlgorithm, AeadCipher, RTCCryptoProvider as _, providers::
 
 use super::{
     publisher::Pattern,
-    wire::{Batch, Wire, address_of},
+    wire::{self, Batch, Wire, address_of},
 };
 use crate::{
     process::{self, thread_cpu},
@@ -29,6 +31,8 @@ const HEADER: usize = 20;
 const TAG: usize = 16;
 /// Messages per system call, as the server's.
 const MESSAGES: usize = 64;
+/// Bytes of the kernel's queue, as far as the system allows, as the server's.
+const KERNEL_BUFFER: libc::c_int = 4 << 20;
 
 /// Microseconds of CPU per packet of this thread, at the pace of a pattern: seal in place, one UDP_SEGMENT message per
 /// subscriber and picture, one plain message per subscriber and voice packet, 64 of them per system call. Somebody takes
@@ -55,6 +59,15 @@ pub fn cpu_us_per_packet(subscribers: usize, pattern: Pattern, during: Duration)
     result
 }
 
+/// A socket with the options of the server's: what it sends is not to be cut on its way, so that the kernel need not number the
+/// pieces.
+fn bind() -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    wire::set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, KERNEL_BUFFER)?;
+    wire::set(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
+    Ok(socket)
+}
+
 struct Sender {
     socket: UdpSocket,
     port: u16,
@@ -69,7 +82,7 @@ impl Sender {
         let crypto = RingProvider::new();
         let cipher = crypto.crypto().new_aead(AeadAlgorithm::Aes128Gcm, &[7; 16]);
         Ok(Self {
-            socket: UdpSocket::bind("127.0.0.1:0")?,
+            socket: bind()?,
             port,
             cipher: cipher.map_err(|error| anyhow::anyhow!("{error}"))?,
             number: 0,
