@@ -75,7 +75,10 @@ impl Worker {
         let mut lessons = Vec::new();
         for room in self.rooms.values_mut() {
             let mut due = 0;
-            room.tracks.iter_mut().for_each(|track| due += usize::from(track.joined.poll(now)));
+            for track in &mut room.tracks {
+                due += usize::from(track.joined.poll(now));
+                self.timers.expects(track.joined.is_waiting());
+            }
             if due > 0 {
                 lessons.push(room.lesson);
             }

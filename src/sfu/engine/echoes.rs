@@ -45,6 +45,10 @@ impl Echoes {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.queues.iter().all(VecDeque::is_empty)
+    }
+
     /// The next that is due.
     fn pop(&mut self, now: Instant) -> Option<Echo> {
         let due = self.queues.iter_mut().find(|queue| queue.front().is_some_and(|(due, _)| *due <= now))?;

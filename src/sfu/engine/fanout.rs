@@ -46,6 +46,7 @@ impl Worker {
         if !room.tracks[track].has_fresh() {
             return None;
         }
+        self.timers.expects(room.tracks[track].misses_packets());
         let waiting = room.tracks[track].waits_until(now);
         if waiting.is_some() {
             return waiting;

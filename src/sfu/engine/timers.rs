@@ -15,6 +15,9 @@ use crate::sfu::forward::arrivals;
 
 /// The grain of the engine's time.
 pub const TICK: Duration = Duration::from_millis(10);
+/// The same while nothing has a moment of its own: nothing is missing, no voice is to be repeated or joined, no other node is
+/// linked. A half more than the 20 ms from one packet of a voice to the next: while somebody speaks, no wake-up is for the time alone.
+const CALM: Duration = Duration::from_millis(30);
 /// A thread without legs looks up this seldom.
 pub const IDLE: Duration = Duration::from_secs(5);
 /// Layer choice, speakers, handshakes.
@@ -38,6 +41,26 @@ pub struct Timers {
     fed_back: Option<Instant>,
     reported: Option<Instant>,
     accounted: Option<Instant>,
+    /// Since the last tick something came up that the next one is for.
+    expects: bool,
+}
+
+impl Timers {
+    /// The next tick is not to be late, if `something`.
+    pub fn expects(&mut self, something: bool) {
+        self.expects |= something;
+    }
+
+    /// When to look up at the latest; `None` before the first tick.
+    fn next(&self, is_calm: bool) -> Option<Instant> {
+        let ticked = self.ticked?;
+        if !is_calm || self.expects {
+            return Some(ticked + TICK);
+        }
+        let regular = [(self.fed_back, arrivals::INTERVAL), (self.reviewed, REVIEW)];
+        let regular = regular.into_iter().filter_map(|(last, interval)| Some(last? + interval));
+        Some(regular.fold(ticked + CALM, Instant::min).max(ticked + TICK))
+    }
 }
 
 /// True when `interval` passed since; then it starts anew.
@@ -55,11 +78,11 @@ impl Worker {
         if !self.has_peers() {
             return IDLE;
         }
-        let (last, interval) = match self.is_pacing() {
-            false => (self.timers.ticked, TICK),
-            true => (self.timers.paced, pacing::INTERVAL),
+        let due = match self.is_pacing() {
+            true => self.timers.paced.map(|last| last + pacing::INTERVAL),
+            false => self.timers.next(self.echoes.is_empty() && self.ways.relays.is_empty()),
         };
-        let due = last.map_or(now, |last| last + interval);
+        let due = due.unwrap_or(now);
         self.gathering.map_or(due, |gathering| due.min(gathering)).saturating_duration_since(now)
     }
 
@@ -92,6 +115,7 @@ impl Worker {
         if !is_due(&mut self.timers.ticked, TICK, now) {
             return;
         }
+        self.timers.expects = false;
         self.tell_waiting();
         self.ask_missing(now);
         self.send_echoes(now);
@@ -131,6 +155,7 @@ impl Worker {
                     if layer.nack.take_given_up() && layer.is_video() {
                         track.keyframes.want(index);
                     }
+                    self.timers.expects(layer.nack.is_waiting());
                     match (whom, layer.ssrc) {
                         _ if missing.is_empty() => {}
                         ((Some(publisher), _), Some(ssrc)) => asks.push((publisher, ssrc, missing)),

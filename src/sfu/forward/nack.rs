@@ -130,6 +130,11 @@ impl NackTracker {
         self.missing.is_empty()
     }
 
+    /// True while some packet is being waited for.
+    pub fn is_waiting(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// True while the packet is being waited for.
     pub fn is_missing(&self, sequence: u64) -> bool {
         self.missing.contains_key(&sequence)

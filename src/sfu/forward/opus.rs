@@ -91,6 +91,11 @@ impl Joiner {
         self.next = None;
     }
 
+    /// Packets wait for their neighbors.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The next packet that is ready.
     pub fn poll(&mut self, now: Instant) -> Option<Packet> {
         let (run, first) = (self.run(), self.waiting.front()?);

@@ -61,6 +61,11 @@ impl Joined {
         self.has_fresh()
     }
 
+    /// Something is not sent yet, and is after a while, whatever comes.
+    pub fn is_waiting(&self) -> bool {
+        self.joiner.is_waiting()
+    }
+
     pub fn ring(&self) -> &PacketRing {
         &self.ring
     }

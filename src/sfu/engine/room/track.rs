@@ -390,6 +390,11 @@ impl TrackIn {
         })
     }
 
+    /// Some packet of it is being waited for.
+    pub fn misses_packets(&self) -> bool {
+        self.layers.iter().any(|layer| layer.nack.is_waiting())
+    }
+
     /// Until when the fresh packets wait for the rest of their picture, if they do. Joined voices wait for nothing.
     pub fn waits_until(&self, now: Instant) -> Option<Instant> {
         if !self.layers.iter().any(|layer| layer.is_gathering(now)) {

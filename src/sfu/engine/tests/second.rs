@@ -63,6 +63,21 @@ impl Second {
         }
     }
 
+    /// How often the thread looks up by the clock alone while nothing comes for so long.
+    fn wakes(&mut self, milliseconds: u32) -> usize {
+        self.millisecond += milliseconds;
+        let until = self.class.now + Duration::from_millis(milliseconds.into());
+        let worker = &mut self.class.worker;
+        let mut now = self.class.now;
+        let times = std::iter::from_fn(|| {
+            now += worker.patience(now);
+            worker.tick(now);
+            worker.flush();
+            Some(now)
+        });
+        times.take_while(|now| *now < until).count()
+    }
+
     fn answer(&mut self) {
         let (now, class) = (self.class.now, &mut self.class);
         let sent = self.pictures * PICTURE;
@@ -94,6 +109,20 @@ fn a_class_that_answers_gets_every_packet() {
         panic!("a subscriber");
     };
     assert!(downlink.link.estimate().is_some_and(|estimate| estimate > 1_000_000));
+}
+
+#[test]
+fn a_thread_wakes_by_the_clock_seldom_unless_something_is_missing() {
+    let mut second = Second::new(1);
+    second.run(3_000);
+    assert!(second.wakes(100) <= 5);
+    let missing = second.pictures;
+    second.pictures += 1;
+    second.run(100);
+    assert!(second.wakes(100) >= 9, "a picture is asked for");
+    second.class.receive_picture(missing);
+    second.run(1_000);
+    assert!(second.wakes(100) <= 5, "it came, {} wait for their link", second.class.worker.paced.len());
 }
 
 /// Without its DTLS state, its socket and what the hub keeps of it.
