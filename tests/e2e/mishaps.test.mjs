@@ -109,6 +109,15 @@ describe('mishaps', { concurrency: false }, () => {
     await eventually('the voice is back', () => hears(student.page, HZ));
   });
 
+  test('a lesson that was started a moment ago is named at its door', async () => {
+    const other = await Person.open(browser, school, { login: 'teacher4', language: 'fr' });
+    await other.signIn();
+    await other.page.getByRole('button', { name: other.t('home.startNowConfirm') }).dblclick();
+    await other.page.getByRole('heading', { name: other.t('check.title') }).waitFor();
+    await other.page.getByText('1APIC-1').first().waitFor();
+    await other.close();
+  });
+
   test('a file dropped on the page does not take its place', async () => {
     const kept = await teacher.page.evaluate(() => {
       const dataTransfer = new DataTransfer();

@@ -10,20 +10,22 @@ import type { CheckActions, CheckView } from '../screens/check/view.ts';
 import { deviceOptions } from './deviceOptions.ts';
 
 interface Props {
+  lesson: string;
+  /** What the list of today says of it. */
+  info: TodayLesson | undefined;
   teacher: boolean;
-  lesson: TodayLesson | undefined;
   onEnter: (wish: Wish) => void;
   onBack: () => void;
 }
 
 /** The device check over the real devices. */
-export function CheckRoute({ teacher, lesson, onEnter, onBack }: Props) {
+export function CheckRoute({ lesson, info, teacher, onEnter, onBack }: Props) {
   const check = useMemo(() => new DeviceCheck(), []);
   useEffect(() => {
     const unfollow = followDevices();
     void check.setMicrophone(true);
     void check.setCamera(teacher);
-    if (lesson) approach(lesson.lesson);
+    approach(lesson);
     return () => {
       unfollow();
       check.close();
@@ -48,16 +50,16 @@ export function CheckRoute({ teacher, lesson, onEnter, onBack }: Props) {
       onBack();
     },
   };
-  return <CheckScreen view={viewOf(check, teacher, lesson)} actions={actions} />;
+  return <CheckScreen view={viewOf(check, teacher, info)} actions={actions} />;
 }
 
-function viewOf(check: DeviceCheck, teacher: boolean, lesson: TodayLesson | undefined): CheckView {
+function viewOf(check: DeviceCheck, teacher: boolean, info: TodayLesson | undefined): CheckView {
   const { cameras, microphones, speakers } = deviceLists.value;
   return {
     teacher,
-    subject: lesson ? localized(lesson.subject, language.value) : '',
-    group: lesson?.group ?? '',
-    running: lesson?.phase === 'open' || lesson?.phase === 'paused',
+    subject: info ? localized(info.subject, language.value) : '',
+    group: info?.group ?? '',
+    running: info?.phase === 'open' || info?.phase === 'paused',
     camera: check.camera.value,
     cameraOn: check.camera.value !== undefined,
     microphoneOn: check.microphoneOn.value,

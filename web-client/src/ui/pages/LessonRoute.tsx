@@ -31,7 +31,8 @@ export function LessonRoute({ me, lesson }: Props) {
 
   useEffect(() => {
     void lessonPart.load();
-    if (!day.value.today) void refreshDay();
+    // A lesson that was started a moment ago is not on the list yet.
+    if (!info) void refreshDay();
     if (visits) setWish({ microphone: false, camera: false });
     else if (isInside(lesson)) setWish(rememberedWish(teacher));
     else void checkNeeded().then((needed) => (needed ? setCheck(true) : setWish(rememberedWish(teacher))));
@@ -43,6 +44,7 @@ export function LessonRoute({ me, lesson }: Props) {
   };
   const InLesson = lessonPart.page.value;
   if (wish && InLesson) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
-  if (check && !wish) return <CheckRoute teacher={teacher} lesson={info} onEnter={enter} onBack={goHome} />;
+  if (check && !wish)
+    return <CheckRoute lesson={lesson} info={info} teacher={teacher} onEnter={enter} onBack={goHome} />;
   return <LoadingPage label={t('lesson.entering')} />;
 }

@@ -24,7 +24,13 @@ export function CheckScreen({ view, actions }: Props) {
         <div>
           <h1>{t('check.title')}</h1>
           <p class="muted small">
-            {view.subject} · <bdi>{view.group}</bdi>
+            {view.subject ? (
+              <>
+                {view.subject} · <bdi>{view.group}</bdi>
+              </>
+            ) : (
+              '\u00a0'
+            )}
           </p>
         </div>
       </header>
