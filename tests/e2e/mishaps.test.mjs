@@ -141,4 +141,12 @@ describe('mishaps', { concurrency: false }, () => {
     assert.ok(send.y + send.height <= height);
     await student.page.setViewportSize(PHONE.viewport);
   });
+
+  test('who signs out in one tab is out in all, also of the lesson', async () => {
+    const home = await student.context.newPage();
+    await home.goto(school.url);
+    await home.getByRole('button', { name: student.t('home.signOut') }).click();
+    await student.page.getByLabel(student.t('signIn.password'), { exact: true }).waitFor();
+    await eventually('the voice is gone', async () => !(await hears(student.page, HZ)));
+  });
 });

@@ -1,6 +1,8 @@
 /** Starts the browser app: language and looks first, then who is signed in, then the page. */
 import { render } from 'preact';
-import { recallAccount } from './app/account.ts';
+import { followTabs, recallAccount } from './app/account.ts';
+import { forgetDay } from './app/day.ts';
+import { forgetPeople } from './app/people.ts';
 import { followRoute } from './app/route.ts';
 import { keepShell } from './app/shell.ts';
 import { App } from './ui/App.tsx';
@@ -12,6 +14,10 @@ import './ui/styles/index.css';
 applyPreferences();
 followRoute();
 refuseDroppedFiles();
+followTabs(() => {
+  forgetDay();
+  forgetPeople();
+});
 void recallAccount();
 await startLanguage();
 const root = document.getElementById('app');

@@ -53,11 +53,29 @@ function pause(ms: number): Promise<void> {
   });
 }
 
+/** Tabs tell each other who is signed in now; '' = nobody. */
+const tabs = new BroadcastChannel('qism.account');
+
+/**
+ * Follows what happens in other tabs: who signs out in one is out in all, also in the middle of a lesson, and nothing of one account stays
+ * where the next one is. `onOther` forgets what is kept of an account. Called once at the start.
+ */
+export function followTabs(onOther: () => void): void {
+  tabs.onmessage = ({ data: user }: MessageEvent<string>) => {
+    const who = account.value;
+    if (who.kind === 'unknown' || (who.kind === 'in' ? who.me.user : '') === user) return;
+    onOther();
+    account.value = { kind: 'unknown', outage: undefined };
+    void recallAccount();
+  };
+}
+
 /** Signs in, or says why not. */
 export async function openAccount(login: string, password: string): Promise<void> {
   account.value = { kind: 'out', problem: undefined, busy: true };
   try {
     account.value = { kind: 'in', me: await signIn(login, password) };
+    tabs.postMessage(account.value.me.user);
   } catch (error) {
     account.value = { kind: 'out', problem: problemOf(error), busy: false };
   }
@@ -66,6 +84,7 @@ export async function openAccount(login: string, password: string): Promise<void
 /** Signs out here, whether or not the server can be told. */
 export async function closeAccount(): Promise<void> {
   await signOut().catch(() => undefined);
+  tabs.postMessage('');
   account.value = { kind: 'out', problem: undefined, busy: false };
 }
 
