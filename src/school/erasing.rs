@@ -13,6 +13,8 @@ use crate::{auth::hash_now, storage::Erasure};
 const LOOK: Duration = Duration::from_secs(2);
 /// One round through a school's lessons takes no longer; then another server takes over.
 const ROUND_MS: u64 = 10 * 60_000;
+/// After one that failed, since a database did not answer.
+const RETRY_MS: u64 = 5_000;
 /// A room that opens in that very moment may have read what is erased in it right after, and a report could take it along: another
 /// round follows when no lesson of the school is open any more …
 const AGAIN_MS: u64 = 60_000;
@@ -120,7 +122,13 @@ impl School {
         let Some(erasure) = self.store.claim_erasure(now, now + ROUND_MS).await? else { return Ok(()) };
         let is_last =
             now >= erasure.at + LONGEST_LESSON_MS || !self.store.is_teaching(erasure.school, now).await?;
-        let texts = self.store.erase_words(erasure).await?;
+        let texts = match self.store.erase_words(erasure).await {
+            Ok(texts) => texts,
+            Err(error) => {
+                self.store.postpone_erasure(erasure.person, self.now() + RETRY_MS).await?;
+                return Err(error.into());
+            }
+        };
         if is_last {
             self.store.finish_erasure(erasure.person, self.now()).await?;
             tracing::info!(person = %erasure.person, texts, "what an erased person wrote is out of all lessons");

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use qism::storage::{NewLesson, Store};
+use qism::storage::Store;
 use qism_signaling::protocol::{
     ClientFrame, Command, Event, LessonId, Logged, Name, Pull, Recipients, RemovalReason, ServerFrame, UserId,
 };
@@ -13,6 +13,7 @@ use crate::{
     cluster::Cluster,
     journal::{batch, said},
     server::{Line, Person, Server, eventually},
+    timetable::plan_like,
 };
 
 /// In everything that was written by them or about them, and in nothing else.
@@ -119,18 +120,7 @@ fn find<'a>(people: &'a Value, login: &str) -> Option<&'a Value> {
 async fn packed_lesson(store: &Store, like: LessonId, user: UserId) -> LessonId {
     let (journal, lesson) = (store.journal(), LessonId(Uuid::now_v7()));
     let present = store.lesson(like).await.expect("read").expect("a lesson");
-    let taught = store.taught_groups(present.teacher).await.expect("read");
-    let starts_at = present.starts_at - 30 * 86_400_000;
-    let new = NewLesson {
-        lesson,
-        school: present.school,
-        group: present.group,
-        subject: taught[0].subjects[0].subject,
-        teacher: present.teacher,
-        starts_at,
-        ends_at: starts_at + 3_600_000,
-    };
-    store.add_lesson(&new).await.expect("added");
+    plan_like(store, &present, lesson, present.starts_at - 30 * 86_400_000).await;
     for line in [said(1, user, WORD), said(2, present.teacher, "bystander"), said(3, user, WORD)] {
         journal.append(batch(lesson, vec![line])).await.expect("appended");
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use qism::storage::{NewLesson, Store};
+use qism::storage::Store;
 use qism_signaling::protocol::{LessonId, SessionId};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -13,6 +13,7 @@ use crate::{
     cluster::Cluster,
     program::Program,
     server::{Person, eventually},
+    timetable::plan_like,
 };
 
 /// The demonstration's school is at home on node1, which bears its three classes of 31, and nothing beside them.
@@ -105,20 +106,10 @@ async fn lessons_of_the_timetable_have_their_place_before_the_bell() {
     let now = teacher[0].first_lesson().await;
     let store = school.store().await;
     let present = store.lesson(now).await.expect("read").expect("a lesson");
-    let taught = store.taught_groups(present.teacher).await.expect("read");
     let starts_at = store.database_now().await.expect("a clock") + 10 * 60 * 1_000;
     let lessons: Vec<LessonId> = (0..12).map(|n| LessonId(Uuid::from_u128(n))).collect();
     for &lesson in &lessons {
-        let new = NewLesson {
-            lesson,
-            school: present.school,
-            group: present.group,
-            subject: taught[0].subjects[0].subject,
-            teacher: present.teacher,
-            starts_at,
-            ends_at: starts_at + 3_600_000,
-        };
-        store.add_lesson(&new).await.expect("added");
+        plan_like(&store, &present, lesson, starts_at).await;
     }
     let place = async |lesson: LessonId| store.placed_on(lesson).await.expect("read");
     eventually(async || place(lessons[11]).await).await;
