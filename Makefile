@@ -16,7 +16,7 @@ WEB := web-client
 E2E := tests/e2e
 WEB_SOURCES = $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-relay bench-join bench-network bench-voice bench-drain bench-saver bench-skew previous chaos clean
+.PHONY: help run cluster release web test lint lint-rust lint-web deny test-rust test-web test-e2e e2e-binary fuzz fuzz-seeds interop bench bench-media bench-school bench-log bench-transfer bench-relay bench-join bench-network bench-voice bench-drain bench-saver bench-skew previous chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -106,6 +106,11 @@ bench-log: ## how many events a second SQLite and PostgreSQL keep, and five node
 	tools/setup.sh cc postgres redis
 	cargo build --release --locked --workspace
 	benches/run --only log,nodes
+
+bench-transfer: ## how long a thousand lessons take from one PostgreSQL database to another, two minutes: target/bench/summary.json
+	tools/setup.sh cc postgres
+	cargo build --release --locked --workspace
+	benches/run --only transfer
 
 bench-relay: ## what a packet costs that crosses to another node, and how many do, about two minutes: target/bench/summary.json
 	tools/setup.sh cc

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use crate::{
     config::{
         Config, Storage,
-        cli::{Copy, Transfer},
+        cli::{Copy, Restore, Transfer},
     },
-    storage::Store,
+    storage::{Ahead, Store},
 };
 
 /// Also while the server runs.
@@ -22,22 +22,42 @@ pub async fn backup(options: Copy) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// While it does not.
-pub async fn restore(options: Copy) -> anyhow::Result<()> {
+/// While it does not, but for one academy's lessons.
+pub async fn restore(options: Restore) -> anyhow::Result<()> {
+    let Restore { from: options, only } = options;
     let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
-    Store::restore(&storage.url, &options.copy)
-        .await
-        .with_context(|| format!("storage {}", storage.url.shown()))?;
-    println!("{} is as in {}", storage.url.shown(), options.copy.display());
+    let (shown, copy) = (storage.url.shown(), options.copy.display());
+    let told = || format!("storage {shown}");
+    match only {
+        Some(only) => {
+            let lessons = Store::restore_only(&storage.url, &options.copy, &only).await.with_context(told)?;
+            println!("{lessons} lessons of schools {only} are as in {copy}");
+        }
+        None => {
+            Store::restore(&storage.url, &options.copy).await.with_context(told)?;
+            println!("{shown} is as in {copy}");
+        }
+    }
     Ok(())
 }
 
-/// While no server runs.
+/// While no server runs, but for what is done ahead.
 pub async fn transfer(options: Transfer) -> anyhow::Result<()> {
     let storage = Config::load(&options.config)?.storage;
-    let moved = Store::transfer(&storage.url, &options.from).await;
-    let moved = moved.with_context(|| format!("storage {}", storage.url.shown()))?;
-    println!("{moved} lessons moved; all are where {} says", storage.url.shown());
+    let shown = storage.url.shown();
+    let told = || format!("storage {shown}");
+    if options.ahead {
+        let Ahead { copied, left } =
+            Store::copy_ahead(&storage.url, &options.from).await.with_context(told)?;
+        println!(
+            "{copied} lessons copied ahead; {left} that are not over are left, and whatever changes until all servers are ended"
+        );
+        return Ok(());
+    }
+    let transferred = Store::transfer(&storage.url, &options.from).await.with_context(told)?;
+    println!("{} lessons moved; all are where {shown} says: servers may start", transferred.lessons);
+    let deleted = transferred.clear().await.with_context(told)?;
+    println!("{deleted} copies deleted where they were before");
     Ok(())
 }
 

@@ -34,8 +34,8 @@ pub enum Command {
     /// Copy the store into a new folder, also while the server runs.
     Backup(Copy),
     /// Put such a copy in the place of the store. The server must not run; what was there is kept beside it.
-    Restore(Copy),
-    /// Move lessons into the databases that storage.url names for their schools, after it was changed. No server may run.
+    Restore(Restore),
+    /// Move lessons into the databases that storage.url names for their schools, after it was changed. No server may run, but for --ahead.
     Transfer(Transfer),
     /// Read a configuration, say whether it can be used, and stop.
     CheckConfig(CheckConfig),
@@ -183,6 +183,15 @@ pub struct Copy {
     pub data: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct Restore {
+    #[command(flatten)]
+    pub from: Copy,
+    /// Only the lessons of the schools with this beginning in storage.url, into their database, which must be empty. All servers may run.
+    #[arg(long, value_name = "BEGINNING", requires = "config")]
+    pub only: Option<String>,
+}
+
 #[derive(Args)]
 pub struct Transfer {
     /// The new configuration.
@@ -191,6 +200,9 @@ pub struct Transfer {
     /// A database that has lessons and is named no more; may be repeated.
     #[arg(long, value_name = "URL")]
     pub from: Vec<String>,
+    /// First, while servers run as before: copy the lessons that are over, so that they need not be away for so long.
+    #[arg(long)]
+    pub ahead: bool,
 }
 
 impl std::fmt::Debug for Transfer {

@@ -10,8 +10,11 @@ use sqlx::Row as _;
 
 use super::{
     StorageError, Store,
+    logs::Logs,
     open::{Part, Pools, Use, file, lock},
-    schema, transfer,
+    schema,
+    shares::LessonSchools,
+    transfer,
 };
 use crate::config::Databases;
 
@@ -54,6 +57,27 @@ impl Store {
             put_in_place(&file(store, part), copy)?;
         }
         Ok(())
+    }
+}
+
+impl Store {
+    /// Puts the lessons of one of several databases of the log back, which must hold none, beside servers that run; the schools and the
+    /// other databases stay as they are. What was erased since the copy is erased again. Tells how many lessons these are.
+    pub async fn restore_only(
+        databases: &Databases,
+        from: &Path,
+        beginning: &str,
+    ) -> Result<u64, StorageError> {
+        let copy = within(from, databases.default_url(), Part::Log);
+        expect_whole(&copy, Part::Log).await?;
+        let school = Self::school_for(databases, Use::Command).await?;
+        let copy = Pools::open_copy(&copy).await?;
+        schema::expect_current(&copy, Part::Log).await?;
+        let schools = LessonSchools::new(school.clone());
+        let lessons = Logs::refill(databases, beginning, &mut *copy.read.acquire().await?, &schools).await;
+        copy.close().await;
+        school.close().await;
+        lessons
     }
 }
 

@@ -11,6 +11,7 @@ mod condition;
 mod erasures;
 mod fleet;
 mod logs;
+mod moving;
 mod names;
 mod nodes;
 mod open;
@@ -40,7 +41,8 @@ use shares::LessonSchools;
 pub use condition::{Condition, LinkCondition};
 pub use erasures::Erasure;
 pub use fleet::{LessonTotals, ServerNow};
-pub use logs::{Ends, LogHealth, Shortfall, StandbyRule};
+pub use logs::{Ahead, Ends, LogHealth, Shortfall, StandbyRule};
+pub use moving::Transferred;
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
@@ -105,12 +107,16 @@ pub enum StorageError {
         "lesson {lesson} is in two databases, and not the same in both\n  nothing was taken away; one of them was written to by a server that should not have"
     )]
     TwoHistories { lesson: String },
+    #[error(
+        "storage.url has no database of its own for schools {name}\n  name a beginning that leads to another one than default; with default the whole store goes back: qism restore DIR"
+    )]
+    NotApart { name: String },
     #[error("cannot copy {path}: {problem}")]
     Backup { path: String, problem: std::io::Error },
     #[error("a store in memory cannot be copied")]
     NotAFile,
     #[error(
-        "this database holds a school already\n  restore into a new one (createdb), then let storage.url lead there"
+        "this database holds a school or lessons already\n  restore into a new one (createdb), then let storage.url lead there"
     )]
     NotEmpty,
     /// This server was away, or stood still, until another one took its place.
@@ -193,21 +199,6 @@ impl Store {
     /// For a long command, while no server uses it.
     async fn open_alone(databases: impl Into<Databases>) -> Result<Self, StorageError> {
         Self::open_for(&databases.into(), Use::Alone).await
-    }
-
-    /// Moves every lesson into the database that is named for its school, also out of databases that are named no more. Tells how many.
-    /// No server may run.
-    pub async fn transfer(databases: &Databases, from: &[String]) -> Result<u64, StorageError> {
-        let school = Self::school_for(databases, Use::Alone).await?;
-        let schools = LessonSchools::new(school.clone());
-        if schools.is_served().await? {
-            return Err(StorageError::InUse { path: "this database".into() });
-        }
-        let logs = Logs::made(databases, Use::Alone, schools).await?;
-        let moved = logs.put_in_place(from).await;
-        logs.close().await;
-        school.close().await;
-        moved
     }
 
     async fn school_for(databases: &Databases, purpose: Use) -> Result<Pools, StorageError> {

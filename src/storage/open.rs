@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::future::BoxFuture;
 use sqlx::{
     AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _, Row as _, any::AnyPoolOptions,
 };
@@ -60,6 +61,10 @@ pub struct Pools {
     _lock: Option<Arc<File>>,
 }
 
+/// Asked of each connection that is made.
+pub type Check =
+    Arc<dyn for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + Sync>;
+
 /// Who else may have the files open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
@@ -74,7 +79,7 @@ pub enum Use {
 impl Pools {
     pub async fn open(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
         if !url.starts_with("sqlite:") {
-            let pool = match postgres(purpose).connect(url).await {
+            let pool = match postgres(purpose, None).connect(url).await {
                 Ok(pool) => pool,
                 Err(error) => return Err(StorageError::Unreachable { problem: why(url, error).await }),
             };
@@ -98,12 +103,13 @@ impl Pools {
         Ok(Self { read, write, sqlite: true, _lock: lock })
     }
 
-    /// The same; connections to PostgreSQL are made when they are wanted, so that it may be away.
-    pub async fn open_later(url: &str, part: Part, purpose: Use) -> Result<Self, StorageError> {
+    /// The same; connections to PostgreSQL are made when they are wanted, so that it may be away. One is used only if it passes the check: what
+    /// comes back at an address may be another database, or an empty one until a copy is put back.
+    pub async fn open_later(url: &str, part: Part, purpose: Use, check: Check) -> Result<Self, StorageError> {
         if url.starts_with("sqlite:") {
             return Self::open(url, part, purpose).await;
         }
-        let pool = postgres(purpose).connect_lazy(url)?;
+        let pool = postgres(purpose, Some(check)).connect_lazy(url)?;
         Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None })
     }
 
@@ -154,13 +160,21 @@ async fn try_once(url: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-fn postgres(purpose: Use) -> AnyPoolOptions {
+fn postgres(purpose: Use, check: Option<Check>) -> AnyPoolOptions {
     let settings: &[&str] = match purpose {
         Use::Server => &[LET_GO],
         Use::Command | Use::Alone => &[],
     };
-    pool(POSTGRES_CONNECTIONS, false)
-        .after_connect(move |connection, _| Box::pin(settle(connection, settings)))
+    pool(POSTGRES_CONNECTIONS, false).after_connect(move |connection, _| {
+        let check = check.clone();
+        Box::pin(async move {
+            settle(connection, settings).await?;
+            match check {
+                Some(check) => check(connection).await,
+                None => Ok(()),
+            }
+        })
+    })
 }
 
 fn pool(connections: u32, sqlite: bool) -> AnyPoolOptions {

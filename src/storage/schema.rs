@@ -27,6 +27,7 @@ const LOG: &[&str] = &[
     include_str!("migrations/log/001_log.sql"),
     include_str!("migrations/log/002_days.sql"),
     include_str!("migrations/log/003_mark.sql"),
+    include_str!("migrations/log/004_copied.sql"),
 ];
 
 const TABLE: &str =

@@ -16,7 +16,7 @@ use super::{
 /// Marks of databases by the beginning of schools' codes.
 pub type Shares = BTreeMap<String, String>;
 
-/// Stands at this beginning, which fits no school, while lessons are being moved.
+/// Stands at this beginning, which fits no school, while lessons are being moved; and before the mark of each database that takes part.
 const MOVING: &str = "*";
 /// Parameters of one statement; both engines allow more.
 const AT_ONCE: usize = 512;
@@ -59,6 +59,21 @@ impl LessonSchools {
         found.iter().map(|found| Ok((found.try_get(0)?, found.try_get(1)?))).collect()
     }
 
+    /// What schools there are.
+    pub async fn school_codes(&self) -> Result<Vec<(String, String)>, StorageError> {
+        let found = sqlx::query("SELECT id, code FROM school").fetch_all(&self.0.read).await?;
+        found.iter().map(|found| Ok((found.try_get(0)?, found.try_get(1)?))).collect()
+    }
+
+    /// Has the erasures in these schools carried out once more: their log may have gone back to before them.
+    pub async fn erase_again(&self, schools: &[String]) -> Result<(), StorageError> {
+        for school in schools {
+            let sql = "UPDATE erasure SET done_at = 0, claimed_until = 0 WHERE school = $1";
+            sqlx::query(sql).bind(school.clone()).execute(&self.0.write).await?;
+        }
+        Ok(())
+    }
+
     /// As they were when lessons were last moved.
     pub async fn shares(&self) -> Result<Shares, StorageError> {
         let found = sqlx::query("SELECT beginning, mark FROM log_share").fetch_all(&self.0.read).await?;
@@ -97,11 +112,15 @@ impl LessonSchools {
         Ok(a_node.fetch_optional(&self.0.read).await?.is_some())
     }
 
-    /// No server starts until [`set`](Self::set).
-    pub async fn begin_moving(&self) -> Result<(), StorageError> {
-        let sql = "INSERT INTO log_share (beginning, mark) VALUES ($1, '') ON CONFLICT DO NOTHING";
-        sqlx::query(sql).bind(MOVING).execute(&self.0.write).await?;
-        Ok(())
+    /// No server starts until [`set`](Self::set), which needs all databases that may have got lessons meanwhile.
+    pub async fn begin_moving(&self, marks: impl Iterator<Item = &str>) -> Result<(), StorageError> {
+        let mut transaction = self.0.write.begin().await?;
+        for mark in std::iter::once("").chain(marks) {
+            let sql = "INSERT INTO log_share (beginning, mark) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            let query = sqlx::query(sql).bind(format!("{MOVING}{mark}")).bind(mark.to_owned());
+            query.execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     pub async fn set(&self, told: &Shares) -> Result<(), StorageError> {
@@ -121,7 +140,8 @@ impl LessonSchools {
 
 /// For the operator.
 fn named(shares: &Shares) -> String {
-    let names: Vec<&str> = shares.keys().map(String::as_str).filter(|name| *name != MOVING).collect();
+    let names: Vec<&str> =
+        shares.keys().map(String::as_str).filter(|name| !name.starts_with(MOVING)).collect();
     match (shares.contains_key(MOVING), names.is_empty()) {
         (true, _) => "being moved".into(),
         (false, true) => "all in one database".into(),

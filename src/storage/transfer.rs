@@ -15,7 +15,7 @@ use super::{
 use crate::config::Databases;
 
 /// Of the moment only: who is up, who guesses passwords. And what each side has of its own.
-const NOT_COPIED: [&str; 9] = [
+const NOT_COPIED: [&str; 10] = [
     "schema_step",
     "node",
     "node_room",
@@ -25,6 +25,7 @@ const NOT_COPIED: [&str; 9] = [
     "attempt",
     "log_share",
     "log_mark",
+    "copied",
 ];
 /// Rows of one statement.
 const TOGETHER: usize = 200;
@@ -77,7 +78,7 @@ pub async fn out_of_postgres(databases: &Databases, log: &str, school: &str) -> 
     let to = made(school, Part::School).await?;
     let mut transaction = to.write.begin().await?;
     for table in tables(&mut transaction).await? {
-        copy(&mut snapshot, &table, "", &mut [&mut transaction], &|_| 0).await?;
+        copy(&mut snapshot, &table, "", &mut [&mut transaction], &|_| Some(0)).await?;
     }
     transaction.commit().await?;
     to.close().await;
@@ -108,7 +109,7 @@ pub async fn into_postgres(databases: &Databases, log: &Path, school: &Path) -> 
     let mut reading = school.read.acquire().await?;
     for table in tables(&mut reading).await? {
         expect_empty(&mut transaction, &table).await?;
-        copy(&mut reading, &table, "", &mut [&mut transaction], &|_| 0).await?;
+        copy(&mut reading, &table, "", &mut [&mut transaction], &|_| Some(0)).await?;
     }
     drop(reading);
     let schools = LessonSchools::new(school.clone());
@@ -155,13 +156,13 @@ async fn columns(sqlite: &mut AnyConnection, table: &str) -> Result<Vec<Column>,
     found.iter().map(column).collect()
 }
 
-/// The rows that a condition names (or all), each to the place that its lesson has, if it is of one.
+/// The rows that a condition names (or all), each to the place that its lesson has, if it is of one; without a place it stays.
 pub async fn copy(
     from: &mut AnyConnection,
     table: &Table,
     condition: &str,
     to: &mut [&mut AnyConnection],
-    place: &(dyn Fn(&str) -> usize + Sync),
+    place: &(dyn Fn(&str) -> Option<usize> + Sync),
 ) -> Result<(), StorageError> {
     let sql = format!("SELECT {} FROM {} {condition}", table.names(), table.name);
     let lesson = table.column("lesson");
@@ -170,8 +171,9 @@ pub async fn copy(
     while let Some(row) = rows.try_next().await? {
         let at = match lesson {
             Some(column) => place(&row.try_get::<String, _>(column)?),
-            None => 0,
+            None => Some(0),
         };
+        let Some(at) = at else { continue };
         waiting[at].push(values(&row, table)?);
         if waiting[at].len() == TOGETHER {
             insert(to[at], table, std::mem::take(&mut waiting[at])).await?;

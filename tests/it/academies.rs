@@ -94,7 +94,7 @@ impl TestSchool {
 }
 
 /// Rows of the lesson in one database.
-async fn rows(url: &str, lesson: LessonId) -> i64 {
+pub async fn rows(url: &str, lesson: LessonId) -> i64 {
     use sqlx::{Connection as _, Row as _};
     let mut own = sqlx::AnyConnection::connect(url).await.expect("connected");
     let sql = format!(
@@ -105,7 +105,7 @@ async fn rows(url: &str, lesson: LessonId) -> i64 {
     found.and_then(|row| row.try_get(0)).expect("a number")
 }
 
-async fn execute(url: &str, sql: &'static str) {
+pub async fn execute(url: &str, sql: &'static str) {
     use sqlx::Connection as _;
     let mut own = sqlx::AnyConnection::connect(url).await.expect("connected");
     sqlx::raw_sql(sql).execute(&mut own).await.expect(sql);
@@ -290,7 +290,7 @@ async fn an_academy_whose_commits_do_not_wait_for_its_standby_keeps_servers_from
 }
 
 /// The program, with a configuration of these databases.
-async fn qism(words: &[&str], urls: &[(&str, &str)], folder: &Path) -> Output {
+pub async fn qism(words: &[&str], urls: &[(&str, &str)], folder: &Path) -> Output {
     let file = folder.join("qism.toml");
     std::fs::write(&file, toml(urls)).expect("written");
     let mut program = Process::new(env!("CARGO_BIN_EXE_qism"));
@@ -298,12 +298,12 @@ async fn qism(words: &[&str], urls: &[(&str, &str)], folder: &Path) -> Output {
     tokio::task::spawn_blocking(move || program.output().expect("the program runs")).await.expect("no panic")
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
 /// Lessons of two schools in one database: some as rows, some packed, one with both.
-async fn old_store(default: &str) -> (Vec<LessonId>, Vec<LessonId>, TempDir) {
+pub async fn old_store(default: &str) -> (Vec<LessonId>, Vec<LessonId>, TempDir) {
     let store = Store::open(default).await.expect("opened");
     let (mut academy, mut others) = (Vec::new(), Vec::new());
     for (code, lessons) in [("01000A", &mut academy), ("02000A", &mut others)] {
@@ -329,7 +329,7 @@ async fn old_store(default: &str) -> (Vec<LessonId>, Vec<LessonId>, TempDir) {
     (academy, others, tempfile::tempdir().expect("a folder"))
 }
 
-async fn logs(journal: &dyn Journal, lessons: &[&[LessonId]]) -> Vec<Vec<Logged>> {
+pub async fn logs(journal: &dyn Journal, lessons: &[&[LessonId]]) -> Vec<Vec<Logged>> {
     let mut logs = Vec::new();
     for lesson in lessons.concat() {
         logs.push(journal.read(lesson, 0, 1_000).await.expect("read"));
@@ -354,7 +354,7 @@ async fn an_academy_is_split_off_and_put_back_with_all_that_its_lessons_have() {
 
     // Ended in its middle: what is in both databases already is found again.
     let fault = "CREATE FUNCTION fault() RETURNS trigger AS $$ BEGIN RAISE 'crashed'; END $$ LANGUAGE plpgsql; \
-                 CREATE TRIGGER fault BEFORE DELETE ON origin FOR EACH ROW EXECUTE FUNCTION fault()";
+                 CREATE TRIGGER fault BEFORE INSERT ON copied FOR EACH ROW EXECUTE FUNCTION fault()";
     execute(&default, fault).await;
     let crashed = qism(&["transfer"], &split, folder.path()).await;
     assert!(!crashed.status.success() && told(&crashed).contains("crashed"), "{}", told(&crashed));
@@ -363,7 +363,7 @@ async fn an_academy_is_split_off_and_put_back_with_all_that_its_lessons_have() {
         let told = Store::open(databases(urls)).await.err().expect("half moved").to_string();
         assert!(told.contains("being moved"), "{told}");
     }
-    execute(&default, "DROP TRIGGER fault ON origin").await;
+    execute(&default, "DROP TRIGGER fault ON copied").await;
     let moved = qism(&["transfer"], &split, folder.path()).await;
     assert!(moved.status.success() && told(&moved).contains("3 lessons moved"), "{}", told(&moved));
     for lesson in &academy {

@@ -399,7 +399,7 @@ async fn a_log_of_the_first_release_is_taken_over_with_all_that_is_in_it() {
         // Lets go of the file.
         engine.store = Store::open("sqlite::memory:").await.expect("opened");
         let to_the_first = "CREATE TABLE kept AS SELECT * FROM event; CREATE TABLE seeds AS SELECT * FROM origin; \
-             DROP TABLE event; DROP TABLE origin; DROP TABLE packed; DROP TABLE log_mark";
+             DROP TABLE event; DROP TABLE origin; DROP TABLE packed; DROP TABLE log_mark; DROP TABLE copied";
         let back = "INSERT INTO event SELECT lesson, number, chain, at, sender, command, part, kind, body, text FROM kept; \
              INSERT INTO origin SELECT lesson, chain FROM seeds; DROP TABLE kept; DROP TABLE seeds; \
              UPDATE schema_step SET step = 1 WHERE part = 'log'";

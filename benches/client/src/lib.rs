@@ -2,7 +2,9 @@
 //! that breaks clusters have in common. What a browser does beside that (outboxes, policies, moves) is theirs.
 
 mod person;
+mod school;
 mod socket;
 
 pub use person::{Door, Person, Ticket};
+pub use school::SmallSchool;
 pub use socket::{Socket, command, converse, message, wait};

@@ -72,6 +72,8 @@ enum Scenario {
     School,
     /// How many events a second each engine keeps; only when it is named.
     Log,
+    /// A thousand lessons from one database to another; only when it is named.
+    Transfer,
     /// Five nodes write into one lesson; only when it is named.
     Nodes,
 }
@@ -136,6 +138,9 @@ async fn run(cli: Cli, alone: bool) -> anyhow::Result<()> {
     }
     if cli.runs(Scenario::Log) {
         log::run(&cli.server, cli.seconds, &mut figures).await?;
+    }
+    if cli.runs(Scenario::Transfer) {
+        log::transfer::run(&mut figures).await?;
     }
     if cli.runs(Scenario::Nodes) {
         log::run_nodes(&cli.server, cli.seconds, &mut figures).await?;

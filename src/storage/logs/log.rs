@@ -10,13 +10,13 @@ use std::{
 
 use dashmap::DashMap;
 use qism_signaling::protocol::LessonId;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::{LogHealth, Shortfall, StandbyRule, meter::LogMeter, standby, writer::Writer};
 use crate::storage::{
     StorageError,
-    open::{Part, Pools, Use},
+    open::{Check, Part, Pools, Use},
     row::id,
     schema,
 };
@@ -38,7 +38,8 @@ pub struct Log {
     pub(super) meter: Arc<LogMeter>,
     /// When lessons began; never changes, but for a store that went back to an older state. Full: emptied, and asked again.
     pub(super) days: DashMap<LessonId, i64>,
-    mark: OnceLock<String>,
+    /// Every connection that is made looks whether it leads to this one.
+    mark: Arc<OnceLock<String>>,
     /// Its tables are there, and those that we think.
     is_open: AtomicBool,
     answers: AtomicBool,
@@ -55,7 +56,13 @@ impl Log {
         purpose: Use,
         meter: Arc<LogMeter>,
     ) -> Result<Arc<Self>, StorageError> {
-        let pools = Pools::open_later(&url, Part::Log, purpose).await?;
+        let mark = Arc::<OnceLock<String>>::default();
+        let expected = mark.clone();
+        let check: Check = Arc::new(move |connection| {
+            let expected = expected.clone();
+            Box::pin(async move { expect_mark(connection, expected.get()).await })
+        });
+        let pools = Pools::open_later(&url, Part::Log, purpose, check).await?;
         Ok(Arc::new(Self {
             beginnings,
             purpose,
@@ -63,7 +70,7 @@ impl Log {
             pools,
             meter,
             days: DashMap::new(),
-            mark: OnceLock::new(),
+            mark,
             is_open: AtomicBool::new(false),
             answers: AtomicBool::new(true),
             shortfall: Mutex::default(),
@@ -250,6 +257,17 @@ impl Log {
 
     pub async fn close(&self) {
         self.pools.close().await;
+    }
+}
+
+/// Once it is known which database it is.
+async fn expect_mark(connection: &mut AnyConnection, mark: Option<&String>) -> Result<(), sqlx::Error> {
+    let Some(mark) = mark else { return Ok(()) };
+    let found = sqlx::query("SELECT mark FROM log_mark").fetch_optional(connection).await?;
+    let found = found.map(|found| found.try_get::<String, _>(0)).transpose()?;
+    match found.as_ref() == Some(mark) {
+        true => Ok(()),
+        false => Err(sqlx::Error::Configuration(StorageError::AnotherDatabase.into())),
     }
 }
 

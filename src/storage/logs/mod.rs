@@ -5,6 +5,7 @@
 //! waiting but its own lessons. Connections do not leave this module, and none of the school's gets in. Not here: rules.
 
 mod append;
+mod copies;
 mod copying;
 mod days;
 mod erasing;
@@ -37,6 +38,7 @@ use crate::{
 pub use erasing::forget_erased;
 use log::Log;
 use meter::LogMeter;
+pub use moving::{Ahead, Leftovers};
 pub use standby::{Shortfall, StandbyRule};
 
 /// Lessons whose database is kept in memory. Full: emptied, and asked again.

@@ -1,99 +1,207 @@
-//! Lessons move into the databases where they are looked for, after the configuration shared them out anew. No server runs meanwhile.
+//! Lessons move into the databases where they are looked for, after the configuration shared them out anew: in two steps, so that servers
+//! are away only for the second.
 //!
-//! Two databases have no transaction in common: a lesson is first written into the one, then taken out of the other. Whatever ends this in
-//! between, the next time goes on: a lesson that is in both, and the same, is taken out of the one that it is not to be in.
+//! Ahead, while servers run, lessons that are over are copied to where they will be looked for, and marked there as [`copies`]. Then, while
+//! none does, what is left follows, and what changed since is copied anew; each lesson there is from then on the one that counts, and that
+//! of before is the copy. Copies are deleted at the end, while servers run again.
+//!
+//! Two databases have no transaction in common: a lesson first counts in the one, too, and then no more in the other. Whatever ends this in
+//! between, the next time goes on: a lesson that counts in both, and is the same, counts where it is to be.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use qism_signaling::protocol::LessonId;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{
-    Logs, days,
+    Logs,
+    copies::{self, Begun},
+    days,
     log::Log,
-    packed,
-    row::{self, Stored},
 };
 use crate::storage::{
     StorageError,
     open::{Part, Pools, Use},
-    row::id,
     schema,
-    transfer::{Table, copy, tables},
+    transfer::{ONE_MOMENT, Table, copy, tables},
 };
 
-/// Lessons looked at, and moved, at once.
-const AT_ONCE: i64 = 100;
+/// What the first step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Lessons copied now.
+    pub copied: u64,
+    /// Lessons that are not over: the second step moves them.
+    pub left: u64,
+}
 
-/// Everything of one lesson.
-#[derive(PartialEq, Eq)]
-struct Whole {
-    chain: i64,
-    rows: Vec<Stored>,
-    packed: Option<String>,
+/// Databases in which copies are left, when all lessons are where they are looked for.
+pub struct Leftovers {
+    logs: Vec<Arc<Log>>,
+    tables: Vec<Table>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Ahead,
+    Final,
 }
 
 impl Logs {
-    /// Moves what is not in its place out of these databases, and out of others, which are left empty. Tells how many lessons were moved.
-    pub async fn put_in_place(&self, others: &[String]) -> Result<u64, StorageError> {
+    /// The first step; deletes what an earlier transfer left. `others`: databases that are named no more.
+    pub async fn copy_ahead(&self, others: &[String]) -> Result<Ahead, StorageError> {
+        let (sources, tables) = (self.sources(others, Step::Ahead).await?, described().await?);
+        let mut done = Ahead::default();
+        for (at, source) in sources.iter().enumerate() {
+            self.delete_where(source, &tables, |place| place != at).await?;
+            let step = self.go_through(at, source, &tables, Step::Ahead).await?;
+            done = Ahead { copied: done.copied + step.copied, left: done.left + step.left };
+        }
+        Ok(done)
+    }
+
+    /// The second step: moves what is not in its place out of these databases, and out of others. Tells how many lessons that were.
+    pub async fn put_in_place(&self, others: &[String]) -> Result<(u64, Leftovers), StorageError> {
+        let sources = self.sources(others, Step::Final).await?;
+        self.expect_all_of_before(&sources).await?;
+        let shares = self.shares()?;
+        self.schools.begin_moving(sources.iter().filter_map(|source| source.mark())).await?;
+        let tables = described().await?;
+        let mut moved = 0;
+        for (at, source) in sources.iter().enumerate() {
+            moved += self.go_through(at, source, &tables, Step::Final).await?.copied;
+        }
+        for (at, log) in self.all.iter().enumerate() {
+            // Of lessons that have gone since they were copied ahead: the store went back to an older state.
+            self.delete_where(log, &tables, |place| place == at).await?;
+        }
+        self.schools.set(&shares).await?;
+        Ok((moved, Leftovers { logs: sources, tables }))
+    }
+
+    /// All databases that may have lessons: those of now come first.
+    async fn sources(&self, others: &[String], step: Step) -> Result<Vec<Arc<Log>>, StorageError> {
         for log in &self.all {
             log.open_one()?;
         }
         let mut sources = self.all.clone();
         for url in others {
-            let other = Log::open(url.clone(), Vec::new(), Use::Alone, self.meter.clone()).await?;
+            // A server may have the file.
+            let purpose =
+                if step == Step::Ahead && url.starts_with("sqlite:") { Use::Command } else { Use::Alone };
+            let other = Log::open(url.clone(), Vec::new(), purpose, self.meter.clone()).await?;
             other.prepare().await?;
             if sources.iter().all(|known| known.mark() != other.mark()) {
                 sources.push(other);
             }
         }
-        self.expect_all_of_before(&sources).await?;
-        let shares = self.shares()?;
-        self.schools.begin_moving().await?;
-        let tables = described().await?;
-        let mut moved = 0;
-        for (at, source) in sources.iter().enumerate() {
-            moved += self.empty_out(at, source, &tables).await?;
-        }
-        self.schools.set(&shares).await?;
-        Ok(moved)
+        Ok(sources)
     }
 
-    /// What was shared out before must be at hand.
-    async fn expect_all_of_before(&self, sources: &[std::sync::Arc<Log>]) -> Result<(), StorageError> {
-        for (beginning, mark) in self.schools.shares().await? {
+    /// What was shared out before, or is half moved, must be at hand.
+    async fn expect_all_of_before(&self, sources: &[Arc<Log>]) -> Result<(), StorageError> {
+        for (name, mark) in self.schools.shares().await? {
             if !mark.is_empty() && sources.iter().all(|source| source.mark() != Some(&mark)) {
-                return Err(StorageError::LeftBehind { name: beginning });
+                return Err(StorageError::LeftBehind { name });
             }
         }
         Ok(())
     }
 
-    async fn empty_out(&self, at: usize, source: &Log, tables: &[Table]) -> Result<u64, StorageError> {
-        let (mut moved, mut last) = (0, String::new());
+    /// The lessons that count in one database.
+    async fn go_through(
+        &self,
+        at: usize,
+        source: &Log,
+        tables: &[Table],
+        step: Step,
+    ) -> Result<Ahead, StorageError> {
+        let (mut done, mut last) = (Ahead::default(), String::new());
         loop {
-            let sql = "SELECT lesson, day FROM origin WHERE lesson > $1 ORDER BY lesson LIMIT $2";
-            let found = sqlx::query(sql).bind(last).bind(AT_ONCE).fetch_all(&source.pools.read).await?;
-            let Some(end) = found.last() else { return Ok(moved) };
-            last = end.try_get(0)?;
-            let mut days = BTreeMap::new();
-            for found in &found {
-                days.insert(LessonId(id(&found.try_get::<String, _>(0)?)?), found.try_get::<i64, _>(1)?);
-            }
-            let lessons: Vec<LessonId> = days.keys().copied().collect();
-            let mut away: BTreeMap<usize, Vec<(LessonId, i64)>> = BTreeMap::new();
-            let places: BTreeMap<LessonId, usize> = self.ask(&lessons).await?.into_iter().collect();
-            for (lesson, day) in days {
-                let place = places.get(&lesson).copied().unwrap_or(0);
-                if place != at {
-                    away.entry(place).or_default().push((lesson, day));
+            let began = Instant::now();
+            let mut page = source.counting(&last, step == Step::Ahead).await?;
+            let Some(((end, _), _)) = page.last() else { return Ok(done) };
+            last = end.to_string();
+            let places = self.places_of(page.iter().map(|((lesson, _), _)| *lesson)).await?;
+            page.retain(|((lesson, _), _)| places[lesson] != at);
+            let mut away: BTreeMap<usize, Vec<Begun>> = BTreeMap::new();
+            for (begun, is_over) in page {
+                match step {
+                    Step::Ahead if !is_over => done.left += 1,
+                    _ => away.entry(places[&begun.0]).or_default().push(begun),
                 }
             }
+            step.rest(began.elapsed()).await;
             for (place, lessons) in away {
-                moved += lessons.len() as u64;
-                carry(source, &self.all[place], &lessons, tables).await?;
+                for some in lessons.chunks(copies::AT_ONCE) {
+                    let began = Instant::now();
+                    done.copied += carry(source, &self.all[place], some, tables, step).await?;
+                    step.rest(began.elapsed()).await;
+                }
             }
         }
+    }
+
+    /// Deletes the copies whose lessons have such places.
+    async fn delete_where(
+        &self,
+        log: &Log,
+        tables: &[Table],
+        is_meant: impl Fn(usize) -> bool,
+    ) -> Result<(), StorageError> {
+        let mut last = String::new();
+        loop {
+            let mut page = log.copies(&last).await?;
+            let Some((end, _)) = page.last() else { return Ok(()) };
+            last = end.to_string();
+            let places = self.places_of(page.iter().map(|(lesson, _)| *lesson)).await?;
+            page.retain(|(lesson, _)| is_meant(places[lesson]));
+            if !page.is_empty() {
+                log.delete_copies(&page, tables).await?;
+            }
+        }
+    }
+
+    async fn places_of(
+        &self,
+        lessons: impl Iterator<Item = LessonId>,
+    ) -> Result<BTreeMap<LessonId, usize>, StorageError> {
+        let lessons: Vec<LessonId> = lessons.collect();
+        let mut places: BTreeMap<LessonId, usize> = lessons.iter().map(|lesson| (*lesson, 0)).collect();
+        places.extend(self.ask(&lessons).await?);
+        Ok(places)
+    }
+}
+
+impl Step {
+    /// Those who write into the logs come first.
+    async fn rest(self, after: Duration) {
+        if self == Self::Ahead {
+            tokio::time::sleep(after).await;
+        }
+    }
+}
+
+impl Leftovers {
+    /// Deletes them; servers may run.
+    pub async fn delete(&self) -> Result<u64, StorageError> {
+        let mut deleted = 0;
+        for log in &self.logs {
+            loop {
+                let began = Instant::now();
+                let page = log.copies("").await?;
+                if page.is_empty() {
+                    break;
+                }
+                log.delete_copies(&page, &self.tables).await?;
+                deleted += page.len() as u64;
+                Step::Ahead.rest(began.elapsed()).await;
+            }
+        }
+        Ok(deleted)
     }
 }
 
@@ -106,69 +214,72 @@ async fn described() -> Result<Vec<Table>, StorageError> {
     described
 }
 
+/// Tells how many lessons were not there yet, or (ahead) not as they are.
 async fn carry(
     source: &Log,
     target: &Log,
-    lessons: &[(LessonId, i64)],
+    lessons: &[Begun],
     tables: &[Table],
-) -> Result<(), StorageError> {
-    let mut from = source.pools.write.begin().await?;
-    let mut to = target.pools.write.begin().await?;
-    let mut new = Vec::new();
-    for (lesson, day) in lessons {
-        match whole(&mut to, *lesson, *day).await? {
-            None => new.push((*lesson, *day)),
-            there if whole(&mut from, *lesson, *day).await? == there => {}
+    step: Step,
+) -> Result<u64, StorageError> {
+    let (mut from, mut to) = (step.begin(&source.pools).await?, target.pools.write.begin().await?);
+    let (there, here) = (copies::prints(&mut to, lessons).await?, copies::prints(&mut from, lessons).await?);
+    let marked = copies::marked(&mut to, lessons).await?;
+    let (mut new, mut stale) = (Vec::new(), Vec::new());
+    for begun in lessons {
+        let lesson = &begun.0;
+        match there.get(lesson) {
+            None => new.push(*begun),
+            copy if copy == here.get(lesson) => {}
+            Some(_) if marked.contains(lesson) => stale.push(*begun),
+            Some(_) if step == Step::Ahead => {}
             Some(_) => return Err(StorageError::TwoHistories { lesson: lesson.to_string() }),
         }
     }
-    if !new.is_empty() {
-        let (lessons, days) = lists(&new);
+    copies::delete(&mut to, target.pools.sqlite, &stale, tables).await?;
+    new.append(&mut stale);
+    if !target.pools.sqlite {
         for (_, day) in &new {
             days::make_day(&mut to, *day).await?;
         }
+    }
+    if !new.is_empty() {
         for table in tables {
-            let condition = format!("WHERE lesson IN ({lessons}){}", of_days(table, &days));
-            copy(&mut from, table, &condition, &mut [&mut to], &|_| 0).await?;
-        }
-        for (lesson, day) in &new {
-            if whole(&mut to, *lesson, *day).await? != whole(&mut from, *lesson, *day).await? {
-                return Err(StorageError::Corrupt {
-                    what: "moved lesson, read back",
-                    value: lesson.to_string(),
-                });
-            }
+            copy(&mut from, table, &copies::condition(table, &new), &mut [&mut to], &|_| Some(0)).await?;
         }
     }
-    to.commit().await?;
-    let (lessons, days) = lists(lessons);
-    for table in tables.iter().rev() {
-        let sql = format!("DELETE FROM {} WHERE lesson IN ({lessons}){}", table.name, of_days(table, &days));
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *from).await?;
+    for begun in &new {
+        if copies::whole(&mut to, *begun).await? != copies::whole(&mut from, *begun).await? {
+            return Err(StorageError::Corrupt {
+                what: "moved lesson, read back",
+                value: begun.0.to_string(),
+            });
+        }
     }
-    Ok(from.commit().await?)
+    match step {
+        Step::Ahead => {
+            copies::mark(&mut to, &new).await?;
+            to.commit().await?;
+            Ok(new.len() as u64)
+        }
+        Step::Final => {
+            copies::unmark(&mut to, lessons).await?;
+            to.commit().await?;
+            copies::mark(&mut from, lessons).await?;
+            from.commit().await?;
+            Ok(lessons.len() as u64)
+        }
+    }
 }
 
-/// As SQL. Ids and numbers of our own need no quoting rules.
-fn lists(of: &[(LessonId, i64)]) -> (String, String) {
-    let lessons: Vec<String> = of.iter().map(|(lesson, _)| format!("'{lesson}'")).collect();
-    let days: std::collections::BTreeSet<String> = of.iter().map(|(_, day)| day.to_string()).collect();
-    (lessons.join(", "), days.into_iter().collect::<Vec<_>>().join(", "))
-}
-
-/// So that only those days' tables are looked into.
-fn of_days(table: &Table, days: &str) -> String {
-    if table.column("day").is_some() { format!(" AND day IN ({days})") } else { String::new() }
-}
-
-/// `None`: the lesson has not begun there.
-async fn whole(from: &mut AnyConnection, lesson: LessonId, day: i64) -> Result<Option<Whole>, StorageError> {
-    let origin = sqlx::query("SELECT chain FROM origin WHERE lesson = $1 AND day = $2");
-    let origin = origin.bind(lesson.to_string()).bind(day).fetch_optional(&mut *from).await?;
-    let Some(origin) = origin else { return Ok(None) };
-    Ok(Some(Whole {
-        chain: origin.try_get(0)?,
-        rows: row::all(&mut *from, lesson, day).await?,
-        packed: packed::find(&mut *from, lesson).await?.map(|packed| packed.digest),
-    }))
+impl Step {
+    /// Ahead: as it is at one moment. (SQLite shows nothing else.)
+    async fn begin(self, pools: &Pools) -> Result<sqlx::Transaction<'static, sqlx::Any>, StorageError> {
+        let pool = if self == Self::Ahead { &pools.read } else { &pools.write };
+        let mut transaction = pool.begin().await?;
+        if self == Self::Ahead && !pools.sqlite {
+            sqlx::raw_sql(ONE_MOMENT).execute(&mut *transaction).await?;
+        }
+        Ok(transaction)
+    }
 }

@@ -52,8 +52,8 @@ impl Log {
     }
 
     async fn count_due(&self, before: u64) -> Result<u64, StorageError> {
-        let sql = "SELECT COUNT(*) FROM \
-             (SELECT lesson FROM event WHERE day <= $1 GROUP BY day, lesson HAVING MAX(at) < $2) AS due";
+        let sql = "SELECT COUNT(*) FROM (SELECT lesson FROM event \
+             WHERE day <= $1 AND lesson NOT IN (SELECT lesson FROM copied) GROUP BY day, lesson HAVING MAX(at) < $2) AS due";
         let query = sqlx::query(sql).bind(day_of(before)).bind(before as i64);
         Ok(query.fetch_one(&self.pools.read).await?.try_get::<i64, _>(0)? as u64)
     }
@@ -61,8 +61,8 @@ impl Log {
     /// Lessons in which nothing happened since, but for the first few.
     async fn due(&self, before: u64, skipped: i64) -> Result<Vec<(LessonId, i64)>, StorageError> {
         let found = sqlx::query(
-            "SELECT lesson, day FROM event WHERE day <= $1 GROUP BY day, lesson HAVING MAX(at) < $2 \
-             ORDER BY day, lesson LIMIT $3 OFFSET $4",
+            "SELECT lesson, day FROM event WHERE day <= $1 AND lesson NOT IN (SELECT lesson FROM copied) \
+             GROUP BY day, lesson HAVING MAX(at) < $2 ORDER BY day, lesson LIMIT $3 OFFSET $4",
         )
         .bind(day_of(before))
         .bind(before as i64)

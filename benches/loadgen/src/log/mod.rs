@@ -4,6 +4,7 @@ mod bare;
 mod packed;
 mod served;
 mod ten_days;
+pub mod transfer;
 
 use std::{path::Path, time::Duration};
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use qism::{storage::Store, telemetry::metrics::Value};
 use qism_signaling::{
     hub::ports::Batch,
-    protocol::{CommandId, Event, LessonId, Position, Recipients, UserId},
+    protocol::{CommandId, Event, LessonId, Position, Recipients, UserId, event::EndReason},
     room::{Room, chain},
 };
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub async fn measure(
     let store = Store::open(url).await?;
     let before = size().await?;
     for _ in 0..LESSONS {
-        teach(&store, EVENTS).await?;
+        teach(&store, LessonId(Uuid::now_v7()), EVENTS, false).await?;
     }
     store.close().await;
     // Lets go of the file.
@@ -49,7 +49,8 @@ pub async fn measure(
     let told = store.log_samples().into_iter().find(|sample| sample.name == "qism_packed_bytes_total");
     let Value::Counter(bytes) = told.context("not told")?.value else { anyhow::bail!("no counter") };
     figures.put(format!("log.{engine}.packed_event_bytes"), bytes / events);
-    let long = teach(&store, LONG).await?;
+    let long = LessonId(Uuid::now_v7());
+    teach(&store, long, LONG, false).await?;
     figures.put(format!("log.{engine}.cold_start_ms"), cold_start(&store, long).await?);
     store.pack(tomorrow, Duration::ZERO).await?;
     figures.put(format!("log.{engine}.packed_cold_start_ms"), cold_start(&store, long).await?);
@@ -57,13 +58,17 @@ pub async fn measure(
     Ok(())
 }
 
-/// Hands up and down, and every third event a chat line, by forty students and a teacher.
-async fn teach(store: &Store, events: usize) -> anyhow::Result<LessonId> {
-    let (journal, lesson) = (store.journal(), LessonId(Uuid::now_v7()));
+/// Hands up and down, and every third event a chat line, by forty students and a teacher, up to so many events; and its end.
+pub async fn teach(store: &Store, lesson: LessonId, total: usize, ends: bool) -> anyhow::Result<()> {
+    let journal = store.journal();
     let people: Vec<UserId> = (0..PEOPLE).map(|_| UserId(Uuid::now_v7())).collect();
-    let mut head = Position { number: 0, chain: journal.origin(lesson).await? };
+    let known = journal.heads(&[lesson]).await?.pop();
+    let mut head = match known {
+        Some((_, head)) => head,
+        None => Position { number: 0, chain: journal.origin(lesson).await? },
+    };
     let mut at = store.database_now().await?;
-    while (head.number as usize) < events {
+    while (head.number as usize) < total {
         let (before, mut events) = (head, Vec::with_capacity(BY));
         for _ in 0..BY {
             let number = head.number as usize;
@@ -78,9 +83,13 @@ async fn teach(store: &Store, events: usize) -> anyhow::Result<LessonId> {
             head = Position { number: next.number, chain: next.chain };
             events.push(next);
         }
+        if ends && head.number as usize >= total {
+            let end = Event::Ended { by: None, reason: EndReason::TimeOver };
+            events.push(chain::log(head, at, None, CommandId(Uuid::now_v7()), end));
+        }
         journal.append(Batch { lesson, head: before, events, erase: Vec::new() }).await?;
     }
-    Ok(lesson)
+    Ok(())
 }
 
 /// Milliseconds from nothing to the lesson's state, as a room that opens has it; the median of some.
