@@ -71,7 +71,7 @@ export function EraseDialog({ person, onErase, onClose }: Props) {
 
 function WhatGoes({ isTeacher }: { isTeacher: boolean }) {
   const goes = ['erase.goesAccount', 'erase.goesLists', 'erase.goesWords'] as const;
-  const stays = ['erase.staysPlace', 'erase.staysOthers', 'erase.staysOpen', 'erase.staysCopies'] as const;
+  const stays = ['erase.staysPlace', 'erase.staysOthers', 'erase.staysCopies'] as const;
   return (
     <>
       <div class="erase-part">
