@@ -23,8 +23,6 @@ use crate::sfu::forward::{
 
 /// What one voice takes of a link, with all headers.
 const VOICE_ALONE: u32 = 40_000;
-/// Kept free for each voice that flows: Opus, its headers and the retransmissions of pictures.
-const VOICE: u32 = 50_000;
 /// What pictures may need of which nothing came yet: the largest layer of a camera, and a screen.
 const UNKNOWN: u32 = 2_500_000;
 
@@ -137,9 +135,7 @@ fn fit(
     (slots, demands): (&[usize], &[Demand]),
     now: Instant,
 ) {
-    let voices = downlink.slots.iter().filter(|out| out.is_audio() && out.track.is_some()).count();
-    // The estimate is of pictures only: voices that flow had their place when it was made.
-    let reserve = (VOICE * voices as u32).saturating_sub(downlink.voice.bitrate(now));
+    let reserve = downlink.kept_for_voices(now);
     let may_rise = !downlink.link.is_full(now);
     let budget = Budget {
         bitrate: estimate.map_or(u32::MAX, |estimate| estimate.saturating_sub(reserve)),

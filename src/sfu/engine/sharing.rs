@@ -156,7 +156,7 @@ fn demand(track: &TrackIn, export: &Export) -> Option<Demand> {
     let (mut sum, mut flowing, mut steps) = (0_u32, 0, Vec::new());
     for (place, layer) in export.asked_layers(&track.shape()).into_iter().enumerate() {
         sum = sum.saturating_add(track.layers.get(layer)?.potential().bitrate);
-        steps.push(Step { layer: place, temporal: EVERY_FRAME, bitrate: sum, is_seldom: false });
+        steps.push(Step { layer: place, temporal: EVERY_FRAME, bitrate: sum });
         if lanes.get(layer)?.gate.is_open() {
             flowing = sum;
         }

@@ -13,8 +13,6 @@ pub struct Step {
     pub temporal: u8,
     /// Bits per second.
     pub bitrate: u32,
-    /// Hardly a frame a second: the next step needs no headroom.
-    pub is_seldom: bool,
 }
 
 /// What one slot would take, and what it gets now.
@@ -47,10 +45,9 @@ pub struct Budget {
 /// rough: it may take this share (in hundredths) and so much more.
 const GRACE_SHARE: u64 = 110;
 const GRACE: u32 = 10_000;
-/// Frames are not left out when fewer than one in this time would be seen: of a screen that changes once a second, each counts.
-const SLOWEST: Duration = Duration::from_secs(1);
-/// Frames do not come evenly: where they are this far apart, a second now and then has none.
-const SELDOM: Duration = Duration::from_millis(900);
+/// No frames are left out by this when fewer than one in this time would be seen: of a screen that changes seldom each counts, and
+/// whether the link takes it is told by what waits, not by an estimate.
+const SLOWEST: Duration = Duration::from_millis(500);
 /// Share of the estimate (in hundredths) that may be filled by going up.
 const HEADROOM: u64 = 85;
 
@@ -120,7 +117,6 @@ fn grow(demand: &Demand, mut step: usize, budget: Budget, spent: &mut u32) -> us
         let sum = (*spent - demand.steps[step].bitrate).saturating_add(next.bitrate);
         let allowed = match next.bitrate <= demand.flowing {
             true => budget.bitrate,
-            false if demand.steps[step].is_seldom => budget.bitrate,
             false if budget.may_rise => budget.share(HEADROOM),
             false => 0,
         };
@@ -142,11 +138,10 @@ pub fn steps(layers: &[LayerFacts], wanted: usize, has_temporal_layers: bool) ->
         let parts = [(4, 0, 5), (2, 1, 7), (1, EVERY_FRAME, 10)];
         let is_smooth = |every: u32| every == 1 || facts.interval * every <= SLOWEST;
         let parts = parts.into_iter().filter(|(every, ..)| is_smooth(*every));
-        let part = |(every, temporal, tenths): (u32, u8, u64)| Step {
+        let part = |(_, temporal, tenths): (u32, u8, u64)| Step {
             layer: wanted,
             temporal,
             bitrate: (u64::from(facts.bitrate) * tenths / 10) as u32,
-            is_seldom: facts.interval * every > SELDOM,
         };
         return parts.map(part).collect();
     }
@@ -154,7 +149,7 @@ pub fn steps(layers: &[LayerFacts], wanted: usize, has_temporal_layers: bool) ->
         .iter()
         .enumerate()
         .filter(|(_, layer)| layer.alive && layer.size.is_some() && layer.size <= facts.size)
-        .map(|(layer, facts)| Step { layer, temporal: EVERY_FRAME, bitrate: facts.bitrate, is_seldom: false })
+        .map(|(layer, facts)| Step { layer, temporal: EVERY_FRAME, bitrate: facts.bitrate })
         .collect();
     steps.sort_by_key(|step| layers[step.layer].size);
     steps
@@ -171,7 +166,6 @@ mod tests {
             layer,
             temporal: EVERY_FRAME,
             bitrate,
-            is_seldom: false,
         });
         let wanted = bitrates.last().copied().unwrap_or(0);
         Demand { priority, steps: steps.collect(), flowing, is_kept: false, wanted }
@@ -248,26 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_that_seldom_changes_keeps_a_frame_a_second() {
+    fn of_a_screen_that_seldom_changes_no_frame_is_left_out_by_an_estimate() {
         let temporal = |interval_ms| -> Vec<u8> {
             let facts = [screen(Duration::from_millis(interval_ms))];
             steps(&facts, 0, true).iter().map(|step| step.temporal).collect()
         };
-        assert_eq!(temporal(250), [0, 1, EVERY_FRAME]);
-        assert_eq!(temporal(500), [1, EVERY_FRAME]);
-        assert_eq!(temporal(900), [EVERY_FRAME]);
-    }
-
-    #[test]
-    fn a_frame_a_second_grows_without_headroom() {
-        let given = |interval_ms, bitrate| {
-            let steps = steps(&[screen(Duration::from_millis(interval_ms))], 0, true);
-            let demand = Demand { steps, flowing: 0, is_kept: true, ..demand(0, &[1_000_000], 0) };
-            let budget = Budget { bitrate, hard: u32::MAX, may_rise: false };
-            allocate(budget, &[demand])[0].expect("it is kept").temporal
-        };
-        assert_eq!((given(500, 1_000_000), given(500, 999_999)), (EVERY_FRAME, 1));
-        assert_eq!(given(200, 1_000_000), 0, "five a second: it fell just now");
+        assert_eq!(temporal(125), [0, 1, EVERY_FRAME]);
+        assert_eq!(temporal(200), [1, EVERY_FRAME]);
+        assert_eq!(temporal(251), [EVERY_FRAME]);
     }
 
     proptest! {

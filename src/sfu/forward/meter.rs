@@ -36,6 +36,27 @@ impl Meter {
     }
 }
 
+/// The most that a rate was lately.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peak {
+    bitrate: u32,
+    reached: Option<Instant>,
+}
+
+/// A peak counts for so long: as a pause of a lesson, in which nobody speaks.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+impl Peak {
+    /// It is so many bits per second now; the most of the last minute.
+    pub fn told(&mut self, bitrate: u32, now: Instant) -> u32 {
+        let is_over = self.reached.is_none_or(|reached| now > reached + REMEMBERED);
+        if is_over || bitrate >= self.bitrate {
+            (self.bitrate, self.reached) = (bitrate, Some(now));
+        }
+        self.bitrate
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +70,15 @@ mod tests {
         let end = start + Duration::from_millis(1_000);
         assert_eq!(meter.bitrate(end), 800_000);
         assert_eq!(meter.bitrate(end + WINDOW * 2), 0);
+    }
+
+    #[test]
+    fn a_peak_is_forgotten_after_a_minute() {
+        let (start, mut peak) = (Instant::now(), Peak::default());
+        let mut told = |bitrate, at: u64| peak.told(bitrate, start + Duration::from_secs(at));
+        assert_eq!(
+            (told(40_000, 0), told(90_000, 5), told(0, 65), told(30_000, 66)),
+            (40_000, 90_000, 90_000, 30_000)
+        );
     }
 }

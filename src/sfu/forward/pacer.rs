@@ -80,6 +80,8 @@ struct Lane {
     tail: Option<usize>,
     /// The frame that comes in, and what it gets.
     frame: Option<(u32, Verdict)>,
+    /// When its newest frame began to come.
+    begun: Option<Instant>,
     /// The frame that goes out, so that it is not cut in the middle.
     leaving: Option<u32>,
     /// The newest key frame: its timestamp, its layer and first number, its bytes that came.
@@ -184,9 +186,10 @@ impl Pacer {
     pub fn offer(&mut self, lane: usize, layer: usize, packet: &Packet, flow: Flow, now: Instant) -> Fate {
         self.fill(now);
         let (limit, leaves) = (self.limit(lane), !self.is_waiting() && self.may_leave());
+        let room = Room { limit, leaves, now };
         let Some(state) = self.lanes.get_mut(lane) else { return Fate::Leaves };
         let (before, key_frame) = (state.queue.len(), state.key_timestamp);
-        let fate = state.take(lane, layer, packet, flow, Room { limit, leaves });
+        let fate = state.take(lane, layer, packet, flow, room);
         if fate == Fate::Leaves && state.key_timestamp == Some(packet.timestamp) {
             state.key_left = Some(now);
         }
@@ -261,6 +264,18 @@ impl Pacer {
     }
 }
 
+/// How long a frame that may be left out waits, where frames come so far apart: at most for half of the time that nothing new would be
+/// shown without it. Without the middle layer that is until the base again, two frames later.
+fn patience(temporal: u8, interval: Duration) -> Duration {
+    let missed = if temporal == 1 { interval * 2 } else { interval };
+    (missed / 2).clamp(LONGEST, LONGEST * 2)
+}
+
+/// Bytes of a longer wait, by those of [`LONGEST`].
+fn more(limit: usize, wait: Duration) -> usize {
+    limit * wait.as_millis() as usize / LONGEST.as_millis() as usize
+}
+
 /// What there is room for.
 #[derive(Clone, Copy, Debug)]
 struct Room {
@@ -268,6 +283,7 @@ struct Room {
     limit: usize,
     /// Nothing waits, and the link takes more.
     leaves: bool,
+    now: Instant,
 }
 
 impl Lane {
@@ -286,7 +302,7 @@ impl Lane {
         }
         let restarts = is_entry && self.enter(layer, packet);
         if !is_entry && self.begins_frame(packet) {
-            self.frame = Some((packet.timestamp, self.judge(packet.temporal(), room.limit)));
+            self.frame = Some((packet.timestamp, self.judge(packet.temporal(), room)));
         }
         let waiting = Waiting {
             lane,
@@ -321,7 +337,9 @@ impl Lane {
     }
 
     /// A frame begins that is no key frame.
-    fn judge(&mut self, temporal: u8, limit: usize) -> Verdict {
+    fn judge(&mut self, temporal: u8, Room { limit, now, .. }: Room) -> Verdict {
+        let interval =
+            self.begun.replace(now).map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun));
         if self.broken {
             return Verdict::Drop;
         }
@@ -333,7 +351,7 @@ impl Lane {
         if self.cut.is_some_and(|cut| temporal > cut) {
             return Verdict::LeaveOut;
         }
-        if self.bytes > limit || self.queue.len() >= WAITING {
+        if self.bytes > more(limit, patience(temporal, interval)) || self.queue.len() >= WAITING {
             self.cut = Some(temporal);
             return Verdict::LeaveOut;
         }

@@ -21,7 +21,7 @@ use crate::sfu::{
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
-        meter::Meter,
+        meter::{Meter, Peak},
         pacer::{Fate, Pacer},
         packet::Packet,
         prober::Prober,
@@ -36,6 +36,8 @@ use crate::sfu::{
 const HEADERS: usize = 28;
 /// What a link must bear for redundancy, in bits per second: two earlier frames in each packet of a voice, and a small picture.
 const REDUNDANCY: u32 = 130_000;
+/// What a voice takes, in bits per second: Opus, its headers and the retransmissions of pictures.
+const VOICE: u32 = 50_000;
 /// At most so many bits per second leave for a connection: what may leave at once always finds room in its queue.
 const STREAM: u32 = 6_000_000;
 /// A connection that is full takes at least so many, in bits per second.
@@ -193,6 +195,8 @@ pub struct Downlink {
     pub may_probe: bool,
     /// Voices as they flow, headers included; pictures.
     pub voice: Meter,
+    /// The most that voices took lately.
+    voices: Peak,
     pictures: Meter,
     pub protection: Protection,
     /// Whether the receiver was last told that its pictures are stopped.
@@ -228,6 +232,7 @@ impl Downlink {
             prober: Prober::default(),
             may_probe: true,
             voice: Meter::default(),
+            voices: Peak::default(),
             pictures: Meter::default(),
             protection: Protection::default(),
             told_stopped: false,
@@ -382,6 +387,18 @@ impl Downlink {
                 self.left(size);
             }
         }
+    }
+
+    /// Bits per second to keep free for voices that pause: as many as spoke at once lately, at least one. The estimate is of
+    /// pictures only; voices that flow had their place when it was made. Who was never heard, such as the sound of a silent
+    /// screen, takes nothing: on a narrow link it would be all there is.
+    pub fn kept_for_voices(&mut self, now: Instant) -> u32 {
+        let flowing = self.voice.bitrate(now);
+        let is_assigned = self.slots.iter().any(|out| out.is_audio() && out.track.is_some());
+        let least = if is_assigned { VOICE } else { 0 };
+        let expected = self.voices.told(flowing, now).max(least);
+        // Voices are not even: a little less is no pause.
+        if flowing > expected / 5 * 4 { 0 } else { expected - flowing }
     }
 
     /// A picture's packet left, the first time or again.

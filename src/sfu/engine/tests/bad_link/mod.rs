@@ -157,10 +157,17 @@ impl World {
         let (sfu_side, student_side) = srtp_pair(&identity, 2);
         let student = leg(LegKind::Subscriber, student);
         let subscriber = insert_subscriber(threads.last(), student, red, sfu_side, start);
-        threads.permit(lesson, teacher, &[Source::Microphone, Source::Camera, Source::Screen], start);
+        threads.permit(
+            lesson,
+            teacher,
+            &[Source::Microphone, Source::Camera, Source::Screen, Source::ScreenAudio],
+            start,
+        );
         for (slot, source) in [
             (Slot::TEACHER_AUDIO, Source::Microphone),
             (Slot::SCREEN, Source::Screen),
+            // A page without sound.
+            (Slot::SCREEN_AUDIO, Source::ScreenAudio),
             (Slot::FIRST_CAMERA, Source::Camera),
         ] {
             let publication = Some(Publication { user: teacher, source });

@@ -115,7 +115,8 @@ impl Stream {
 #[derive(Clone, Copy, Debug)]
 pub struct Slide {
     pub key_frame: usize,
-    pub frame: usize,
+    /// By temporal layer.
+    pub frames: [usize; 3],
     pub rate: u32,
 }
 
@@ -313,19 +314,14 @@ impl Publisher {
         if is_key {
             self.screen.frames = 0;
         }
-        let temporal = Some([0, 2, 1, 2][self.screen.frames as usize % 4]);
+        let temporal = [0, 2, 1, 2][self.screen.frames as usize % 4];
         self.screen.frames += 1;
-        let picture = Picture { id: self.pictures, is_key, temporal, timestamp };
+        let picture = Picture { id: self.pictures, is_key, temporal: Some(temporal), timestamp };
         self.pictures += 1;
         self.taken.push(Duration::from_secs_f64(f64::from(timestamp) / 90_000.0));
         self.key_frames += usize::from(is_key);
-        draw(
-            &mut self.srtp,
-            &mut self.screen,
-            picture,
-            if is_key { slide.key_frame } else { slide.frame },
-            out,
-        );
+        let bytes = if is_key { slide.key_frame } else { slide.frames[usize::from(temporal)] };
+        draw(&mut self.srtp, &mut self.screen, picture, bytes, out);
     }
 }
 
