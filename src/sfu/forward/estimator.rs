@@ -198,6 +198,8 @@ pub struct Arrived {
     packets: VecDeque<Came>,
     /// Of all of them, so that no feedback has to go through them.
     bytes: usize,
+    /// The newest that came before them.
+    before: Option<Came>,
     /// The latest arrival and the latest departure.
     last: (u64, u64),
 }
@@ -235,6 +237,7 @@ impl Arrived {
         }
         while let Some(oldest) = self.packets.pop_front_if(is_over) {
             self.bytes -= oldest.size;
+            self.before = Some(oldest);
         }
         self.bytes += size;
         self.last = (self.last.0.max(arrival), self.last.1.max(departure));
@@ -250,6 +253,11 @@ impl Arrived {
     pub fn flow(&self) -> Option<Flow> {
         let first = self.packets.front()?;
         flow_between(first, self.last, self.bytes - first.size)
+    }
+
+    /// The same with the packet before the window: so little may come that there is no other to begin with.
+    pub fn trickle(&self) -> Option<Flow> {
+        flow_between(self.before.as_ref()?, self.last, self.bytes)
     }
 
     /// The same of the last moment, where that tells enough: what a link gives that got narrow just now.
@@ -401,6 +409,14 @@ mod tests {
         (0..100).for_each(|packet| arrived.add(20_000 * packet, 10_000 * packet, 1_000));
         let flow = arrived.flow().expect("enough came");
         assert_eq!((flow.came.round(), flow.left.round()), (400_000.0, 800_000.0));
+    }
+
+    #[test]
+    fn what_trickles_is_known_by_the_packet_before() {
+        let mut arrived = Arrived::default();
+        [0, 600_000, 1_400_000].into_iter().for_each(|at| arrived.add(at, at, 1_000));
+        assert_eq!(arrived.flow(), None);
+        assert_eq!(arrived.trickle(), Some(Flow { left: 10_000.0, came: 10_000.0 }));
     }
 
     #[test]

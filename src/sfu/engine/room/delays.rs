@@ -63,6 +63,7 @@ impl Estimator for Delays {
                 usage = self.detector.update(trend.at, trend.estimate_ms);
             }
         }
+        let lost = packets.iter().filter(|packet| !packet.arrived).count();
         let load = match usage {
             _ if self.is_crowded() => Load::Over,
             Usage::Over => Load::Over,
@@ -70,7 +71,9 @@ impl Estimator for Delays {
             Usage::Normal => Load::Normal,
         };
         let flow = if load == Load::Over { self.arrived.flow_now() } else { self.arrived.flow() };
-        let lost = packets.iter().filter(|packet| !packet.arrived).count();
+        // A link that passes hardly anything: one packet in half a second tells how little.
+        let is_trickle = load == Load::Over && lost * 2 > packets.len();
+        let flow = if is_trickle { flow.or_else(|| self.arrived.trickle()) } else { flow };
         // What was lost left too, nobody knows how fast.
         let flow = flow.map(|flow| if lost > 0 { Flow { left: f64::INFINITY, ..flow } } else { flow });
         self.rate.update(load, flow, now);
