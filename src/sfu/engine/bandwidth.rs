@@ -51,7 +51,7 @@ impl Worker {
             downlink.link.restart();
         }
         if let Some(found) = downlink.link.poll_probe(now) {
-            downlink.prober.learned(found, now);
+            downlink.prober.learned(downlink.carrier.found(found), now);
         }
         if let Some(estimate) = downlink.link.estimate() {
             downlink.protection.bears(estimate.saturating_add(VOICE_ALONE), now);

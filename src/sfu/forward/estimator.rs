@@ -35,6 +35,8 @@ pub trait Estimator: Send {
     fn outgrown(&self) -> Option<Instant>;
     /// A queue on the way is filled now.
     fn is_crowded(&self) -> bool;
+    /// Packets that left together came together so quickly that the link bears far more than is said.
+    fn is_wider(&self) -> bool;
     /// Fetches what feedback will touch, once the estimator itself is near.
     fn fetch(&self);
 }

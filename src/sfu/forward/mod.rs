@@ -31,4 +31,5 @@ pub mod rtp;
 pub mod sent;
 pub mod sequence;
 pub mod speakers;
+pub mod trains;
 pub mod vp8;

@@ -30,9 +30,11 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(1);
 /// … after the first, second … that did not, and the last one for ever after: most narrow times are over within a minute,
 /// and then pictures shall be back within ten seconds.
-const WAITS: [u64; 14] = [2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30];
-/// One byte of padding for so many bytes of anything: 2 %.
+const WAITS: [u64; 18] = [2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30];
+/// One byte of padding for so many bytes of anything: 2 % of what a subscriber pays for …
 const SHARE: u64 = 50;
+/// … and 10 % of what two nodes send each other.
+const SHARE_OF_NODES: u64 = 10;
 /// Padding that is there from the start, so that a lesson can begin with a look at the link: the part of 5 MB, which no
 /// lesson with pictures stays below.
 const START: u64 = 100_000;
@@ -67,27 +69,49 @@ pub struct Prober {
     running: Option<Running>,
     /// None before.
     next: Option<Instant>,
+    /// When the newest one was over.
+    ended: Option<Instant>,
     /// Probes in a row that did not help.
     failures: usize,
     /// The newest probe was a look.
     looks: bool,
     /// The fall whose rate was outgrown already.
     encouraged: Option<Instant>,
-    /// Padding that may still be sent, in bytes times [`SHARE`].
+    /// One byte of padding for so many of anything.
+    share: u64,
+    /// Padding that may still be sent, in bytes times that.
     budget: u64,
 }
 
 impl Default for Prober {
     fn default() -> Self {
-        let budget = START * SHARE;
-        Self { running: None, next: None, failures: 0, looks: false, encouraged: None, budget }
+        Self::of(SHARE)
     }
 }
 
 impl Prober {
+    fn of(share: u64) -> Self {
+        let budget = START * share;
+        Self {
+            running: None,
+            next: None,
+            ended: None,
+            failures: 0,
+            looks: false,
+            encouraged: None,
+            share,
+            budget,
+        }
+    }
+
+    /// Of a link that nobody pays for by the byte.
+    pub fn between_nodes() -> Self {
+        Self::of(SHARE_OF_NODES)
+    }
+
     /// Anything but padding left.
     pub fn sent(&mut self, bytes: usize) {
-        self.budget = (self.budget + bytes as u64).min(SAVED * SHARE);
+        self.budget = (self.budget + bytes as u64).min(SAVED * self.share);
         if let Some(running) = &mut self.running {
             running.sent += bytes as u64;
         }
@@ -128,7 +152,7 @@ impl Prober {
         if self.running.is_some() || self.next.is_some_and(|next| now < next) {
             return false;
         }
-        let affordable = Duration::from_millis(self.budget / SHARE * 8_000 / padding);
+        let affordable = Duration::from_millis(self.budget / self.share * 8_000 / padding);
         if affordable < length.start {
             return false;
         }
@@ -140,19 +164,20 @@ impl Prober {
     /// Bytes of padding to send now, so that the probe's rate is kept; `None` when it is over.
     pub fn poll(&mut self, now: Instant) -> Option<usize> {
         let running = self.running?;
-        if now >= running.until || self.budget < SHARE {
+        if now >= running.until || self.budget < self.share {
             self.running = None;
+            self.ended = Some(now);
             // Until it is known what came of it.
             self.next = Some(now + FIRST_WAIT);
             return None;
         }
         let due = running.bitrate * (now - running.since).as_micros() as u64 / 8_000_000;
-        Some(due.saturating_sub(running.sent).min(self.budget / SHARE) as usize)
+        Some(due.saturating_sub(running.sent).min(self.budget / self.share) as usize)
     }
 
     /// Padding left.
     pub fn padded(&mut self, bytes: usize) {
-        self.budget = self.budget.saturating_sub(bytes as u64 * SHARE);
+        self.budget = self.budget.saturating_sub(bytes as u64 * self.share);
         if let Some(running) = &mut self.running {
             running.sent += bytes as u64;
         }
@@ -173,6 +198,12 @@ impl Prober {
         // What comes of a look is known before pictures flow, or it comes too late.
         let is_look = self.looks && found == Found::NoEnd;
         self.next = (!is_look).then_some(now + wait);
+    }
+
+    /// The link turned out to be far wider: a probe that is not due for long begins soon, but the queue of the one before has drained.
+    pub fn hurry(&mut self, now: Instant) {
+        let soon = self.ended.map_or(now, |ended| ended + AGAIN);
+        self.next = self.next.map(|next| next.min(soon.max(now)));
     }
 
     /// The link bears more than when it was found full, then: waiting longer makes no sense, once.
@@ -213,7 +244,7 @@ mod tests {
         let (mut now, mut prober) = (Instant::now(), Prober::default());
         let start = now;
         let mut waits = Vec::new();
-        for _ in 0..16 {
+        for _ in 0..20 {
             prober.sent(10_000_000);
             let begun = now;
             while !prober.begin(400_000, 200_000, 200_000, now) {
@@ -223,7 +254,7 @@ mod tests {
             run(&mut prober, now);
             prober.learned(Found::Nothing, now);
         }
-        assert_eq!(waits, [0, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30, 30]);
+        assert_eq!(waits, [0, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 15, 30, 30]);
         prober.learned(Found::More, start);
         prober.sent(10_000_000);
         assert!(!prober.begin(400_000, 200_000, 200_000, start + NEXT));
@@ -256,6 +287,19 @@ mod tests {
             begins
         });
         assert_eq!(looks.count(), LOOKS, "in a minute");
+    }
+
+    #[test]
+    fn a_link_that_turned_out_wider_is_probed_soon() {
+        let (start, mut prober) = (Instant::now(), Prober::default());
+        (0..18).for_each(|_| prober.learned(Found::Nothing, start));
+        prober.hurry(start);
+        assert!(prober.begin(400_000, 200_000, 200_000, start));
+        run(&mut prober, start);
+        prober.learned(Found::Nothing, start + LONGEST);
+        prober.hurry(start + LONGEST);
+        assert!(!prober.begin(400_000, 200_000, 200_000, start + AGAIN), "the queue of the last one drains");
+        assert!(prober.begin(400_000, 200_000, 200_000, start + LONGEST + AGAIN));
     }
 
     #[test]

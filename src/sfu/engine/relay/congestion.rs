@@ -78,7 +78,7 @@ impl Congestion {
         Self {
             link: Link::assuming(FIRST, LEAST, MOST),
             arrivals: Arrivals::new(now),
-            prober: Prober::default(),
+            prober: Prober::between_nodes(),
             voices: Meter::default(),
             pictures: Meter::default(),
             queues: Default::default(),
@@ -159,6 +159,9 @@ impl Congestion {
         let wanted = pictures.saturating_add(voices);
         if let Some(fell) = self.link.outgrown() {
             self.prober.encourage(fell, now);
+        }
+        if self.link.is_wider() {
+            self.prober.hurry(now);
         }
         let flowing = flowing.saturating_add(voices);
         if wanted > estimate && self.prober.begin(wanted / 10 * 11, estimate, flowing, now) {

@@ -10,7 +10,10 @@ use rtc::{
 };
 
 use crate::sfu::engine::ahead::fetch;
-use crate::sfu::forward::estimator::{Arrived, Estimator, FALL, Flow, Load, Queue, Rate, Told, VOICE};
+use crate::sfu::forward::{
+    estimator::{Arrived, Estimator, FALL, Flow, Load, Queue, Rate, Told, VOICE},
+    trains::Trains,
+};
 
 /// Follows the delays of one link.
 pub struct Delays {
@@ -19,6 +22,7 @@ pub struct Delays {
     queue: Queue,
     arrived: Arrived,
     rate: Rate,
+    trains: Trains,
     /// Departures are told from here on.
     start: Option<Instant>,
 }
@@ -32,6 +36,7 @@ impl Delays {
             queue: Queue::default(),
             arrived: Arrived::default(),
             rate: Rate::new(first, least, most),
+            trains: Trains::default(),
             start: None,
         }
     }
@@ -48,10 +53,24 @@ impl Delays {
                 self.queue.told(came, left);
             }
         }
+        self.told_train(burst);
         // For the filter they are one group, of which it takes the last.
         let last =
             burst.iter().filter(|packet| packet.arrival.is_some()).max_by_key(|packet| packet.arrival)?;
         self.slope.accumulate(&report(last))
+    }
+}
+
+impl Delays {
+    fn told_train(&mut self, burst: &[Told]) {
+        let micros = |told: &Told| told.arrival.map(|arrival| arrival.as_micros() as u64);
+        let (first, last) = (burst.iter().filter_map(micros).min(), burst.iter().filter_map(micros).max());
+        let Some((first, last)) = first.zip(last).filter(|_| burst.iter().all(|told| told.arrival.is_some()))
+        else {
+            return;
+        };
+        let bytes = burst[1..].iter().map(|told| told.size).sum();
+        self.trains.came(burst.len(), first..last, bytes, self.rate.bitrate());
     }
 }
 
@@ -70,6 +89,10 @@ impl Estimator for Delays {
             Usage::Under => Load::Under,
             Usage::Normal => Load::Normal,
         };
+        if load == Load::Over {
+            // What trains told before was of another link.
+            self.trains = Trains::default();
+        }
         let flow = if load == Load::Over { self.arrived.flow_now() } else { self.arrived.flow() };
         // A link that passes hardly anything: one packet in half a second tells how little.
         let is_trickle = load == Load::Over && lost * 2 > packets.len();
@@ -94,6 +117,10 @@ impl Estimator for Delays {
 
     fn is_crowded(&self) -> bool {
         self.queue.stands(self.rate.bitrate())
+    }
+
+    fn is_wider(&self) -> bool {
+        self.trains.are_quick()
     }
 
     fn fetch(&self) {

@@ -24,7 +24,7 @@ use crate::sfu::{
         meter::{Meter, Peak},
         pacer::{Fate, Pacer},
         packet::Packet,
-        prober::Prober,
+        prober::{Found, Prober},
         protection::Protection,
         red::EARLIER,
         repairs::RepairBudget,
@@ -155,6 +155,17 @@ pub enum Carrier {
     Stream {
         is_full: bool,
     },
+}
+
+impl Carrier {
+    /// What a probe found over it. A connection's arrivals are uneven by its own repairs: where it took all of a probe without filling,
+    /// that came late without having met the end of the link.
+    pub fn found(self, found: Found) -> Found {
+        match (self, found) {
+            (Self::Stream { is_full: false }, Found::More) => Found::NoEnd,
+            _ => found,
+        }
+    }
 }
 
 /// What is to be done about a link.
@@ -487,6 +498,9 @@ impl Downlink {
         let flowing = self.pictures.bitrate(now);
         if let Some(fell) = self.link.outgrown() {
             self.prober.encourage(fell, now);
+        }
+        if self.link.is_wider() {
+            self.prober.hurry(now);
         }
         if wanted > estimate && self.prober.begin(wanted / 10 * 11, estimate, flowing, now) {
             self.link.begin_probe();

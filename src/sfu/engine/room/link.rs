@@ -215,6 +215,11 @@ impl Link {
         self.estimator.outgrown()
     }
 
+    /// The link bears far more than is said, by how quickly packets that left together came.
+    pub fn is_wider(&self) -> bool {
+        self.estimator.is_wider()
+    }
+
     /// More is on its way than the link takes in the time that feedback needs: it got narrow or silent just now.
     pub fn is_held(&mut self, now: Instant) -> bool {
         let forget = if self.is_measured { FORGET } else { FIRST_FEEDBACK };
@@ -286,7 +291,7 @@ impl Link {
 
     /// True while the link is full, and when pictures became smaller for that not long ago: they do not grow yet.
     pub fn is_full(&self, now: Instant) -> bool {
-        self.estimator.fell().is_some_and(|fell| now < fell + CALM)
+        self.estimator.fell().is_some_and(|fell| now < fell + CALM) && !self.is_wider()
     }
 }
 

@@ -736,6 +736,29 @@ fn on_a_link_for_voices_only_there_are_only_voices_until_it_is_wide_again() {
 }
 
 #[test]
+fn both_layers_are_back_within_two_seconds_of_a_narrow_time() {
+    let mut slowest = Duration::ZERO;
+    for round in 0..12 {
+        let mut world = wide_pictures(40 + round, 10_000_000);
+        world.bitrate = Some(1_600_000);
+        world.run(Duration::from_secs(18) + Duration::from_millis(370) * round as u32);
+        world.bitrate = Some(10_000_000);
+        let (began, span) = (world.now, Duration::from_millis(200));
+        // Voice and both layers: 1,050 packets a second.
+        while world.now < began + Duration::from_secs(20) {
+            let before = world.nodes[0].counters.totals().relay_packets_out;
+            world.run(span);
+            if world.nodes[0].counters.totals().relay_packets_out - before >= 200 {
+                break;
+            }
+        }
+        println!("both layers flow again after {:?}", world.now - began - span);
+        slowest = slowest.max(world.now - began - span);
+    }
+    assert!(slowest <= Duration::from_secs(2), "{slowest:?}");
+}
+
+#[test]
 fn losses_alone_leave_the_pictures_and_heal() {
     let mut world = wide_pictures(23, 20_000_000);
     world.lost = 3;

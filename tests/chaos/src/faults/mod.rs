@@ -174,8 +174,7 @@ pub const FAULTS: &[Fault] = &[
                 ("voice_silence_ms", 400.0),
                 ("voice_silence_later_ms", 150.0),
                 ("longest_wait_ms", 270.0),
-                // Two seconds, and up to half of one until the probe's next key frame.
-                ("healed_after_ms", 2_500.0),
+                ("healed_after_ms", 2_000.0),
             ],
             at_least: &[("voice_share", 0.99), ("screen_share", 0.9)],
             ..KEPT

@@ -269,8 +269,20 @@ fn rate(world: &World, from: u64, until: u64) -> usize {
 #[test]
 fn a_film_and_a_camera_are_back_within_ten_seconds() {
     // The end of the narrow time meets every moment between two probes; delays that vary look like the end of the link to one.
-    for (jitter, narrow_for) in [(0, 30), (0, 32), (0, 35), (20, 30), (20, 35), (40, 30), (40, 32), (40, 35)]
-    {
+    for (jitter, narrow_for) in [
+        (0, 30),
+        (0, 32),
+        (0, 35),
+        (20, 30),
+        (20, 35),
+        (40, 30),
+        (40, 32),
+        (40, 35),
+        (60, 30),
+        (60, 33),
+        (60, 35),
+        (0, 50),
+    ] {
         let program = Program { camera: true, screen: Some(FILM), late: AT_ONCE };
         let jitter = Duration::from_millis(jitter);
         let mut world = lesson(Nature { jitter, ..Nature::good(DELAY) }, program, seconds(15));
