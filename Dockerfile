@@ -17,7 +17,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --home-dir /var/lib/qism --shell /usr/sbin/nologin --uid 7880 qism
+    && useradd --no-create-home --home-dir /var/lib/qism --shell /usr/sbin/nologin --uid 7880 qism \
+    && install -d -o qism -g qism -m 700 /var/lib/qism
 COPY --from=build /qism/target/release/qism /usr/local/bin/qism
 USER qism
 WORKDIR /var/lib/qism
