@@ -118,6 +118,8 @@ REPORTS = {
     "remb": rtcp(206, 15, pair(0) + b"REMB" + struct.pack(">BBHI", 1, 0x0B, 0xFFFF, SLOTS[1])),
     "transport_cc": rtcp(205, 15, pair(SLOTS[1]) + struct.pack(">HHIHH", 1, 4, 0x00000101, 0x2004, 0x0404) + bytes([4, 4, 0, 0])),
     "transport_cc_vector": rtcp(205, 15, pair(SLOTS[1]) + struct.pack(">HHIH", 1, 7, 0x00000102, 0xD555) + bytes([4] * 6)),
+    # Runs of 8,191 packets each: 65,535 in all, with a delta for a few.
+    "transport_cc_of_everything": rtcp(205, 15, pair(SLOTS[1]) + struct.pack(">HHI", 1, 0xFFFF, 0x00000103) + b"\x3f\xff" * 9 + bytes(14)),
     "description": rtcp(202, 1, struct.pack(">IBB", 2001, 1, 4) + b"name" + bytes(2)),
     "goodbye": rtcp(203, 1, struct.pack(">I", 2001)),
     "extended": rtcp(207, 0, struct.pack(">IBBHIII", 1, 5, 0, 3, 2001, 0, 0)),
@@ -159,6 +161,7 @@ keep("h264", UNITS)
 keep("rtcp", {name: messages(report) for name, report in REPORTS.items()} | {
     "compound": messages(REPORTS["receiver_report"] + REPORTS["description"] + REPORTS["nack"]),
     "all": messages(*REPORTS.values()),
+    "many_at_once": messages(REPORTS["transport_cc_of_everything"] * 30, REPORTS["nack"] * 40),
 })
 keep("media", {
     "voice": messages(*(rtp(number, extensions=VOICE) for number in range(65_530, 65_560))),
@@ -196,6 +199,9 @@ keep("demultiplexer", {
     "alerts": messages(record(b"\x01\x00", 1, 21), record(b"\x01\x00", 1, 21), record(b"\x01\x00", 1, 21, 1), record(bytes(26), 1, 21, 1)),
     "hellos": messages(*[record(fragment(HELLO, 0, len(HELLO)))] * 3),
     "media": messages(*(camera(number, number == 2) for number in range(2, 9))),
+    "streams_without_end": messages(*(rtp(1, ssrc=number, extensions=VOICE) for number in range(200))),
+    # The last byte but thirteen says whether it is encrypted under AES-CM.
+    "in_the_clear": messages(*(REPORTS[name] + bytes(14) for name in ("nack", "picture_loss", "goodbye"))),
 })
 openssl = FUZZ / "client_hello" / "hello_of_openssl"
 if openssl.exists():

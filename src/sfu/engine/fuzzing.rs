@@ -60,6 +60,8 @@ pub struct Kept {
     pub streams: usize,
     pub tracks: usize,
     pub relays: usize,
+    /// Streams that peers with keys send.
+    pub senders: usize,
 }
 
 /// A worker with a lesson of three, all in virtual time.
@@ -228,6 +230,9 @@ impl Lesson {
 
     /// What is kept now.
     pub fn kept(&self) -> Kept {
+        let srtp = |&(index, _): &(LegIndex, String)| {
+            self.worker.legs.get(index).and_then(|state| state.transport.srtp.as_ref())
+        };
         Kept {
             legs: self.worker.legs.indices().count(),
             addresses: self.worker.legs.addresses(),
@@ -235,6 +240,7 @@ impl Lesson {
             streams: self.worker.streams.len(),
             tracks: self.worker.rooms.values().map(|room| room.tracks.len()).sum(),
             relays: self.worker.ways.relays.fars().len(),
+            senders: self.legs.iter().filter_map(srtp).map(Srtp::streams).sum(),
         }
     }
 

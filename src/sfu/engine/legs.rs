@@ -79,6 +79,10 @@ impl Legs {
         Some(state)
     }
 
+    pub fn get(&self, index: LegIndex) -> Option<&LegState> {
+        self.states.get(index)?.as_ref()
+    }
+
     pub fn get_mut(&mut self, index: LegIndex) -> Option<&mut LegState> {
         self.states.get_mut(index)?.as_mut()
     }

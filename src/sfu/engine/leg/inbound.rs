@@ -75,6 +75,11 @@ impl Inbound {
         Ok(Self { keys, provider, context, known: HashSet::new(), most, trial: None })
     }
 
+    /// Streams that are listened to.
+    pub fn streams(&self) -> usize {
+        self.known.len()
+    }
+
     /// Opens an SRTP packet; `None` when it is forged, replayed, or of one stream too many.
     pub fn open_rtp(&mut self, packet: &[u8]) -> Option<BytesMut> {
         self.open(Kind::Media, packet)

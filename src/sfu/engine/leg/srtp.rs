@@ -89,6 +89,11 @@ impl Srtp {
         Ok(Self { sealer, opener, account: Account::default(), contexts })
     }
 
+    /// Streams of the peer that were authentic; control messages under GCM are not counted here.
+    pub fn streams(&self) -> usize {
+        self.contexts.inbound.streams()
+    }
+
     /// Opens an SRTP packet; `None` when it is forged, replayed, or of one stream too many.
     pub fn open_rtp(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {
         let opened = self.contexts.inbound.open_rtp(packet)?;
