@@ -6,7 +6,6 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     os::fd::AsRawFd as _,
     ptr,
-    time::Duration,
 };
 
 use crate::sendmsg::{self, Control};
@@ -18,9 +17,6 @@ const DATAGRAM: usize = 1_600;
 const CONTROL: usize = 64;
 /// The kernel's queue; the load client may be late on a busy machine, which is no loss of the server's.
 const QUEUE_BYTES: libc::c_int = 64 << 20;
-/// From one look for datagrams that found none to the next. Nobody sleeps on the socket: on one machine each datagram would wake the
-/// reader in the time of whoever sends it, up to 4,000 times a second by an interrupt to the other core, which no sender pays on a network.
-const PAUSE: Duration = Duration::from_micros(250);
 
 /// The shared socket.
 pub struct Wire {
@@ -53,6 +49,7 @@ pub fn index_of(address: Ipv4Addr) -> usize {
 impl Wire {
     pub fn bind() -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.set_read_timeout(Some(std::time::Duration::from_millis(5)))?;
         let fd = socket.as_raw_fd();
         set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
         // Over the limit of the system where we may, up to it where not.
@@ -79,7 +76,7 @@ impl Wire {
         )
     }
 
-    /// Receives what is there, and pauses where that is nothing: (address it was sent to, datagram).
+    /// Receives what is there, waiting a few milliseconds for the first: (address it was sent to, datagram).
     pub fn receive(&self, batch: &mut Batch, mut take: impl FnMut(Ipv4Addr, &[u8])) -> io::Result<usize> {
         let mut parts: Vec<libc::iovec> = batch
             .bytes
@@ -100,17 +97,14 @@ impl Wire {
                 self.socket.as_raw_fd(),
                 headers.as_mut_ptr(),
                 BATCH as u32,
-                libc::MSG_DONTWAIT,
+                libc::MSG_WAITFORONE,
                 ptr::null_mut(),
             )
         };
         if count < 0 {
             let error = io::Error::last_os_error();
-            if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
-                return Err(error);
-            }
-            std::thread::sleep(PAUSE);
-            return Ok(0);
+            let quiet = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+            return if quiet { Ok(0) } else { Err(error) };
         }
         for (header, bytes) in headers.iter().zip(&batch.bytes).take(count as usize) {
             if let Some(to) = sent_to(&header.msg_hdr) {
