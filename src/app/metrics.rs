@@ -80,34 +80,26 @@ impl Sources {
 
     fn media(&self) -> Vec<Sample> {
         let totals = self.sfu.counters();
-        let counter = |name, help, value: u64| Sample::counter(name, help, value as f64);
-        vec![
-            counter("qism_media_received_packets_total", "Datagrams received.", totals.packets_in),
-            counter("qism_media_sent_packets_total", "Datagrams sent.", totals.packets_out),
-            counter(
-                "qism_media_sent_bytes_total",
-                "Bytes sent, without IP and UDP headers.",
-                totals.bytes_out,
-            ),
-            counter(
+        let counters = Sample::counters([
+            ("qism_media_received_packets_total", "Datagrams received.", totals.packets_in),
+            ("qism_media_sent_packets_total", "Datagrams sent.", totals.packets_out),
+            ("qism_media_sent_bytes_total", "Bytes sent, without IP and UDP headers.", totals.bytes_out),
+            (
                 "qism_media_refused_packets_total",
                 "Datagrams the kernel did not take.",
                 totals.packets_refused,
             ),
-            counter(
-                "qism_media_stranger_packets_total",
-                "Datagrams that failed authentication.",
-                totals.strangers,
-            ),
-            counter(
+            ("qism_media_stranger_packets_total", "Datagrams that failed authentication.", totals.strangers),
+            (
                 "qism_media_unpermitted_packets_total",
                 "Packets of sources that may not be published.",
                 totals.packets_unpermitted,
             ),
-            counter("qism_media_repeated_packets_total", "Packets sent again.", totals.retransmissions),
-            counter("qism_media_opened_legs_total", "WebRTC connections made.", totals.legs_opened),
-            counter("qism_media_closed_legs_total", "WebRTC connections ended.", totals.legs_closed),
-        ]
+            ("qism_media_repeated_packets_total", "Packets sent again.", totals.retransmissions),
+            ("qism_media_opened_legs_total", "WebRTC connections made.", totals.legs_opened),
+            ("qism_media_closed_legs_total", "WebRTC connections ended.", totals.legs_closed),
+        ]);
+        counters.into()
     }
 
     /// Media between servers; nothing of it on one that is alone.
@@ -117,46 +109,39 @@ impl Sources {
         }
         let totals = self.sfu.counters();
         let open = totals.relays_opened.saturating_sub(totals.relays_closed);
-        let counter = |name, help, value: u64| Sample::counter(name, help, value as f64);
-        vec![
-            Sample::gauge(
-                "qism_relays",
-                "Relays to media threads of other servers that are open.",
-                open as f64,
-            ),
-            counter("qism_relay_opened_total", "Relays opened.", totals.relays_opened),
-            counter("qism_relay_failures_total", "Handshakes of relays that failed.", totals.relay_failures),
-            counter(
+        let told = "Relays to media threads of other servers that are open.";
+        let mut samples = vec![Sample::gauge("qism_relays", told, open as f64)];
+        samples.extend(Sample::counters([
+            ("qism_relay_opened_total", "Relays opened.", totals.relays_opened),
+            ("qism_relay_failures_total", "Handshakes of relays that failed.", totals.relay_failures),
+            (
                 "qism_relay_sent_bytes_total",
                 "Bytes sent to other servers, without IP and UDP headers.",
                 totals.relay_bytes_out,
             ),
-            counter(
+            (
                 "qism_relay_received_bytes_total",
                 "Bytes of other servers, without IP and UDP headers.",
                 totals.relay_bytes_in,
             ),
-            counter(
+            (
                 "qism_relay_sent_packets_total",
                 "Media packets sent to other servers.",
                 totals.relay_packets_out,
             ),
-            counter(
+            (
                 "qism_relay_left_out_packets_total",
                 "Packets of pictures not sent to other servers since the link had no room.",
                 totals.relay_packets_left_out,
             ),
-            counter(
-                "qism_relay_received_packets_total",
-                "Media packets of other servers.",
-                totals.relay_packets_in,
-            ),
-            counter(
+            ("qism_relay_received_packets_total", "Media packets of other servers.", totals.relay_packets_in),
+            (
                 "qism_relay_repeated_packets_total",
                 "Media packets sent to other servers again.",
                 totals.relay_packets_repeated,
             ),
-        ]
+        ]));
+        samples
     }
 
     /// Each link to another server, as this end sees it; nothing of it while there is none.
@@ -217,9 +202,7 @@ impl Sources {
         };
         let own = self.board.alive().into_iter().find(|node| node.incarnation == self.own);
         let load = own.map(|node| node.load).unwrap_or_default();
-        let counter =
-            |name, help, value: &AtomicU64| Sample::counter(name, help, value.load(Ordering::Relaxed) as f64);
-        vec![
+        let mut samples = vec![
             Sample::gauge(
                 "qism_node_capacity",
                 "Connections that this server may have.",
@@ -235,65 +218,61 @@ impl Sources {
                 "Share of its processors' time that this server has used of late.",
                 f64::from(load.busy) / 1_000.0,
             ),
-            counter(
+        ];
+        samples.extend(Sample::counters([
+            (
                 "qism_placement_ahead_lessons_total",
                 "Lessons placed before they began, for all servers.",
-                &placed.ahead,
+                read(&placed.ahead),
             ),
-            counter(
+            (
                 "qism_placement_ticket_lessons_total",
                 "Lessons placed by their first ticket.",
-                &placed.at_ticket,
+                read(&placed.at_ticket),
             ),
-            counter(
+            (
                 "qism_placement_moved_lessons_total",
                 "Lessons moved from a server that is gone.",
-                &placed.moved,
+                read(&placed.moved),
             ),
-            counter(
+            (
                 "qism_placement_spilled_tickets_total",
                 "Tickets to another server than the lesson's, where there was no room.",
-                &placed.spilled,
+                read(&placed.spilled),
             ),
-        ]
+        ]));
+        samples
     }
 
     fn bus(&self) -> Vec<Sample> {
         let Some(bus) = &self.bus else { return Vec::new() };
         let counters = bus.counters();
-        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        vec![
-            Sample::gauge("qism_bus_up", "1 while the bus carries.", f64::from(u8::from(bus.is_up()))),
-            Sample::counter(
-                "qism_bus_connections_total",
-                "Connections to Redis made.",
-                read(&counters.connected),
-            ),
-            Sample::counter(
-                "qism_bus_published_letters_total",
-                "Letters published.",
-                read(&counters.published),
-            ),
-            Sample::counter(
-                "qism_bus_received_letters_total",
-                "Letters of other servers.",
-                read(&counters.received),
-            ),
-            Sample::counter(
+        let up = f64::from(u8::from(bus.is_up()));
+        let mut samples = vec![Sample::gauge("qism_bus_up", "1 while the bus carries.", up)];
+        samples.extend(Sample::counters([
+            ("qism_bus_connections_total", "Connections to Redis made.", read(&counters.connected)),
+            ("qism_bus_published_letters_total", "Letters published.", read(&counters.published)),
+            ("qism_bus_received_letters_total", "Letters of other servers.", read(&counters.received)),
+            (
                 "qism_bus_forged_letters_total",
                 "Letters not sealed by our key, or sent again.",
                 read(&counters.forged),
             ),
-            Sample::counter(
+            (
                 "qism_bus_unreadable_letters_total",
                 "Letters sealed by our key and not understood.",
                 read(&counters.unreadable),
             ),
-            Sample::counter(
+            (
                 "qism_bus_dropped_letters_total",
                 "Letters dropped by full queues, or while the bus was away.",
                 read(&counters.dropped),
             ),
-        ]
+        ]));
+        samples
     }
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }

@@ -33,6 +33,11 @@ impl Sample {
         Self { name, help, value: Value::Counter(value) }
     }
 
+    /// Several of them: name, meaning, number.
+    pub fn counters<const N: usize>(all: [(&'static str, &'static str, u64); N]) -> [Self; N] {
+        all.map(|(name, help, value)| Self::counter(name, help, value as f64))
+    }
+
     pub const fn gauge(name: &'static str, help: &'static str, value: f64) -> Self {
         Self { name, help, value: Value::Gauge(value) }
     }

@@ -57,37 +57,31 @@ impl LogMeter {
     }
 
     pub fn samples(&self) -> Vec<Sample> {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        vec![
-            Sample::durations(
-                "qism_append_seconds",
-                "From a batch of events to its commit.",
-                self.committed.read(),
-            ),
-            Sample::counter("qism_appended_events_total", "Events committed.", read(&self.events)),
-            Sample::counter(
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let took = "From a batch of events to its commit.";
+        let mut samples = vec![Sample::durations("qism_append_seconds", took, self.committed.read())];
+        samples.extend(Sample::counters([
+            ("qism_appended_events_total", "Events committed.", read(&self.events)),
+            (
                 "qism_append_conflicts_total",
                 "Batches that another server was before, or that were known.",
                 read(&self.conflicts),
             ),
-            Sample::counter(
-                "qism_append_failures_total",
-                "Batches that the database did not take.",
-                read(&self.failures),
-            ),
-            Sample::counter(
+            ("qism_append_failures_total", "Batches that the database did not take.", read(&self.failures)),
+            (
                 "qism_log_reads_total",
                 "Reads of a lesson's events: it opened, fell behind, or somebody came back from far.",
                 read(&self.reads),
             ),
-            Sample::counter("qism_packed_lessons_total", "Old lessons packed.", read(&self.packed_lessons)),
-            Sample::counter("qism_packed_events_total", "Events in them.", read(&self.packed_events)),
-            Sample::counter("qism_packed_bytes_total", "What they became.", read(&self.packed_bytes)),
-            Sample::counter(
+            ("qism_packed_lessons_total", "Old lessons packed.", read(&self.packed_lessons)),
+            ("qism_packed_events_total", "Events in them.", read(&self.packed_events)),
+            ("qism_packed_bytes_total", "What they became.", read(&self.packed_bytes)),
+            (
                 "qism_packing_failures_total",
                 "Old lessons that could not be packed; their events stay as they are.",
                 read(&self.not_packed),
             ),
-        ]
+        ]));
+        samples
     }
 }
