@@ -193,6 +193,29 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     proptest::collection::vec(fate, 1..300)
 }
 
+/// What left so far: each number was one packet, and pictures and their times went forward.
+#[derive(Default)]
+struct Shown {
+    seen: std::collections::HashMap<u64, (usize, u64)>,
+    newest: Option<Rewritten>,
+}
+
+impl Shown {
+    fn take(&mut self, sent: Rewritten, of: (usize, u64)) -> Result<(), TestCaseError> {
+        let known = self.seen.insert(sent.sequence, of);
+        prop_assert!(known.is_none_or(|known| known == of));
+        if let Some(newest) = self.newest.filter(|newest| sent.sequence > newest.sequence) {
+            let step = |from: u16, to: u16| (to.wrapping_sub(from) & 0x7fff) as u32;
+            prop_assert!(step(newest.numbers.picture, sent.numbers.picture) < 0x4000);
+            prop_assert!(sent.timestamp.wrapping_sub(newest.timestamp) < 1 << 31);
+        }
+        if self.newest.is_none_or(|newest| sent.sequence > newest.sequence) {
+            self.newest = Some(sent);
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     /// Loss, reordering, temporal drops and layer switches in any order.
     #[test]
@@ -202,8 +225,7 @@ proptest! {
         let mut forwarder = started(0);
         forwarder.want_temporal(1);
         let mut waiting: Option<(usize, Packet)> = None;
-        let mut seen = std::collections::HashMap::new();
-        let mut newest: Option<Rewritten> = None;
+        let mut shown = Shown::default();
         for (step, fate) in (0..).zip(fates) {
             sources.iter_mut().for_each(|source| source.frame = step);
             if let Some(layer) = fate.want {
@@ -220,16 +242,7 @@ proptest! {
             for (layer, mut packet) in arriving {
                 packet.arrived = start + Duration::from_micros(33_333) * (step + 1);
                 let Some(sent) = forwarder.forward(layer, &packet) else { continue };
-                let known = seen.insert(sent.sequence, (layer, packet.sequence));
-                prop_assert!(known.is_none_or(|known| known == (layer, packet.sequence)));
-                if let Some(newest) = newest.filter(|newest| sent.sequence > newest.sequence) {
-                    let step = |from: u16, to: u16| (to.wrapping_sub(from) & 0x7fff) as u32;
-                    prop_assert!(step(newest.numbers.picture, sent.numbers.picture) < 0x4000);
-                    prop_assert!(sent.timestamp.wrapping_sub(newest.timestamp) < 1 << 31);
-                }
-                if newest.is_none_or(|newest| sent.sequence > newest.sequence) {
-                    newest = Some(sent);
-                }
+                shown.take(sent, (layer, packet.sequence))?;
             }
         }
     }
@@ -242,8 +255,7 @@ proptest! {
         let (mut forwarder, mut queue) = (started(0), Pacer::new(1));
         queue.set_link(Some(bitrate), false, start);
         let mut ring = std::collections::HashMap::new();
-        let mut seen = std::collections::HashMap::new();
-        let mut newest: Option<Rewritten> = None;
+        let mut shown = Shown::default();
         let mut waiting: Option<(usize, Packet)> = None;
         for (step, fate) in (0..).zip(fates) {
             let now = start + Duration::from_micros(33_333) * (step + 1);
@@ -289,16 +301,7 @@ proptest! {
                 forwarder.restart();
             }
             for (sent, layer, sequence) in left {
-                let known = seen.insert(sent.sequence, (layer, sequence));
-                prop_assert!(known.is_none_or(|known| known == (layer, sequence)));
-                if let Some(newest) = newest.filter(|newest| sent.sequence > newest.sequence) {
-                    let step = |from: u16, to: u16| (to.wrapping_sub(from) & 0x7fff) as u32;
-                    prop_assert!(step(newest.numbers.picture, sent.numbers.picture) < 0x4000);
-                    prop_assert!(sent.timestamp.wrapping_sub(newest.timestamp) < 1 << 31);
-                }
-                if newest.is_none_or(|newest| sent.sequence > newest.sequence) {
-                    newest = Some(sent);
-                }
+                shown.take(sent, (layer, sequence))?;
             }
         }
     }
