@@ -12,17 +12,13 @@ use std::{
 use qism::{
     app::Running,
     config::{Config, Databases},
-    storage::{
-        NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, SchoolRole, StandbyRule, Store, Teaching,
-    },
+    storage::{StandbyRule, Store},
 };
 use qism_backing::Postgres;
+use qism_client::SmallSchool;
 use qism_signaling::{
     hub::ports::{AppendError, Journal},
-    protocol::{
-        Command, ErrorCode, LessonId, Logged, Name, Recipients, SessionId, UserId,
-        snapshot::{Localized, Spelling},
-    },
+    protocol::{Command, ErrorCode, LessonId, Logged, Recipients, SessionId, UserId},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -42,55 +38,6 @@ pub fn databases(urls: &[(&str, &str)]) -> Databases {
 fn toml(urls: &[(&str, &str)]) -> String {
     let lines: Vec<String> = urls.iter().map(|(key, url)| format!("\"{key}\" = \"{url}\"\n")).collect();
     format!("[storage.url]\n{}", lines.concat())
-}
-
-/// A school with one teacher and one class, which has as many lessons as are wanted.
-pub struct TestSchool {
-    id: Uuid,
-    group: Uuid,
-    subject: Uuid,
-    teacher: UserId,
-    pub login: String,
-}
-
-impl TestSchool {
-    pub async fn made(store: &Store, code: &str) -> Self {
-        let [id, group, subject] = [(); 3].map(|()| Uuid::now_v7());
-        let (teacher, login) = (UserId(Uuid::now_v7()), format!("teacher-{}", code.to_lowercase()));
-        let text = || Localized { ar: "مدرسة".into(), fr: "École".into(), en: "School".into() };
-        let spelling = Spelling { given: "Ali".into(), family: "Alami".into() };
-        let demo = store.account_by_login("teacher1").await.expect("asked");
-        let password = demo.map(|account| account.password).unwrap_or_default();
-        let person = NewPerson {
-            user: teacher,
-            login: login.clone(),
-            password,
-            name: Name { arabic: None, latin: Some(spelling) },
-            role: SchoolRole::Teacher,
-        };
-        let school = NewSchool {
-            id,
-            code: code.into(),
-            name: text(),
-            subjects: vec![NewSubject { id: subject, name: text() }],
-            people: vec![person],
-            groups: vec![NewGroup { id: group, name: "1A".into(), students: Vec::new() }],
-            teachings: vec![Teaching { teacher, group, subject }],
-        };
-        store.add_school(&school).await.expect("added");
-        Self { id, group, subject, teacher, login }
-    }
-
-    /// One that is now.
-    pub async fn lesson(&self, store: &Store) -> LessonId {
-        let now = store.database_now().await.expect("the time");
-        let lesson = LessonId(Uuid::now_v7());
-        let Self { id: school, group, subject, teacher, .. } = *self;
-        let (starts_at, ends_at) = (now - 60_000, now + 3_600_000);
-        let new = NewLesson { lesson, school, group, subject, teacher, starts_at, ends_at };
-        store.add_lesson(&new).await.expect("added");
-        lesson
-    }
 }
 
 /// Rows of the lesson in one database.
@@ -119,9 +66,9 @@ async fn the_log_in_several_databases_is_the_log_in_one() {
     let store = Store::open(&several).await.expect("opened");
     let mut fresh = VecDeque::new();
     for code in ["01000A", "02000A", "01990A", "03000A"] {
-        let school = TestSchool::made(&store, code).await;
+        let school = SmallSchool::add(&store, code).await.expect("added");
         for _ in 0..8 {
-            fresh.push_back((code, school.lesson(&store).await));
+            fresh.push_back((code, school.lesson(&store).await.expect("planned")));
         }
     }
     // So that neighbors are in different databases.
@@ -150,7 +97,7 @@ async fn databases_that_are_not_those_of_before_are_refused() {
         (postgres.url(), postgres.database("one").await, postgres.database("two").await);
     let several = databases(&[("default", &default), ("01", &one), ("02", &two)]);
     let store = Store::open(&several).await.expect("opened");
-    TestSchool::made(&store, "05000A").await.lesson(&store).await;
+    SmallSchool::add(&store, "05000A").await.expect("added").lesson(&store).await.expect("planned");
     store.close().await;
     let elsewhere = one.replace("127.0.0.1", "localhost");
     let refused = async |urls: &[(&str, &str)], word: &str| {
@@ -188,12 +135,12 @@ async fn says(line: &mut Line, text: &str) -> u64 {
 }
 
 /// The demonstration school's code begins with 01; the other's does not.
-async fn two_schools(default: &str, academy: &str) -> (Server, TestSchool, LessonId) {
+async fn two_schools(default: &str, academy: &str) -> (Server, SmallSchool, LessonId) {
     let several = databases(&[("default", default), ("01", academy)]);
     let server = Server::demo_with(|config| config.storage.url = several.clone()).await;
     let store = Store::open_beside(&several).await.expect("opened");
-    let other = TestSchool::made(&store, "02000A").await;
-    let lesson = other.lesson(&store).await;
+    let other = SmallSchool::add(&store, "02000A").await.expect("added");
+    let lesson = other.lesson(&store).await.expect("planned");
     store.close().await;
     (server, other, lesson)
 }
@@ -307,9 +254,9 @@ pub async fn old_store(default: &str) -> (Vec<LessonId>, Vec<LessonId>, TempDir)
     let store = Store::open(default).await.expect("opened");
     let (mut academy, mut others) = (Vec::new(), Vec::new());
     for (code, lessons) in [("01000A", &mut academy), ("02000A", &mut others)] {
-        let school = TestSchool::made(&store, code).await;
+        let school = SmallSchool::add(&store, code).await.expect("added");
         for _ in 0..3 {
-            lessons.push(school.lesson(&store).await);
+            lessons.push(school.lesson(&store).await.expect("planned"));
         }
     }
     let journal = store.journal();

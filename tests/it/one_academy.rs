@@ -5,6 +5,7 @@ use std::path::Path;
 
 use qism::{app::Running, config::Databases, storage::Store};
 use qism_backing::Postgres;
+use qism_client::SmallSchool;
 use qism_signaling::protocol::{
     ClientFrame, Command, CommandId, Event, LessonId, Logged, Position, Pull, Recipients, ServerFrame,
     SessionId, UserId,
@@ -13,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    academies::{TestSchool, databases, execute, qism, rows, told},
+    academies::{databases, execute, qism, rows, told},
     cluster::{Cluster, connected},
     journal::{batch, said},
     postgres::skipped,
@@ -96,8 +97,8 @@ async fn one_academys_lessons_go_back_to_a_copy_while_everybody_else_goes_on() {
     let (folder, store) =
         (tempfile::tempdir().expect("a folder"), Store::open_beside(&several).await.expect("opened"));
     let folder = folder.path();
-    let other = TestSchool::made(&store, "02000A").await;
-    let there = other.lesson(&store).await;
+    let other = SmallSchool::add(&store, "02000A").await.expect("added");
+    let there = other.lesson(&store).await.expect("planned");
 
     // The demonstration's school is the academy's; people of one lesson are on both servers.
     let teacher = Person::sign_in(&nodes[0].url(), "teacher1").await;

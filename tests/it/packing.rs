@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use qism::{config::Databases, storage::Store};
 use qism_backing::Postgres;
+use qism_client::SmallSchool;
 use qism_signaling::{
     hub::ports::{AppendError, Batch, Erase},
     protocol::{
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
-    academies::{TestSchool, databases},
+    academies::databases,
     journal::{batch, chain, lesson, said},
     server::{Person, Server, eventually},
 };
@@ -28,7 +29,7 @@ struct Engine {
     log: String,
     store: Store,
     /// Whose lessons they are; of none where the log is one.
-    school: Option<TestSchool>,
+    school: Option<SmallSchool>,
     folder: TempDir,
     _postgres: Option<Postgres>,
 }
@@ -55,7 +56,7 @@ impl Engine {
             let (log, folder) = (postgres.database("academy").await, tempfile::tempdir().expect("a folder"));
             let databases = databases(&[("default", &postgres.url()), ("01", &log)]);
             let store = Store::open(&databases).await.expect("opened");
-            let school = Some(TestSchool::made(&store, "01000A").await);
+            let school = Some(SmallSchool::add(&store, "01000A").await.expect("added"));
             all.push(Self { databases, log, store, school, folder, _postgres: Some(postgres) });
         }
         all
@@ -67,7 +68,7 @@ impl Engine {
 
     async fn lesson(&self) -> LessonId {
         match &self.school {
-            Some(school) => school.lesson(&self.store).await,
+            Some(school) => school.lesson(&self.store).await.expect("planned"),
             None => lesson(),
         }
     }

@@ -12,6 +12,7 @@ use qism_signaling::protocol::{
     ClientFrame, Command, CommandId, ErrorCode, LessonId, Position, ServerFrame, SessionId, VERSION,
     frame::Welcome,
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -173,16 +174,13 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().cookie_store(true).build().expect("a client")
 }
 
-/// A browser's cookies and address bar.
-pub struct Person {
-    http: reqwest::Client,
-    server: String,
-}
+/// A browser's cookies and address bar. Whatever does not go as it should fails the test.
+pub struct Person(qism_client::Person);
 
 impl Person {
     /// Somebody of the demonstration school that serves at `server`, in this process or another.
     pub async fn sign_in(server: &str, login: &str) -> Self {
-        let person = Self { http: client(), server: server.to_owned() };
+        let person = Self::stranger_at(server);
         let body = json!({ "login": login, "password": demo::PASSWORD });
         let answer = person.post("/api/session", &body).await;
         assert_eq!(answer.status(), 200, "{login} signs in");
@@ -193,37 +191,35 @@ impl Person {
     pub async fn enter(&self) -> Line {
         let lesson = self.first_lesson().await;
         let ticket = self.ticket(lesson, SessionId(Uuid::now_v7())).await;
-        enter_with(&self.server, lesson, ticket, None).await
+        enter_with(self.0.url(), lesson, ticket, None).await
     }
 
     /// The same browser at another server's address.
     pub fn at(&self, server: &str) -> Self {
-        Self { http: self.http.clone(), server: server.to_owned() }
+        Self(self.0.at(server))
     }
 
     /// Somebody who is not signed in.
     pub fn stranger_at(server: &str) -> Self {
-        Self { http: client(), server: server.to_owned() }
+        Self(qism_client::Person::stranger(server).expect("a client"))
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
-        self.http.get(format!("{}{path}", self.server)).send().await.expect("answered")
+        self.0.request(Method::GET, path).send().await.expect("answered")
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
-        let request = self.http.post(format!("{}{path}", self.server)).header("origin", &self.server);
-        request.json(body).send().await.expect("answered")
+        self.0.request(Method::POST, path).json(body).send().await.expect("answered")
     }
 
     pub async fn delete(&self, path: &str) -> reqwest::Response {
-        let request = self.http.delete(format!("{}{path}", self.server)).header("origin", &self.server);
-        request.send().await.expect("answered")
+        self.0.request(Method::DELETE, path).send().await.expect("answered")
     }
 
     /// The status; `None` when the server hung up on us.
     pub async fn upload(&self, path: &str, bytes: Vec<u8>) -> Option<u16> {
-        let request = self.http.post(format!("{}{path}", self.server)).header("origin", &self.server);
-        request.body(bytes).send().await.ok().map(|answer| answer.status().as_u16())
+        let answer = self.0.request(Method::POST, path).body(bytes).send().await;
+        answer.ok().map(|answer| answer.status().as_u16())
     }
 
     pub async fn json(&self, path: &str) -> Value {
@@ -232,17 +228,11 @@ impl Person {
 
     /// The lesson that is now.
     pub async fn first_lesson(&self) -> LessonId {
-        let today = self.json("/api/lessons").await;
-        let text = today["lessons"][0]["lesson"].as_str().expect("a lesson today");
-        text.parse().expect("an id")
+        self.0.lesson().await.expect("a lesson today")
     }
 
     pub async fn ticket(&self, lesson: LessonId, session: SessionId) -> String {
-        let answer =
-            self.post(&format!("/api/lessons/{lesson}/ticket"), &json!({ "session": session })).await;
-        assert_eq!(answer.status(), 200);
-        let body: Value = answer.json().await.expect("JSON");
-        body["ticket"].as_str().expect("a ticket").to_owned()
+        self.0.ticket(lesson, session).await.expect("a ticket").ticket
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use qism::storage::Store;
 use qism_backing::Postgres;
+use qism_client::SmallSchool;
 use qism_signaling::{
     hub::ports::{Batch, Erase, Journal},
     protocol::{Event, LessonId, Logged, UserId},
@@ -12,7 +13,7 @@ use qism_signaling::{
 use uuid::Uuid;
 
 use crate::{
-    academies::{TestSchool, databases, execute, logs, old_store, qism, rows, told},
+    academies::{databases, execute, logs, old_store, qism, rows, told},
     journal::{batch, said},
     postgres::skipped,
     server::{Server, eventually},
@@ -157,10 +158,10 @@ async fn lessons_of_a_file_go_ahead_beside_its_server_and_follow() {
     let (default, folder) = (postgres.url(), tempfile::tempdir().expect("a folder"));
     let folder = folder.path();
     let store = Store::open(&default).await.expect("opened");
-    let school = TestSchool::made(&store, "01000A").await;
+    let school = SmallSchool::add(&store, "01000A").await.expect("added");
     let mut lessons = Vec::new();
     for _ in 0..3 {
-        lessons.push(school.lesson(&store).await);
+        lessons.push(school.lesson(&store).await.expect("planned"));
     }
     store.close().await;
     let url = format!("sqlite://{}", folder.join("qism.db").display());

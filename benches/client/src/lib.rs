@@ -1,5 +1,5 @@
-//! Somebody who signs in, takes a ticket, enters a lesson by a WebSocket and talks there: what the load generator and the program
-//! that breaks clusters have in common. What a browser does beside that (outboxes, policies, moves) is theirs.
+//! Somebody who signs in, takes a ticket, enters a lesson by a WebSocket and talks there: what the load generator, the program
+//! that breaks clusters and the integration tests have in common. What a browser does beside that (outboxes, policies, moves) is theirs.
 
 mod person;
 mod school;

@@ -7,6 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use qism_signaling::protocol::{
     self, ClientFrame, LessonId, Position, ServerFrame, SessionId, frame::Welcome,
 };
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use tokio_tungstenite::{
     connect_async_with_config,
@@ -37,11 +38,13 @@ static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder().pool_max_idle_per_host(0).timeout(ANSWER).build().expect("a client")
 });
 
-/// Signed in at an address: `http://host:port`.
+/// Somebody at an address: `http://host:port`.
 #[derive(Clone)]
 pub struct Person {
     url: String,
-    cookie: HeaderValue,
+    http: reqwest::Client,
+    /// `None`: the browser keeps what it has.
+    cookie: Option<HeaderValue>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +78,31 @@ impl Person {
         let answer = answer.error_for_status().with_context(|| format!("{login} cannot sign in"))?;
         let cookie = answer.headers().get("set-cookie").context("no cookie")?.to_str()?;
         let pair = cookie.split(';').next().unwrap_or_default();
-        Ok(Self { url: url.to_owned(), cookie: HeaderValue::from_str(pair)? })
+        Ok(Self { url: url.to_owned(), http: HTTP.clone(), cookie: Some(HeaderValue::from_str(pair)?) })
+    }
+
+    /// Not signed in, with a browser of their own, which keeps cookies.
+    pub fn stranger(url: &str) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder().cookie_store(true).build()?;
+        Ok(Self { url: url.to_owned(), http, cookie: None })
+    }
+
+    /// The same browser at another server's address.
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// As a page of the server makes it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url)).header("origin", &self.url);
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
     }
 
     /// Several, in their order.
@@ -87,7 +114,7 @@ impl Person {
 
     /// The first lesson of today.
     pub async fn lesson(&self) -> anyhow::Result<LessonId> {
-        let asking = HTTP.get(format!("{}/api/lessons", self.url)).header("cookie", &self.cookie);
+        let asking = self.request(Method::GET, "/api/lessons");
         let today: Today = asking.send().await?.error_for_status()?.json().await?;
         Ok(today.lessons.first().context("no lesson today")?.lesson)
     }
@@ -95,8 +122,7 @@ impl Person {
     /// A ticket for one attachment of a session.
     pub async fn ticket(&self, lesson: LessonId, session: SessionId) -> reqwest::Result<Ticket> {
         let wish = serde_json::json!({ "session": session });
-        let asked = HTTP.post(format!("{}/api/lessons/{lesson}/ticket", self.url));
-        let asked = asked.header("origin", &self.url).header("cookie", &self.cookie);
+        let asked = self.request(Method::POST, &format!("/api/lessons/{lesson}/ticket"));
         asked.json(&wish).send().await?.error_for_status()?.json().await
     }
 
