@@ -309,16 +309,31 @@ fn a_clock_on_a_page_ticks_each_second_at_a_hundred_kilobits() {
     assert_eq!(blank, None, "a picture each second");
 }
 
+/// Jitter of the link, and when it gets narrow, in milliseconds.
+const SHARED: [(u64, u64); 5] = [(0, 8_000), (0, 9_100), (5, 8_700), (10, 8_333), (20, 9_100)];
+
+/// A lesson with a camera, whose link gets narrow at 100 kbit/s; ten seconds later this is shared for so long. Also when, from the
+/// beginning on.
+fn share_on_a_narrow_link(
+    screen: Slide,
+    before_ms: u64,
+    jitter_ms: u64,
+    length: Duration,
+) -> (World, Duration) {
+    let camera = Program { camera: true, screen: None, late: AT_ONCE };
+    let mut world = lesson(Nature::good(DELAY), camera, Duration::from_millis(before_ms));
+    world.set(Nature { jitter: Duration::from_millis(jitter_ms), ..narrow(100_000) });
+    world.run(seconds(10));
+    let shared = world.now - world.start;
+    world.begin(Program { screen: Some(screen), ..camera });
+    world.run(length);
+    (world, shared)
+}
+
 #[test]
 fn a_clock_that_is_shared_on_a_narrow_link_ticks_from_its_first_second_on() {
-    for (jitter, before) in [(0, 8_000), (0, 9_100), (5, 8_700), (10, 8_333), (20, 9_100)] {
-        let camera = Program { camera: true, screen: None, late: AT_ONCE };
-        let mut world = lesson(Nature::good(DELAY), camera, Duration::from_millis(before));
-        world.set(Nature { jitter: Duration::from_millis(jitter), ..narrow(100_000) });
-        world.run(seconds(10));
-        let shared = world.now - world.start;
-        world.begin(Program { screen: Some(CLOCK), ..camera });
-        world.run(seconds(65));
+    for (jitter, before) in SHARED {
+        let (world, shared) = share_on_a_narrow_link(CLOCK, before, jitter, seconds(65));
         print(&world, "a clock, shared at 100 kbit/s");
         let first = world.first_shown(Slot::SCREEN, 0, shared).expect("a picture");
         assert!(first < shared + seconds(10), "{:?}", first - shared);
@@ -333,14 +348,8 @@ fn a_clock_that_is_shared_on_a_narrow_link_ticks_from_its_first_second_on() {
 /// As `voice.steady` of the benches, and with the same digits.
 #[test]
 fn digits_that_hardly_fit_a_hundred_kilobits_are_new_each_second() {
-    for (jitter, before) in [(0, 8_000), (0, 9_100), (5, 8_700), (10, 8_333), (20, 9_100)] {
-        let camera = Program { camera: true, screen: None, late: AT_ONCE };
-        let mut world = lesson(Nature::good(DELAY), camera, Duration::from_millis(before));
-        world.set(Nature { jitter: Duration::from_millis(jitter), ..narrow(100_000) });
-        world.run(seconds(10));
-        let shared = world.now - world.start;
-        world.begin(Program { screen: Some(DIGITS), ..camera });
-        world.run(seconds(66));
+    for (jitter, before) in SHARED {
+        let (world, shared) = share_on_a_narrow_link(DIGITS, before, jitter, seconds(66));
         print(&world, "digits, shared at 100 kbit/s");
         let first = world.first_shown(Slot::SCREEN, 0, shared).expect("a picture");
         let span = Duration::from_millis(1_050);
@@ -359,12 +368,7 @@ fn digits_that_hardly_fit_a_hundred_kilobits_are_new_each_second() {
 
 #[test]
 fn no_frame_is_left_out_of_a_clock_that_fits_the_link() {
-    let camera = Program { camera: true, screen: None, late: AT_ONCE };
-    let mut world = lesson(Nature::good(DELAY), camera, seconds(8));
-    world.set(narrow(100_000));
-    world.run(seconds(10));
-    world.begin(Program { screen: Some(HANDS), ..camera });
-    world.run(seconds(60));
+    let (world, _) = share_on_a_narrow_link(HANDS, 8_000, 0, seconds(60));
     print(&world, "hands of a clock at 100 kbit/s");
     let shown = world.shown(Slot::SCREEN, seconds(38), seconds(78));
     assert!(shown > 40 * 2 * 9 / 10, "{shown} frames of 80");
