@@ -51,11 +51,16 @@ async function activate(): Promise<void> {
 
 /** Named by what is in it: the cached one is the right one. Languages are kept when they are first asked for. */
 async function asset(request: Request): Promise<Response> {
-  const known = await caches.match(request);
+  const known = await caches.match(request).catch(() => undefined);
   if (known) return known;
   const response = await fetch(request);
-  if (response.ok) await (await caches.open(SHELL.name)).put(request, response.clone());
+  // On a full phone the app works, only not without a network.
+  if (response.ok) await keep(request, response.clone()).catch(() => undefined);
   return response;
+}
+
+async function keep(request: Request, response: Response): Promise<void> {
+  await (await caches.open(SHELL.name)).put(request, response);
 }
 
 /** Every address of the app is the same page. A proxy's word that no server is there is no page of ours. */

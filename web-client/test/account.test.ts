@@ -19,6 +19,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 test('who reloads while the site is away is signed in as soon as it is back', async () => {
@@ -54,4 +55,11 @@ test('a site at fault is not called the internet', async () => {
   answers(fault);
   await openAccount('student1', 'x');
   expect(account.value).toMatchObject({ kind: 'out', problem: { code: 'unavailable' } });
+});
+
+test('a browser that keeps no cookies is told so, before anything is asked', async () => {
+  answers(yes);
+  vi.spyOn(document, 'cookie', 'get').mockReturnValue('');
+  await openAccount('student1', 'qism-demo');
+  expect(account.value).toEqual({ kind: 'out', problem: { code: 'no_cookies' }, busy: false });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { CLOSE_CODES } from '../src/protocol/generated.ts';
 import { uuidv7 } from '../src/signal/ids.ts';
+import { Memory, tabMemory } from '../src/signal/memory.ts';
 import { PendingCommands, Refused } from '../src/signal/pending.ts';
 import { afterClose, afterTicketRefused, backOff } from '../src/signal/policy.ts';
 
@@ -64,7 +65,7 @@ describe('pending commands', () => {
   });
 
   test('are sent again with the same id, in their order, until answered', async () => {
-    const pending = new PendingCommands('x', sessionStorage, send);
+    const pending = new PendingCommands('x', tabMemory, send);
     const first = pending.submit({ type: 'say', text: 'a', to: 'everyone' }, 'id-a');
     pending.submit({ type: 'raise_hand' }, 'id-b');
     send.mockReset();
@@ -79,7 +80,7 @@ describe('pending commands', () => {
 
   test('a refusal for good rejects with its code; "later" is tried again', async () => {
     vi.useFakeTimers();
-    const pending = new PendingCommands('x', sessionStorage, send);
+    const pending = new PendingCommands('x', tabMemory, send);
     const done = pending.submit({ type: 'end' }, 'id').catch((error) => error);
     pending.refused('id', 'busy', 700);
     vi.advanceTimersByTime(700);
@@ -93,7 +94,7 @@ describe('pending commands', () => {
 
   test('lines that must wait go out together in their order, and a new one does not overtake them', () => {
     vi.useFakeTimers();
-    const pending = new PendingCommands('x', sessionStorage, send);
+    const pending = new PendingCommands('x', tabMemory, send);
     for (const id of ['a', 'b']) void pending.submit({ type: 'say', text: id, to: 'everyone' }, id);
     send.mockReset();
     pending.refused('a', 'unavailable', 1_000);
@@ -110,17 +111,17 @@ describe('pending commands', () => {
   });
 
   test('lines and reports outlive a reload, a raised hand does not', () => {
-    const before = new PendingCommands('x', sessionStorage, send);
+    const before = new PendingCommands('x', tabMemory, send);
     before.submit({ type: 'say', text: 'a', to: 'teachers' }, 'id-a');
     before.submit({ type: 'raise_hand' }, 'id-b');
     before.submit({ type: 'report', note: 'n' }, 'id-c');
-    const kept = new PendingCommands('x', sessionStorage, send).restore();
+    const kept = new PendingCommands('x', tabMemory, send).restore();
     expect(kept.map(({ id }) => id)).toEqual(['id-a', 'id-c']);
   });
 
   test('a spoiled memory is an empty one', () => {
     sessionStorage.setItem('qism.pending.x', '{nonsense');
-    expect(new PendingCommands('x', sessionStorage, send).restore()).toEqual([]);
+    expect(new PendingCommands('x', tabMemory, send).restore()).toEqual([]);
   });
 });
 
@@ -165,5 +166,36 @@ describe('the session of a tab', () => {
     expect(await tabSession('a')).toBe(first);
     expect(await tabSession('b')).not.toBe(first);
     vi.unstubAllGlobals();
+  });
+});
+
+describe('a storage that takes nothing', () => {
+  const full = { getItem: () => 'old', setItem: refuse, removeItem: refuse } as unknown as Storage;
+  function refuse(): never {
+    throw new DOMException('no room', 'QuotaExceededError');
+  }
+  const forbidden = (): Storage => {
+    throw new DOMException('not here', 'SecurityError');
+  };
+
+  test('is as good as one for as long as the page lives', () => {
+    for (const storage of [() => full, forbidden]) {
+      const memory = new Memory(storage);
+      memory.remember('k', 'new');
+      expect(memory.recall('k')).toBe('new');
+      memory.remember('k', null);
+      expect(memory.recall('k')).toBeNull();
+    }
+    expect(new Memory(() => full).recall('k')).toBe('old');
+    expect(new Memory(forbidden).recall('k')).toBeNull();
+  });
+
+  test('keeps no chat line back', async () => {
+    const send = vi.fn();
+    const pending = new PendingCommands('x', new Memory(forbidden), send);
+    const done = pending.submit({ type: 'say', text: 'a', to: 'everyone' }, 'id');
+    expect(send).toHaveBeenCalledTimes(1);
+    pending.accepted('id', 7);
+    expect(await done).toBe(7);
   });
 });

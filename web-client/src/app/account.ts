@@ -1,10 +1,11 @@
 import { signal } from '@preact/signals';
 import { ApiError, type Me, me, type Outage, outageOf, type SchoolRole, signIn, signOut } from '../school/api.ts';
+import { pause } from '../signal/pause.ts';
 import { backOff } from '../signal/policy.ts';
 
 /** Why signing in did not work, as the sign-in screen tells it. */
 export type SignInProblem =
-  | { code: 'wrong_credentials' | 'account_disabled' | Outage | 'signed_out' | 'other' }
+  | { code: 'wrong_credentials' | 'account_disabled' | Outage | 'signed_out' | 'no_cookies' | 'other' }
   | { code: 'too_many_attempts'; retryAfterS: number };
 
 /** Who uses this browser now. */
@@ -29,7 +30,7 @@ export async function recallAccount(): Promise<void> {
     } catch (error) {
       const outage = outageOf(error);
       account.value = outage ? { kind: 'unknown', outage } : { kind: 'out', problem: undefined, busy: false };
-      if (outage) await pause(backOff(attempt));
+      if (outage) await wait(backOff(attempt));
     }
   }
 }
@@ -39,18 +40,10 @@ export function recallNow(): void {
   tryNow();
 }
 
-/** Ends early where somebody asks for it, or the browser has a network again. */
-function pause(ms: number): Promise<void> {
-  return new Promise((over) => {
-    const end = () => {
-      clearTimeout(timer);
-      removeEventListener('online', end);
-      over();
-    };
-    const timer = setTimeout(end, ms);
-    addEventListener('online', end);
-    tryNow = end;
-  });
+function wait(ms: number): Promise<void> {
+  const { over, end } = pause(ms);
+  tryNow = end;
+  return over;
 }
 
 /** Tabs tell each other who is signed in now; '' = nobody. */
@@ -70,8 +63,12 @@ export function followTabs(onOther: () => void): void {
   };
 }
 
-/** Signs in, or says why not. */
+/** Signs in, or says why not. Without its cookie nobody would be signed in at the next request. */
 export async function openAccount(login: string, password: string): Promise<void> {
+  if (!keepsCookies()) {
+    account.value = { kind: 'out', problem: { code: 'no_cookies' }, busy: false };
+    return;
+  }
   account.value = { kind: 'out', problem: undefined, busy: true };
   try {
     account.value = { kind: 'in', me: await signIn(login, password) };
@@ -79,6 +76,16 @@ export async function openAccount(login: string, password: string): Promise<void
   } catch (error) {
     account.value = { kind: 'out', problem: problemOf(error), busy: false };
   }
+}
+
+/** Asked by one that is over at once: some browsers say of themselves that they keep cookies, and keep none. */
+function keepsCookies(): boolean {
+  // biome-ignore lint/suspicious/noDocumentCookie: Firefox 125 and Safari 17 have nothing newer.
+  document.cookie = 'qism.try=1; SameSite=Strict';
+  const keeps = document.cookie.includes('qism.try=1');
+  // biome-ignore lint/suspicious/noDocumentCookie: as above.
+  document.cookie = 'qism.try=; Max-Age=0; SameSite=Strict';
+  return keeps;
 }
 
 /** Signs out here, whether or not the server can be told. */

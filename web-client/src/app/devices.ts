@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { type Devices, devices } from '../media/capture.ts';
+import { browserMemory } from '../signal/memory.ts';
 
 /** A kind of device that can be chosen. */
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
@@ -17,7 +18,7 @@ export const chosenDevices = signal<Record<DeviceKind, string>>({
   ...remembered(),
 });
 
-effect(() => keep(chosenMemory, JSON.stringify(chosenDevices.value)));
+effect(() => browserMemory.remember(chosenMemory, JSON.stringify(chosenDevices.value)));
 
 export function chooseDevice(kind: DeviceKind, id: string): void {
   chosenDevices.value = { ...chosenDevices.value, [kind]: id };
@@ -40,7 +41,7 @@ export async function rereadDevices(): Promise<void> {
 
 /** True the first time on this browser, and when the devices are others than last time. */
 export async function checkNeeded(): Promise<boolean> {
-  const known = read(checkedMemory);
+  const known = browserMemory.recall(checkedMemory);
   if (known === null) return true;
   const now = signature(await devices());
   return now !== '' && known !== '' && now !== known;
@@ -48,7 +49,7 @@ export async function checkNeeded(): Promise<boolean> {
 
 /** The devices of this moment need no check next time. */
 export async function rememberCheck(): Promise<void> {
-  keep(checkedMemory, signature(await devices()));
+  browserMemory.remember(checkedMemory, signature(await devices()));
 }
 
 /** Empty while the browser hides the devices. Speakers come and go with every headset: they do not count. */
@@ -62,25 +63,8 @@ function signature(lists: Devices): string {
 
 function remembered(): Partial<Record<DeviceKind, string>> {
   try {
-    return JSON.parse(read(chosenMemory) ?? '{}') as Partial<Record<DeviceKind, string>>;
+    return JSON.parse(browserMemory.recall(chosenMemory) ?? '{}') as Partial<Record<DeviceKind, string>>;
   } catch {
     return {};
-  }
-}
-
-function read(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** Private windows may refuse: the choice then lasts as long as the page. */
-function keep(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    /* Nothing to do: see above. */
   }
 }

@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals';
 import { LessonSession } from '../lesson/session.ts';
+import { tabMemory } from '../signal/memory.ts';
 import { comeIn } from './approach.ts';
 import { rememberedBudget } from './budget.ts';
 import type { Wish } from './check.ts';
@@ -26,16 +27,16 @@ export async function enterLesson(lesson: string, wish: Wish): Promise<LessonSes
 
 /** True after a reload in the middle of this lesson. */
 export function isInside(lesson: string): boolean {
-  return sessionStorage.getItem(memory) === lesson;
+  return tabMemory.recall(memory) === lesson;
 }
 
 /** Out on purpose, or put out: coming back is a new entry. */
 export function setOutside(): void {
-  sessionStorage.removeItem(memory);
+  tabMemory.remember(memory, null);
 }
 
 function setInside(lesson: string): void {
-  sessionStorage.setItem(memory, lesson);
+  tabMemory.remember(memory, lesson);
 }
 
 function startOnWelcome(session: LessonSession, wish: Wish): void {

@@ -1,25 +1,17 @@
 import type { ReceiveMode } from '../protocol/generated.ts';
+import { browserMemory } from '../signal/memory.ts';
 
 const memory = 'qism.receive';
 const modes: readonly ReceiveMode[] = ['voice', 'voice_and_screen', 'low_video', 'everything'];
 
 /** The remembered mode; on mobile data, which a family pays for, pictures are left out until asked for. */
 export function rememberedReceiveMode(): ReceiveMode {
-  try {
-    const kept = modes.find((mode) => mode === localStorage.getItem(memory));
-    if (kept) return kept;
-  } catch {
-    /* A private window remembers nothing. */
-  }
-  return onMobileData() ? 'voice_and_screen' : 'everything';
+  const kept = browserMemory.recall(memory);
+  return modes.find((mode) => mode === kept) ?? (onMobileData() ? 'voice_and_screen' : 'everything');
 }
 
 export function rememberReceiveMode(mode: ReceiveMode): void {
-  try {
-    localStorage.setItem(memory, mode);
-  } catch {
-    /* The choice then lasts as long as the lesson. */
-  }
+  browserMemory.remember(memory, mode);
 }
 
 function onMobileData(): boolean {

@@ -1,3 +1,4 @@
+import { browserMemory } from '../signal/memory.ts';
 import type { Wish } from './check.ts';
 
 const memory = 'qism.wish';
@@ -6,17 +7,12 @@ const memory = 'qism.wish';
 export function rememberedWish(teacher: boolean): Wish {
   const otherwise: Wish = { microphone: teacher, camera: false };
   try {
-    return { ...otherwise, ...(JSON.parse(localStorage.getItem(memory) ?? '{}') as Partial<Wish>) };
+    return { ...otherwise, ...(JSON.parse(browserMemory.recall(memory) ?? '{}') as Partial<Wish>) };
   } catch {
     return otherwise;
   }
 }
 
-/** Private windows may refuse: then every lesson starts as the first one. */
 export function rememberWish(wish: Wish): void {
-  try {
-    localStorage.setItem(memory, JSON.stringify(wish));
-  } catch {
-    /* Nothing to do: see above. */
-  }
+  browserMemory.remember(memory, JSON.stringify(wish));
 }

@@ -1,3 +1,4 @@
+import { tabMemory } from '../signal/memory.ts';
 import type { Sending } from './ownMedia.ts';
 
 const KEY = 'qism.sending';
@@ -13,13 +14,13 @@ interface Kept {
 /** What this page sends, for the page after a reload: the server forgets it when the reload takes longer than a cut may. */
 export function keepSending(lesson: string, sending: Sending, now = Date.now()): void {
   const kept: Kept = { lesson, at: now, sending };
-  sessionStorage.setItem(KEY, JSON.stringify(kept));
+  tabMemory.remember(KEY, JSON.stringify(kept));
 }
 
 /** What the page before a reload of this lesson sent. */
 export function sentBefore(lesson: string, now = Date.now()): Sending {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? '') as Kept;
+    const kept = JSON.parse(tabMemory.recall(KEY) ?? '') as Kept;
     return kept.lesson === lesson && now - kept.at < RELOAD_MS ? kept.sending : {};
   } catch {
     return {};
@@ -28,5 +29,5 @@ export function sentBefore(lesson: string, now = Date.now()): Sending {
 
 /** The lesson was left, or is over: the next entry starts anew. */
 export function forgetSending(): void {
-  sessionStorage.removeItem(KEY);
+  tabMemory.remember(KEY, null);
 }

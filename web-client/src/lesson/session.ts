@@ -11,6 +11,7 @@ import type {
 } from '../protocol/generated.ts';
 import { apply, fromSnapshot, type LessonState } from '../room/state.ts';
 import { type ApiError, ticket } from '../school/api.ts';
+import { tabMemory } from '../signal/memory.ts';
 import { PendingCommands, type Refused } from '../signal/pending.ts';
 import { LessonSocket, type SocketState, type TicketAnswer } from '../signal/socket.ts';
 import { type Approach, socketUrl } from './approach.ts';
@@ -79,7 +80,7 @@ export class LessonSession {
       },
     });
     const send = this.#socket.send.bind(this.#socket);
-    this.#pending = new PendingCommands(`${lesson}.${session}`, sessionStorage, ({ id, command }) =>
+    this.#pending = new PendingCommands(`${lesson}.${session}`, tabMemory, ({ id, command }) =>
       send({ type: 'command', id, command }),
     );
     this.chat = new LessonChat({ pending: this.#pending, send, author: () => this.#author() });

@@ -1,5 +1,6 @@
 import type { Command, ErrorCode } from '../protocol/generated.ts';
 import { uuidv7 } from './ids.ts';
+import type { Memory } from './memory.ts';
 
 /** Thrown by a command that the server refused for good. */
 export class Refused extends Error {
@@ -37,15 +38,15 @@ const PAUSE_MS = 1_000;
 export class PendingCommands {
   readonly #waiting = new Map<string, Waiting>();
   readonly #key: string;
-  readonly #storage: Storage;
+  readonly #memory: Memory;
   readonly #send: (pending: PendingCommand) => void;
   /** What goes out when the pause ends: refused as *later*, and lines written meanwhile, which must not overtake. */
   readonly #held = new Set<string>();
   #pause: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(key: string, storage: Storage, send: (pending: PendingCommand) => void) {
+  constructor(key: string, memory: Memory, send: (pending: PendingCommand) => void) {
     this.#key = `qism.pending.${key}`;
-    this.#storage = storage;
+    this.#memory = memory;
     this.#send = send;
   }
 
@@ -56,7 +57,7 @@ export class PendingCommands {
 
   #kept(): PendingCommand[] {
     try {
-      return JSON.parse(this.#storage.getItem(this.#key) ?? '[]') as PendingCommand[];
+      return JSON.parse(this.#memory.recall(this.#key) ?? '[]') as PendingCommand[];
     } catch {
       return [];
     }
@@ -120,7 +121,7 @@ export class PendingCommands {
 
   #save(): void {
     const kept = [...this.#waiting.values()].filter(({ command }) => KEPT.has(command.type));
-    if (kept.length === 0) this.#storage.removeItem(this.#key);
-    else this.#storage.setItem(this.#key, JSON.stringify(kept.map(({ id, command }) => ({ id, command }))));
+    const text = JSON.stringify(kept.map(({ id, command }) => ({ id, command })));
+    this.#memory.remember(this.#key, kept.length === 0 ? null : text);
   }
 }

@@ -1,4 +1,5 @@
 import { uuidv7 } from './ids.ts';
+import { tabMemory } from './memory.ts';
 
 const KEY = 'qism.session';
 /** The page before a reload lets its lock go within this time, even on a slow phone; a duplicated tab's original never does. */
@@ -20,10 +21,10 @@ export function tabSession(user: string): Promise<string> {
 
 /** A duplicated tab copies the storage; the lock tells it that somebody else is this session already. */
 async function recall(user: string): Promise<string> {
-  const [owner, kept] = sessionStorage.getItem(KEY)?.split(' ') ?? [];
+  const [owner, kept] = tabMemory.recall(KEY)?.split(' ') ?? [];
   const session = owner === user && kept && (await claim(kept)) ? kept : uuidv7();
   if (session !== kept) await claim(session);
-  sessionStorage.setItem(KEY, `${user} ${session}`);
+  tabMemory.remember(KEY, `${user} ${session}`);
   return session;
 }
 

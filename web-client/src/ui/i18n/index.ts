@@ -3,6 +3,7 @@
  * reload, and whatever is being written or sent stays as it is.
  */
 import { signal } from '@preact/signals';
+import { browserMemory } from '../../signal/memory.ts';
 import type { Messages } from './compiled/keys.ts';
 import { languages } from './compiled/languages.ts';
 import { type Compiled, type Formats, formatsOf } from './message.ts';
@@ -42,20 +43,20 @@ export function t<Key extends MessageKey>(key: Key, ...values: Arguments<Key>): 
   return typeof message === 'string' ? message : message(formats, values[0] ?? {});
 }
 
-/** Switches the language of the page and remembers it. */
+/** Switches the language of the page and remembers it, also where its words do not come now, which rejects. */
 export async function setLanguage(code: string): Promise<void> {
   const chosen = languages[code];
   if (!chosen) return;
+  browserMemory.remember(memory, code);
   const { default: messages } = await chosen.load();
   words.value = { code, locale: chosen.locale, messages, formats: formatsOf(chosen.locale) };
   document.documentElement.lang = code;
   document.documentElement.dir = chosen.dir;
-  remember(code);
 }
 
 /** The remembered language, else the browser's, else Arabic. Awaited before the first drawing. */
 export function startLanguage(): Promise<void> {
-  const wished = [remembered(), ...navigator.languages.map((tag) => tag.slice(0, 2)), fallback];
+  const wished = [browserMemory.recall(memory), ...navigator.languages.map((tag) => tag.slice(0, 2)), fallback];
   return setLanguage(wished.find((code) => code !== null && code in languages) ?? fallback);
 }
 
@@ -88,21 +89,4 @@ export function formatDateTime(ms: number): string {
 
 function format(ms: number, options: Intl.DateTimeFormatOptions): string {
   return new Intl.DateTimeFormat(words.value.locale, options).format(ms);
-}
-
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(memory);
-  } catch {
-    return null;
-  }
-}
-
-/** Private windows may refuse: the choice then lasts as long as the page. */
-function remember(code: string) {
-  try {
-    localStorage.setItem(memory, code);
-  } catch {
-    /* Nothing to do: see above. */
-  }
 }

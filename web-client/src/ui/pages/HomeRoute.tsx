@@ -3,6 +3,7 @@ import { closeAccount, holds } from '../../app/account.ts';
 import { day, followDay, forgetDay, openLessonNow, refreshDay, type Started } from '../../app/day.ts';
 import { forgetPeople } from '../../app/people.ts';
 import { goToLesson } from '../../app/route.ts';
+import { started, startOver } from '../../app/startOver.ts';
 import type { Me, Today } from '../../school/api.ts';
 import { t } from '../i18n/index.ts';
 import { announceNow } from '../kit/announce.ts';
@@ -38,10 +39,12 @@ export function HomeRoute({ me }: { me: Me }) {
     const soon = setTimeout(() => void lessonPart.load(), idleMs);
     return () => clearTimeout(soon);
   }, []);
-  // Asked for again with each tick, for as long as it is not there.
+  const isMissing = officePart.isMissing.value;
   useEffect(() => {
     if (hasOffice) void officePart.load();
-  }, [hasOffice, now]);
+    if (Office) started();
+    if (isMissing) void startOver();
+  }, [hasOffice, Office, isMissing]);
 
   const signOut = () => {
     forgetDay();

@@ -5,9 +5,11 @@ import { day, refreshDay } from '../../app/day.ts';
 import { checkNeeded } from '../../app/devices.ts';
 import { isInside } from '../../app/enterLesson.ts';
 import { goHome } from '../../app/route.ts';
+import { started, startOver, startOverNow } from '../../app/startOver.ts';
 import type { Me } from '../../school/api.ts';
 import { language, t } from '../i18n/index.ts';
 import { localized } from '../kit/names.ts';
+import { AwayPage } from '../shell/AwayPage.tsx';
 import { useTitle } from '../shell/useTitle.ts';
 import { LoadingPage } from '../shell/LoadingPage.tsx';
 import { CheckRoute } from './CheckRoute.tsx';
@@ -38,13 +40,20 @@ export function LessonRoute({ me, lesson }: Props) {
     else void checkNeeded().then((needed) => (needed ? setCheck(true) : setWish(rememberedWish(teacher))));
   }, []);
 
+  const InLesson = lessonPart.page.value;
+  const isMissing = lessonPart.isMissing.value;
+  useEffect(() => {
+    if (InLesson) started();
+    if (isMissing) void startOver();
+  }, [InLesson, isMissing]);
+
   const enter = (chosen: Wish) => {
     rememberWish(chosen);
     setWish(chosen);
   };
-  const InLesson = lessonPart.page.value;
   if (wish && InLesson) return <InLesson key={entry} lesson={lesson} wish={wish} onAgain={() => setEntry(entry + 1)} />;
   if (check && !wish)
     return <CheckRoute lesson={lesson} info={info} teacher={teacher} onEnter={enter} onBack={goHome} />;
+  if (isMissing) return <AwayPage outage="unreachable" onRetry={startOverNow} />;
   return <LoadingPage label={t('lesson.entering')} />;
 }

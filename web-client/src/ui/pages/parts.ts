@@ -5,12 +5,15 @@ import type { FunctionComponent } from 'preact';
 export interface Part<Props> {
   /** Undefined until it is here. */
   readonly page: Signal<FunctionComponent<Props> | undefined>;
-  /** Fetches it once; after a failed fetch it may be asked for again. */
+  /** It did not come, and will not as long as the page lives: whoever needs it starts over. */
+  readonly isMissing: Signal<boolean>;
+  /** Fetches it, once. */
   load(): Promise<void>;
 }
 
 function part<Props>(fetch: () => Promise<FunctionComponent<Props>>): Part<Props> {
   const page = signal<FunctionComponent<Props> | undefined>(undefined);
+  const isMissing = signal(false);
   let asked = false;
   const load = async () => {
     if (asked) return;
@@ -18,10 +21,10 @@ function part<Props>(fetch: () => Promise<FunctionComponent<Props>>): Part<Props
     try {
       page.value = await fetch();
     } catch {
-      asked = false;
+      isMissing.value = true;
     }
   };
-  return { page, load };
+  return { page, isMissing, load };
 }
 
 /** The lesson itself. */

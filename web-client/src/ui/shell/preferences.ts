@@ -1,4 +1,5 @@
 import { effect, signal } from '@preact/signals';
+import { browserMemory } from '../../signal/memory.ts';
 
 /** How large the text is. */
 export type TextSize = 'normal' | 'large' | 'larger';
@@ -14,29 +15,16 @@ export const theme = signal<Theme>(remembered('qism.theme', ['auto', 'light', 'd
 export function applyPreferences() {
   effect(() => {
     document.documentElement.dataset.text = textSize.value;
-    remember('qism.text', textSize.value);
+    browserMemory.remember('qism.text', textSize.value);
   });
-  effect(() => remember('qism.handSound', handSound.value ? 'on' : 'off'));
+  effect(() => browserMemory.remember('qism.handSound', handSound.value ? 'on' : 'off'));
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
-    remember('qism.theme', theme.value);
+    browserMemory.remember('qism.theme', theme.value);
   });
 }
 
 function remembered<Value extends string>(key: string, known: readonly Value[], otherwise: Value): Value {
-  try {
-    const value = localStorage.getItem(key);
-    return known.find((each) => each === value) ?? otherwise;
-  } catch {
-    return otherwise;
-  }
-}
-
-/** Private windows may refuse: the choice then lasts as long as the page. */
-function remember(key: string, value: string) {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    /* Nothing to do: see above. */
-  }
+  const value = browserMemory.recall(key);
+  return known.find((each) => each === value) ?? otherwise;
 }

@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import type { Recipients } from '../../../protocol/generated.ts';
+import { tabMemory } from '../../../signal/memory.ts';
 import type { LessonView } from './view.ts';
 
 const memory = 'qism.draft';
@@ -19,7 +20,7 @@ let owner = '';
 
 effect(() => {
   const kept: Kept = { writer: owner, text: draft.value, to: recipients.value };
-  if (owner) sessionStorage.setItem(memory, JSON.stringify(kept));
+  if (owner) tabMemory.remember(memory, JSON.stringify(kept));
 });
 
 /** On a shared phone the next student finds no draft, in the next lesson nobody does. */
@@ -34,7 +35,7 @@ export function ownDraft({ info, me }: LessonView): void {
 
 function remembered(): Kept | undefined {
   try {
-    return JSON.parse(sessionStorage.getItem(memory) ?? '') as Kept;
+    return JSON.parse(tabMemory.recall(memory) ?? '') as Kept;
   } catch {
     return undefined;
   }

@@ -92,6 +92,8 @@ function textOf(problem: SignInProblem, wait: number): string | undefined {
       return t('signIn.signedOut');
     case 'too_many_attempts':
       return wait > 0 ? t('signIn.wait', { seconds: wait }) : undefined;
+    case 'no_cookies':
+      return t('signIn.noCookies');
     default:
       return t('signIn.otherProblem');
   }
