@@ -1,12 +1,11 @@
 // For those who do not use a mouse or do not see the screen: a lesson led by keyboard alone in both reading directions, what is said
 // aloud, and how many taps a lesson is away.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launch, PHONE } from './support/browser.mjs';
+import { PHONE } from './support/browser.mjs';
 import { eventually, hears } from './support/identity.mjs';
-import { openSchool } from './support/school.mjs';
-import { PASSWORD, Person } from './support/person.mjs';
+import { PASSWORD } from './support/person.mjs';
 import { pattern } from './support/labels.mjs';
+import { describe, opened, test } from './support/scene.mjs';
 
 const PUPILS = { teacher1: 'student1', teacher2: 'student31' };
 
@@ -35,25 +34,17 @@ const said = (person, live) =>
     .then((texts) => texts.join(' '));
 
 describe('keyboard, ears and taps', { concurrency: false }, () => {
-  let school, browser;
-  before(async () => {
-    school = await openSchool();
-    browser = await launch();
-  });
-  after(async () => {
-    await browser?.close();
-    await school?.close();
-  });
+  const scene = opened();
 
   for (const [login, language, forward, back] of [
     ['teacher1', 'ar', 'ArrowLeft', 'ArrowRight'],
     ['teacher2', 'fr', 'ArrowRight', 'ArrowLeft'],
   ]) {
     test(`a teacher signs in, starts and gives the floor by keyboard alone: ${language}`, async () => {
-      const teacher = await Person.open(browser, school, { login, language });
+      const teacher = await scene.person({ login, language });
       const { keyboard } = teacher.page;
       await teacher.context.addInitScript((language) => localStorage.setItem('qism.language', language), language);
-      await teacher.page.goto(school.url);
+      await teacher.page.goto(scene.school.url);
       await teacher.page.getByLabel(teacher.t('signIn.login'), { exact: true }).waitFor();
       await tabTo(teacher, 'signIn.login');
       await keyboard.type(login);
@@ -83,7 +74,7 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
       await keyboard.press(back);
       assert.match(await focused(teacher), pattern(language, 'bar.end'), 'round at the end');
 
-      const student = await Person.open(browser, school, { login: PUPILS[login], language, hz: 800 });
+      const student = await scene.person({ login: PUPILS[login], language, hz: 800 });
       await student.signIn();
       await student.enterLesson();
       await student.button('bar.hand').click();
@@ -108,7 +99,7 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
   }
 
   test('the lesson is three taps away the first time, two later', async () => {
-    const teacher = await Person.open(browser, school, { login: 'teacher3', device: PHONE });
+    const teacher = await scene.person({ login: 'teacher3', device: PHONE });
     await teacher.context.addInitScript(() => {
       addEventListener(
         'click',
@@ -121,7 +112,7 @@ describe('keyboard, ears and taps', { concurrency: false }, () => {
     });
     const taps = () => teacher.page.evaluate(() => Number(sessionStorage.getItem('taps')));
     const forget = () => teacher.page.evaluate(() => sessionStorage.removeItem('taps'));
-    await teacher.page.goto(school.url);
+    await teacher.page.goto(scene.school.url);
     await teacher.speak('ar');
     await forget();
     await teacher.signIn({ speak: false });

@@ -1,13 +1,13 @@
 // A teacher whose device encodes H.264 in hardware sends it only while everybody present decodes it. Firefox as Debian builds it
 // does not: it joins, the camera comes in VP8, it leaves, H.264 comes back. Nobody ever looks at black.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch } from './support/browser.mjs';
 import { keepConnections } from './support/connections.mjs';
 import { FirefoxPerson, launchFirefox } from './support/firefox.mjs';
 import { eventually, huesOnPage, sees } from './support/identity.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
 
@@ -49,11 +49,11 @@ function decodedCodecs(page) {
 }
 
 describe('H.264 only while everybody decodes it', { concurrency: false }, () => {
-  let school, chromium, firefox, teacher, student, late;
+  const scene = opened({ school: () => openSchool(), chromium: () => launch(), firefox: () => launchFirefox() });
+  let teacher, student, late;
 
   before(async () => {
-    school = await openSchool();
-    [chromium, firefox] = await Promise.all([launch(), launchFirefox()]);
+    const { chromium, school } = scene;
     teacher = await Person.open(chromium, school, TEACHER);
     await teacher.context.addInitScript(withHardwareEncoder);
     student = await Person.open(chromium, school, { login: 'student1', hue: 120, hz: 700 });
@@ -66,19 +66,13 @@ describe('H.264 only while everybody decodes it', { concurrency: false }, () => 
     if (await camera.isVisible()) await camera.click();
   });
 
-  after(async () => {
-    await chromium?.close();
-    await firefox?.close();
-    await school?.close();
-  });
-
   test('a class that decodes it gets it', async () => {
     await eventually('a picture in H.264', async () => (await decodedCodecs(student.page)).includes('video/H264'));
     await eventually('the picture is the teacher’s', () => sees(student.page, TEACHER.hue));
   });
 
   test('one who does not decode it joins: the camera comes in VP8, to everybody', async () => {
-    late = await FirefoxPerson.open(firefox, school, { login: 'student2', hue: 240 });
+    late = await FirefoxPerson.open(scene.firefox, scene.school, { login: 'student2', hue: 240 });
     await late.signIn();
     await late.enterLesson();
     await eventually('the newcomer sees the teacher', () => sees(late.page, TEACHER.hue));

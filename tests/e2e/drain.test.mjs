@@ -1,11 +1,11 @@
 // A server is ended in the middle of a lesson, as a rolling upgrade does it: everybody moves to another one, and nobody notices.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch, PHONE } from './support/browser.mjs';
 import { followNode, openCluster } from './support/cluster.mjs';
 import { gapsDuring, watchGaps } from './support/gaps.mjs';
 import { eventually, hears, sees } from './support/identity.mjs';
 import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const HZ = 440;
 const HUE = 120;
@@ -13,11 +13,11 @@ const HUE = 120;
 const GENEROUS_MS = 3_000;
 
 describe('a lesson whose server is ended', { concurrency: false }, () => {
-  let cluster, near, away, teacher, student, nodes;
+  const scene = opened({ cluster: () => openCluster(), near: () => launch(), away: () => launch() });
+  let teacher, student, nodes;
 
   before(async () => {
-    cluster = await openCluster();
-    [near, away] = await Promise.all([launch(), launch()]);
+    const { cluster, near, away } = scene;
     teacher = await Person.open(near, cluster, { login: 'teacher1', hue: HUE, hz: HZ });
     student = await Person.open(away, cluster, { login: 'student1', device: PHONE, bypassCSP: true });
     nodes = [teacher, student].map(({ page }) => followNode(page));
@@ -28,12 +28,6 @@ describe('a lesson whose server is ended', { concurrency: false }, () => {
     await student.enterLesson({ listenOnly: true });
     await eventually('the student hears', () => hears(student.page, HZ));
     await eventually('the student sees', () => sees(student.page, HUE));
-  });
-
-  after(async () => {
-    await near?.close();
-    await away?.close();
-    await cluster?.close();
   });
 
   const where = () => nodes.map((node) => node());
@@ -53,7 +47,7 @@ describe('a lesson whose server is ended', { concurrency: false }, () => {
     });
     for (const person of [teacher, student]) person.problems.length = 0; // who is signed out has been told so
     const { took, gaps } = await gapsDuring([student.page], async () => {
-      const ending = cluster.stop(from);
+      const ending = scene.cluster.stop(from);
       await student.say('أنا هنا');
       return ending;
     });

@@ -1,23 +1,13 @@
 // A person is erased in the middle of a lesson: their lines and their name are gone from the screens of everybody who is there.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launch, LAPTOP, PHONE } from './support/browser.mjs';
+import { LAPTOP, PHONE } from './support/browser.mjs';
 import { look } from './support/look.mjs';
-import { openSchool } from './support/school.mjs';
-import { Person } from './support/person.mjs';
+import { describe, opened, test } from './support/scene.mjs';
 
 const WORDS = 'تمرين الصفحة 42';
 
 describe('erasing', { concurrency: false }, () => {
-  let school, browser;
-  before(async () => {
-    school = await openSchool();
-    browser = await launch();
-  });
-  after(async () => {
-    await browser?.close();
-    await school?.close();
-  });
+  const scene = opened();
 
   for (const [language, device, login] of [
     ['fr', LAPTOP, 'student3'],
@@ -25,7 +15,7 @@ describe('erasing', { concurrency: false }, () => {
   ]) {
     test(`the director erases somebody who has written in the lesson of now (${language})`, async () => {
       const open = async (who, how) => {
-        const person = await Person.open(browser, school, { login: who, bypassCSP: true, ...how });
+        const person = await scene.person({ login: who, bypassCSP: true, ...how });
         await person.signIn();
         return person;
       };

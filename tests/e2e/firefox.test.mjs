@@ -1,33 +1,22 @@
 // The basic lesson once more with a second engine: a student in Firefox under a teacher in Chromium, then a teacher in Firefox.
 // Judged as in Chromium: by decoded pixels of the sender's color and by the sender's tone in what the page plays.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch } from './support/browser.mjs';
 import { FIREFOX_HZ, FirefoxPerson, launchFirefox } from './support/firefox.mjs';
 import { eventually, hears, never, sees } from './support/identity.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
+import { after, before, describe, opened, test } from './support/scene.mjs';
 
 describe('a lesson with Firefox in it', { concurrency: false }, () => {
-  let school, chromium, firefox;
-
-  before(async () => {
-    school = await openSchool();
-    [chromium, firefox] = await Promise.all([launch(), launchFirefox()]);
-  });
-
-  after(async () => {
-    await chromium?.close();
-    await firefox?.close();
-    await school?.close();
-  });
+  const scene = opened({ school: () => openSchool(), chromium: () => launch(), firefox: () => launchFirefox() });
 
   describe('a student in Firefox, the teacher in Chromium', { concurrency: false }, () => {
     let teacher, student;
 
     before(async () => {
-      teacher = await Person.open(chromium, school, { login: 'teacher1', hue: 0, hz: 440 });
-      student = await FirefoxPerson.open(firefox, school, { login: 'student1', hue: 120 });
+      teacher = await Person.open(scene.chromium, scene.school, { login: 'teacher1', hue: 0, hz: 440 });
+      student = await FirefoxPerson.open(scene.firefox, scene.school, { login: 'student1', hue: 120 });
       await teacher.signIn();
       await teacher.enterLesson();
       await student.signIn();
@@ -78,7 +67,8 @@ describe('a lesson with Firefox in it', { concurrency: false }, () => {
     });
 
     test('no page had an error, and nobody asked any other host', () => {
-      const own = [school.url, school.url.replace('http', 'ws'), 'data:', 'blob:', 'about:'];
+      const { url } = scene.school;
+      const own = [url, url.replace('http', 'ws'), 'data:', 'blob:', 'about:'];
       assert.deepEqual(
         student.requests.filter((url) => !own.some((start) => url.startsWith(start))),
         [],
@@ -94,8 +84,8 @@ describe('a lesson with Firefox in it', { concurrency: false }, () => {
     let teacher, student;
 
     before(async () => {
-      teacher = await FirefoxPerson.open(firefox, school, { login: 'teacher2', hue: 240 });
-      student = await Person.open(chromium, school, { login: 'student31', hue: 60, hz: 700 });
+      teacher = await FirefoxPerson.open(scene.firefox, scene.school, { login: 'teacher2', hue: 240 });
+      student = await Person.open(scene.chromium, scene.school, { login: 'student31', hue: 60, hz: 700 });
       await teacher.signIn();
       await teacher.enterLesson();
       await student.signIn();

@@ -5,10 +5,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
 import { launch, PHONE } from './support/browser.mjs';
 import { openSchool } from './support/school.mjs';
-import { PASSWORD, Person } from './support/person.mjs';
+import { PASSWORD } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const APP = new URL('../../web-client/', import.meta.url).pathname;
 const NAME = 'Ŧaŋgo';
@@ -28,7 +28,7 @@ function buildWith(messages) {
   writeFileSync(join(folder, 'messages', 'qtg.json'), JSON.stringify(messages));
   const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: folder, encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
-  return folder;
+  return { folder, close: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** The words on the buttons, headings and labels of the page; the languages' own names aside. */
@@ -42,19 +42,15 @@ function words(page) {
 }
 
 describe('a made-up fourth language', { concurrency: false }, () => {
-  let folder, school, browser, student;
+  const scene = opened({
+    app: () => buildWith(marked(JSON.parse(readFileSync(join(APP, 'messages', 'en.json'), 'utf8')))),
+    school: ({ app }) => openSchool({ app: join(app.folder, 'dist') }),
+    browser: () => launch(),
+  });
+  let student;
 
   before(async () => {
-    folder = buildWith(marked(JSON.parse(readFileSync(join(APP, 'messages', 'en.json'), 'utf8'))));
-    school = await openSchool({ app: join(folder, 'dist') });
-    browser = await launch();
-    student = await Person.open(browser, school, { login: 'student1', device: PHONE });
-  });
-
-  after(async () => {
-    await browser?.close();
-    await school?.close();
-    if (folder) rmSync(folder, { recursive: true, force: true });
+    student = await scene.person({ login: 'student1', device: PHONE });
   });
 
   async function readsLikeTheFile(screen) {
@@ -68,7 +64,7 @@ describe('a made-up fourth language', { concurrency: false }, () => {
   }
 
   test('it is in the list under its own name, and turns the page to its direction', async () => {
-    await student.page.goto(school.url);
+    await student.page.goto(scene.school.url);
     await student.page.getByRole('radio', { name: NAME, exact: true }).check();
     await student.page.waitForFunction(() => document.documentElement.lang === 'qtg');
     assert.equal(await student.page.evaluate(() => getComputedStyle(document.documentElement).direction), 'rtl');

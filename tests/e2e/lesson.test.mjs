@@ -1,11 +1,9 @@
 // A whole lesson in Arabic: one teacher and three students in real browsers over the real server. What counts is what a person
 // sees (pixels of the sender's color) and hears (the sender's tone), not that something is "connected".
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launch, LAPTOP, PHONE, SHARED_TAB } from './support/browser.mjs';
+import { LAPTOP, PHONE, SHARED_TAB } from './support/browser.mjs';
 import { eventually, hears, never, sees } from './support/identity.mjs';
-import { openSchool } from './support/school.mjs';
-import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
 const STUDENTS = [
@@ -19,19 +17,13 @@ const SLIDE = `<title>${SHARED_TAB}</title><html lang="ar" dir="rtl"><body style
   <p id="t" style="font:24px monospace;margin:8px;position:absolute;inset-block-end:0"></p><script>setInterval(()=>t.textContent=Date.now(),100)</script>`;
 
 describe('a lesson in Arabic', { concurrency: false }, () => {
-  let school, browser, teacher, students, slides;
+  const scene = opened();
+  let teacher, students, slides;
 
   before(async () => {
-    school = await openSchool();
-    browser = await launch();
-    teacher = await Person.open(browser, school, TEACHER);
+    teacher = await scene.person(TEACHER);
     students = [];
-    for (const student of STUDENTS) students.push(await Person.open(browser, school, student));
-  });
-
-  after(async () => {
-    await browser?.close();
-    await school?.close();
+    for (const student of STUDENTS) students.push(await scene.person(student));
   });
 
   test('a student who is early waits for the teacher', async () => {
@@ -198,7 +190,7 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   });
 
   test('a server that dies and comes back loses no line', async () => {
-    await school.restart('SIGKILL');
+    await scene.school.restart('SIGKILL');
     await students[0].say('بعد العودة');
     await eventually(
       'everybody is back',
@@ -230,12 +222,10 @@ describe('a lesson in Arabic', { concurrency: false }, () => {
   });
 
   test('nobody asked any other host, and no page had an error', () => {
+    const { url: own } = scene.school;
     for (const person of [teacher, ...students]) {
       const foreign = person.requests.filter(
-        (url) =>
-          !url.startsWith(school.url) &&
-          !url.startsWith(school.url.replace('http', 'ws')) &&
-          !/^(data|blob|about):/.test(url),
+        (url) => !url.startsWith(own) && !url.startsWith(own.replace('http', 'ws')) && !/^(data|blob|about):/.test(url),
       );
       assert.deepEqual(foreign, []);
       assert.deepEqual(

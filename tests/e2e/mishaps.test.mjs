@@ -1,11 +1,9 @@
 // What happens to people: a reload without a network, the back button, a plug that slips out, a file dropped on the page, a phone that is
 // turned while somebody writes. Nothing is lost, and the page says what is wrong for as long as it is.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launch, PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
+import { PHONE, PHONE_LANDSCAPE } from './support/browser.mjs';
 import { eventually, hears } from './support/identity.mjs';
-import { openSchool } from './support/school.mjs';
-import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const HZ = 440;
 
@@ -35,23 +33,18 @@ function pluggable() {
 }
 
 describe('mishaps', { concurrency: false }, () => {
-  let school, browser, teacher, student;
+  const scene = opened();
+  let teacher, student;
 
   before(async () => {
-    school = await openSchool();
-    browser = await launch();
-    teacher = await Person.open(browser, school, { login: 'teacher1', language: 'fr', hz: HZ });
+    teacher = await scene.person({ login: 'teacher1', language: 'fr', hz: HZ });
     await teacher.context.addInitScript(pluggable);
-    student = await Person.open(browser, school, { login: 'student1', device: PHONE });
+    student = await scene.person({ login: 'student1', device: PHONE });
     for (const person of [teacher, student]) {
       await person.signIn();
       await person.enterLesson();
     }
     await eventually('the voice', () => hears(student.page, HZ));
-  });
-  after(async () => {
-    await browser?.close();
-    await school?.close();
   });
 
   test('who reloads without a network is back in the lesson by itself, with the half-written line', async () => {
@@ -73,10 +66,10 @@ describe('mishaps', { concurrency: false }, () => {
   });
 
   test('the same while the server is away', async () => {
-    await school.stop('SIGKILL');
+    await scene.school.stop('SIGKILL');
     await student.page.reload();
     await student.page.getByText(student.t('app.awayTitle')).waitFor();
-    await school.restart();
+    await scene.school.restart();
     await student.controls().waitFor();
     await eventually('the voice is back', () => hears(student.page, HZ));
   });
@@ -110,7 +103,7 @@ describe('mishaps', { concurrency: false }, () => {
   });
 
   test('a lesson that was started a moment ago is named at its door', async () => {
-    const other = await Person.open(browser, school, { login: 'teacher4', language: 'fr' });
+    const other = await scene.person({ login: 'teacher4', language: 'fr' });
     await other.signIn();
     await other.page.getByRole('button', { name: other.t('home.startNowConfirm') }).dblclick();
     await other.page.getByRole('heading', { name: other.t('check.title') }).waitFor();
@@ -144,7 +137,7 @@ describe('mishaps', { concurrency: false }, () => {
 
   test('who signs out in one tab is out in all, also of the lesson', async () => {
     const home = await student.context.newPage();
-    await home.goto(school.url);
+    await home.goto(scene.school.url);
     await home.getByRole('button', { name: student.t('home.signOut') }).click();
     await student.page.getByLabel(student.t('signIn.password'), { exact: true }).waitFor();
     await eventually('the voice is gone', async () => !(await hears(student.page, HZ)));

@@ -1,35 +1,25 @@
 // A student whose network is bad, or another one from now on: real Chromium in a network namespace of its own. Needs root, iproute2 and nftables.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch } from './support/browser.mjs';
 import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { cut, inNamespace, lose, moveTo, openCable } from './support/network.mjs';
-import { Person } from './support/person.mjs';
-import { openSchool } from './support/school.mjs';
+import { before, opened, SCHOOL_AND_BROWSER, test } from './support/scene.mjs';
 
 const TEACHER = { login: 'teacher1', language: 'ar', hue: 200, hz: 700 };
 
 inNamespace('a student on a bad network', import.meta.url, 5, () => {
-  let school, browser, teacher, student;
+  const scene = opened({ cable: () => openCable(), ...SCHOOL_AND_BROWSER });
+  let teacher, student;
 
   before(async () => {
-    openCable();
-    school = await openSchool();
-    browser = await launch();
-    teacher = await Person.open(browser, school, TEACHER);
+    teacher = await scene.person(TEACHER);
     await teacher.signIn();
     await teacher.enterLesson();
-    student = await Person.open(browser, school, { login: 'student1', language: 'ar' });
+    student = await scene.person({ login: 'student1', language: 'ar' });
     await student.context.addInitScript(keepConnections);
     await student.signIn();
     await student.enterLesson({ listenOnly: true });
     await eventually('the student hears', () => hears(student.page, TEACHER.hz));
-  });
-
-  after(async () => {
-    await browser?.close();
-    await school?.close();
   });
 
   const allAreHere = (count = 2) =>
@@ -80,7 +70,7 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
 
   test('comes in while a third of all datagrams is lost', async () => {
     lose(30);
-    const late = await Person.open(browser, school, { login: 'student2', language: 'ar' });
+    const late = await scene.person({ login: 'student2', language: 'ar' });
     await late.signIn();
     await late.enterLesson({ listenOnly: true });
     await eventually('the late student hears', () => hears(late.page, TEACHER.hz), 60_000);
@@ -89,7 +79,7 @@ inNamespace('a student on a bad network', import.meta.url, 5, () => {
 
   test('hears over TCP where no UDP passes, who is there and who comes', async () => {
     lose(100);
-    const late = await Person.open(browser, school, { login: 'student3', language: 'ar' });
+    const late = await scene.person({ login: 'student3', language: 'ar' });
     await late.signIn();
     await late.enterLesson({ listenOnly: true });
     for (const person of [late, student])

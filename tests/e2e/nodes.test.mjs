@@ -1,10 +1,9 @@
 // A lesson whose people are on three servers: everybody hears and sees everybody, as if they were on one.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch, PHONE } from './support/browser.mjs';
 import { followNode, openCluster } from './support/cluster.mjs';
 import { eventually, hears, never, sees } from './support/identity.mjs';
-import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const TEACHER = { login: 'teacher1', hue: 0, hz: 440 };
 const STUDENTS = [
@@ -21,14 +20,13 @@ function sendTo(page, node) {
 }
 
 describe('a lesson on three servers', { concurrency: false }, () => {
-  let cluster, browser, teacher, students;
+  const scene = opened({ school: () => openCluster(), browser: () => launch() });
+  let teacher, students;
 
   before(async () => {
-    cluster = await openCluster();
-    browser = await launch();
-    teacher = await Person.open(browser, cluster, TEACHER);
+    teacher = await scene.person(TEACHER);
     students = [];
-    for (const student of STUDENTS) students.push(await Person.open(browser, cluster, student));
+    for (const student of STUDENTS) students.push(await scene.person(student));
     const everybody = [teacher, ...students];
     const nodes = everybody.map(({ page }) => followNode(page));
     for (const [place, person] of everybody.entries()) {
@@ -40,11 +38,6 @@ describe('a lesson on three servers', { concurrency: false }, () => {
       nodes.map((node) => node()),
       [1, 2, 3],
     );
-  });
-
-  after(async () => {
-    await browser?.close();
-    await cluster?.close();
   });
 
   test('the teacher is heard and seen on all', async () => {

@@ -1,33 +1,23 @@
 // Every screen in three languages, phone and laptop: nothing broken, nothing outside, nothing too small, axe clean; the language
 // switches live and keeps what was typed and captured.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launch, LAPTOP, PHONE, PHONE_LANDSCAPE, SMALL_PHONE } from './support/browser.mjs';
+import { LAPTOP, PHONE, PHONE_LANDSCAPE, SMALL_PHONE } from './support/browser.mjs';
 import { eventually, hears, sees } from './support/identity.mjs';
 import { look } from './support/look.mjs';
-import { openSchool } from './support/school.mjs';
-import { Person } from './support/person.mjs';
+import { describe, opened, test } from './support/scene.mjs';
 
 const DEVICES = { phone: PHONE, landscape: PHONE_LANDSCAPE, laptop: LAPTOP };
 
 describe('screens', { concurrency: false }, () => {
-  let school, browser;
-  before(async () => {
-    school = await openSchool();
-    browser = await launch();
-  });
-  after(async () => {
-    await browser?.close();
-    await school?.close();
-  });
+  const scene = opened();
 
   for (const [deviceName, device] of Object.entries(DEVICES)) {
     for (const language of ['ar', 'fr']) {
       test(`sign in, home, lesson: ${language} on ${deviceName}`, async () => {
         const problems = [];
         for (const login of ['teacher2', 'student31']) {
-          const person = await Person.open(browser, school, { login, device, language, bypassCSP: true });
-          await person.page.goto(school.url);
+          const person = await scene.person({ login, device, language, bypassCSP: true });
+          await person.page.goto(scene.school.url);
           await person.speak(language);
           if (login === 'teacher2') problems.push(...(await look(person, `sign-in-${language}-${deviceName}`)));
           await person.signIn();
@@ -55,11 +45,11 @@ describe('screens', { concurrency: false }, () => {
       const problems = [];
       const people = [];
       for (const login of how === 'large text' ? ['teacher1', 'student1'] : ['teacher2', 'student31']) {
-        const person = await Person.open(browser, school, { login, device: SMALL_PHONE, bypassCSP: true });
+        const person = await scene.person({ login, device: SMALL_PHONE, bypassCSP: true });
         await person.context.addInitScript((memory) => {
           for (const [key, value] of Object.entries(memory)) localStorage.setItem(key, value);
         }, memory);
-        await person.page.goto(school.url);
+        await person.page.goto(scene.school.url);
         await person.speak('ar');
         problems.push(...(await look(person, `${how}-sign-in`)));
         await person.signIn();
@@ -82,10 +72,10 @@ describe('screens', { concurrency: false }, () => {
   }
 
   test('the director sees the lessons of now and visits, announced', async () => {
-    const teacher = await Person.open(browser, school, { login: 'teacher1' });
+    const teacher = await scene.person({ login: 'teacher1' });
     await teacher.signIn();
     await teacher.enterLesson();
-    const director = await Person.open(browser, school, { login: 'director', bypassCSP: true });
+    const director = await scene.person({ login: 'director', bypassCSP: true });
     await director.signIn();
     await director.button('home.visit').waitFor();
     const problems = await look(director, 'home-director-ar-laptop');
@@ -102,16 +92,16 @@ describe('screens', { concurrency: false }, () => {
     ['laptop', 'fr'],
   ]) {
     test(`the administrator watches the servers: ${language} on ${deviceName}`, async () => {
-      const student = await Person.open(browser, school, { login: 'student31' });
+      const student = await scene.person({ login: 'student31' });
       await student.signIn();
       await student.enterLesson();
-      const administrator = await Person.open(browser, school, {
+      const administrator = await scene.person({
         login: 'administrator',
         device: DEVICES[deviceName],
         language,
         bypassCSP: true,
       });
-      await administrator.page.goto(school.url);
+      await administrator.page.goto(scene.school.url);
       await administrator.speak(language);
       await administrator.signIn();
       await administrator.page.getByText(administrator.t('fleet.serving'), { exact: true }).waitFor();
@@ -124,8 +114,8 @@ describe('screens', { concurrency: false }, () => {
   }
 
   test('ar → fr → ar during a lesson keeps the draft, the devices and the voice', async () => {
-    const teacher = await Person.open(browser, school, { login: 'teacher3', hue: 200, hz: 500 });
-    const student = await Person.open(browser, school, { login: 'student61', hz: 900 });
+    const teacher = await scene.person({ login: 'teacher3', hue: 200, hz: 500 });
+    const student = await scene.person({ login: 'student61', hz: 900 });
     for (const person of [teacher, student]) {
       await person.signIn();
       await person.enterLesson();
@@ -155,8 +145,8 @@ describe('screens', { concurrency: false }, () => {
   });
 
   test('a wrong password is answered in the language of the page', async () => {
-    const person = await Person.open(browser, school, { login: 'student5', language: 'fr' });
-    await person.page.goto(school.url);
+    const person = await scene.person({ login: 'student5', language: 'fr' });
+    await person.page.goto(scene.school.url);
     await person.speak('fr');
     await person.page.getByLabel(person.t('signIn.login'), { exact: true }).fill('student5');
     await person.page.getByLabel(person.t('signIn.password'), { exact: true }).fill('not this one');
@@ -165,10 +155,10 @@ describe('screens', { concurrency: false }, () => {
   });
 
   test('without a permission the lesson can still be heard', async () => {
-    const teacher = await Person.open(browser, school, { login: 'teacher1', hz: 600 });
+    const teacher = await scene.person({ login: 'teacher1', hz: 600 });
     await teacher.signIn();
     await teacher.enterLesson();
-    const student = await Person.open(browser, school, { login: 'student9', permissions: [] });
+    const student = await scene.person({ login: 'student9', permissions: [] });
     await student.signIn();
     await student.enterLesson({ listenOnly: true });
     await eventually('the voice is there', () => hears(student.page, 600));

@@ -1,11 +1,11 @@
 // Sound under the browser's own rule: nothing plays before a tap. The teacher's browser is free of it (its tone is made by the test),
 // the student's is as people have it.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch, PHONE } from './support/browser.mjs';
 import { eventually, hearsRecorded, never } from './support/identity.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const HZ = 440;
 
@@ -47,13 +47,16 @@ async function voiceAfter(page, act, like) {
 }
 
 describe('sound and the screen under the browser’s own rules', { concurrency: false }, () => {
-  let school, free, strict, teacher, student;
+  const scene = opened({
+    school: () => openSchool(),
+    free: () => launch(),
+    strict: () => launch({ freeSound: false }),
+  });
+  let teacher, student;
 
   before(async () => {
-    school = await openSchool();
-    [free, strict] = await Promise.all([launch(), launch({ freeSound: false })]);
-    teacher = await Person.open(free, school, { login: 'teacher1', hz: HZ });
-    student = await Person.open(strict, school, {
+    teacher = await Person.open(scene.free, scene.school, { login: 'teacher1', hz: HZ });
+    student = await Person.open(scene.strict, scene.school, {
       login: 'student1',
       hz: null,
       device: PHONE,
@@ -62,12 +65,6 @@ describe('sound and the screen under the browser’s own rules', { concurrency: 
     for (const script of [rememberLocks, tellPlays]) await student.context.addInitScript(script);
     await teacher.signIn();
     await teacher.enterLesson();
-  });
-
-  after(async () => {
-    await free?.close();
-    await strict?.close();
-    await school?.close();
   });
 
   const held = (page) => page.evaluate(() => window.wakeLocks.filter((lock) => !lock.released).length);

@@ -1,12 +1,11 @@
 // A lesson through every state a screen can be in, seen by teacher, students and director: each is free of what a person would
 // stumble over. With QISM_PICTURES=folder each leaves a picture.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { launch, LAPTOP, SHARED_TAB, SMALL_PHONE } from './support/browser.mjs';
 import { eventually, sees } from './support/identity.mjs';
 import { look } from './support/look.mjs';
-import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const NAMES = { student1: { ar: 'سلمى العلوي', fr: 'Salma El Alaoui' } };
 const RUNS = [
@@ -16,10 +15,10 @@ const RUNS = [
 
 for (const { language, device, width } of RUNS) {
   describe(`every state in ${language} on ${width}`, { concurrency: false }, () => {
-    let school, browser, teacher, salma, yassine, director;
+    const scene = opened();
+    let teacher, salma, yassine, director;
     const problems = [];
-    const open = (login, more = {}) =>
-      Person.open(browser, school, { login, language, device, bypassCSP: true, ...more });
+    const open = (login, more = {}) => scene.person({ login, language, device, bypassCSP: true, ...more });
     const see = async (person, name) => problems.push(...(await look(person, `${width}-${language}-${name}`)));
     /** Runs the steps, then tells what was seen. */
     const state = (name, steps) =>
@@ -38,19 +37,13 @@ for (const { language, device, width } of RUNS) {
     };
 
     before(async () => {
-      school = await openSchool();
-      browser = await launch();
       teacher = await open('teacher1', { hue: 200 });
       salma = await open('student1', { hue: 120, hz: 700 });
       yassine = await open('student2', { hue: 30, hz: 1000 });
     });
-    after(async () => {
-      await browser?.close();
-      await school?.close();
-    });
 
     state('signing in wrongly', async () => {
-      await teacher.page.goto(school.url);
+      await teacher.page.goto(scene.school.url);
       await teacher.speak(language);
       await teacher.page.getByRole('button', { name: teacher.t('signIn.submit'), exact: true }).click();
       await see(teacher, 'sign-in-empty');
@@ -238,12 +231,12 @@ for (const { language, device, width } of RUNS) {
     }
 
     state('a network that is cut', async () => {
-      await school.stop('SIGKILL');
+      await scene.school.stop('SIGKILL');
       for (const person of [teacher, salma])
         await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor();
       await see(teacher, 'cut-teacher');
       await see(salma, 'cut-student');
-      await school.restart();
+      await scene.school.restart();
       for (const person of [teacher, salma, yassine])
         await person.page.getByText(person.t('connection.reconnectingHint')).first().waitFor({ state: 'hidden' });
     });
@@ -252,13 +245,21 @@ for (const { language, device, width } of RUNS) {
       const walled = await launch({
         args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp', '--force-webrtc-ip-handling-policy'],
       });
-      const student = await Person.open(walled, school, { login: 'student5', language, device, bypassCSP: true });
-      await student.context.addInitScript(withoutTcp);
-      await student.signIn();
-      await student.enterLesson({ listenOnly: true });
-      await student.page.getByText(student.t('connection.mediaBlocked')).first().waitFor();
-      await see(student, 'media-blocked');
-      await walled.close();
+      try {
+        const student = await Person.open(walled, scene.school, {
+          login: 'student5',
+          language,
+          device,
+          bypassCSP: true,
+        });
+        await student.context.addInitScript(withoutTcp);
+        await student.signIn();
+        await student.enterLesson({ listenOnly: true });
+        await student.page.getByText(student.t('connection.mediaBlocked')).first().waitFor();
+        await see(student, 'media-blocked');
+      } finally {
+        await walled.close();
+      }
     });
 
     state('a locked lesson', async () => {

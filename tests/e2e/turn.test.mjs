@@ -1,40 +1,32 @@
 // A network that lets nothing through but HTTPS and the school's TURN server: a teacher and a student behind it, in real Chromium at the far end
 // of a cable; Debian's coturn at the near end. Needs root, iproute2, nftables and coturn.
-import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { CHROMIUM, launch } from './support/browser.mjs';
 import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { inNamespace, letThroughOnly, openFarEnd } from './support/network.mjs';
-import { Person } from './support/person.mjs';
 import { openRelay } from './support/relay.mjs';
+import { before, opened, test } from './support/scene.mjs';
 import { openSchool } from './support/school.mjs';
 
 const NEAR = '10.77.0.1';
 const TEACHER = { login: 'teacher1', language: 'ar', hue: 200, hz: 700 };
 
 inNamespace('a network that lets only a TURN server through', import.meta.url, 2, () => {
-  let far, relay, school, browser, teacher, student;
-
-  before(async () => {
-    far = openFarEnd(CHROMIUM);
-    relay = await openRelay(NEAR);
-    school = await openSchool({ host: '0.0.0.0', config: relay.config });
-    far.reach(school.port);
-    letThroughOnly([school.port, relay.port]);
-    const resolver = `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE ${NEAR}`;
-    browser = await launch({ executablePath: far.browser, args: [resolver, '--ignore-certificate-errors'] });
-  });
-
-  after(async () => {
-    await browser?.close();
-    await school?.close();
-    relay?.close();
-    far?.close();
+  const scene = opened({
+    far: () => openFarEnd(CHROMIUM),
+    relay: () => openRelay(NEAR),
+    school: ({ relay }) => openSchool({ host: '0.0.0.0', config: relay.config }),
+    browser: ({ far, relay, school }) => {
+      far.reach(school.port);
+      letThroughOnly([school.port, relay.port]);
+      const resolver = `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE ${NEAR}`;
+      return launch({ executablePath: far.browser, args: [resolver, '--ignore-certificate-errors'] });
+    },
   });
 
   async function enter(options, wish) {
-    const person = await Person.open(browser, school, options);
+    const person = await scene.person(options);
     await person.context.addInitScript(keepConnections);
     await person.signIn();
     await person.enterLesson(wish);
@@ -42,11 +34,9 @@ inNamespace('a network that lets only a TURN server through', import.meta.url, 2
   }
 
   test('a teacher speaks and a student hears, both by the relay and by TLS', async () => {
-    teacher = await enter(TEACHER);
-    student = await enter({ login: 'student1', language: 'ar' }, { listenOnly: true });
-    await eventually('the student hears', () => hears(student.page, TEACHER.hz)).catch((error) => {
-      throw new Error(`${error.message}\n${relay.output()}`);
-    });
+    const teacher = await enter(TEACHER);
+    const student = await enter({ login: 'student1', language: 'ar' }, { listenOnly: true });
+    await eventually('the student hears', () => hears(student.page, TEACHER.hz));
     for (const person of [teacher, student]) {
       const ways = await waysOf(person.page);
       assert.ok(ways.length > 0 && ways.every((way) => way === 'relay tls'), `${person.login}: ${ways}`);
@@ -54,8 +44,8 @@ inNamespace('a network that lets only a TURN server through', import.meta.url, 2
   });
 
   test('passes stay out of the logs of the server', () => {
-    assert.match(relay.output(), /\d{10}:[0-9a-f-]{36}/, 'coturn names who came');
-    assert.doesNotMatch(school.output(), /\d{10}:[0-9a-f-]{36}|a secret of this school/);
+    assert.match(scene.relay.output(), /\d{10}:[0-9a-f-]{36}/, 'coturn names who came');
+    assert.doesNotMatch(scene.school.output(), /\d{10}:[0-9a-f-]{36}|a secret of this school/);
   });
 });
 

@@ -1,7 +1,9 @@
 // Three servers of one demonstration school behind HAProxy, as `make cluster` starts them, on free loopback ports.
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { accountOfOutput, witnesses } from './account.mjs';
+import { freePort } from './ports.mjs';
 import { BINARY } from './school.mjs';
 
 const REPOSITORY = new URL('../../../', import.meta.url).pathname;
@@ -9,25 +11,9 @@ const REPOSITORY = new URL('../../../', import.meta.url).pathname;
 const OFFSETS = [0, 1, 2, 3, 11, 12, 13, 20, 21, 31, 32, 33];
 const NODES = [1, 2, 3];
 
-function isFree(port) {
-  return new Promise((done) => {
-    const probe = createServer()
-      .once('error', () => done(false))
-      .listen(port, '127.0.0.1', () => probe.close(() => done(true)));
-  });
-}
-
-async function freeBase() {
-  for (let tries = 0; tries < 100; tries++) {
-    const base = 20_000 + Math.floor(Math.random() * 12_000);
-    if ((await Promise.all(OFFSETS.map((offset) => isFree(base + offset)))).every(Boolean)) return base;
-  }
-  throw new Error('no free ports for a cluster');
-}
-
 /** Starts it; resolves once it serves. `url` is the one name of all; a node is stopped and started by its number. */
 export async function openCluster() {
-  const port = await freeBase();
+  const port = await freePort('127.0.0.1', OFFSETS);
   const output = [];
   const cluster = spawn(join(REPOSITORY, 'tools/cluster'), [String(port)], {
     env: { ...process.env, QISM_BINARY: BINARY },
@@ -57,8 +43,12 @@ export async function openCluster() {
       return false;
     }
   };
-  return {
+  const servers = {
     url: `http://127.0.0.1:${port}`,
+    account: () =>
+      NODES.map((node) => accountOfOutput(`node${node}`, readFileSync(join(folder, `node${node}.log`), 'utf8'))).join(
+        '\n',
+      ),
     /** Asks a node to end in order; how long that took, in milliseconds. */
     stop: async (node) => {
       const pid = pids.get(node);
@@ -84,12 +74,15 @@ export async function openCluster() {
       await new Promise((done) => setTimeout(done, 2_500));
     },
     close: async () => {
+      witnesses.delete(servers);
       for (const child of again.values()) if (child.exitCode === null) child.kill('SIGKILL');
       cluster.kill('SIGTERM');
       await ended;
       for (const stream of [cluster.stdout, cluster.stderr]) stream.destroy();
     },
   };
+  witnesses.add(servers);
+  return servers;
 }
 
 /** The node that holds somebody's line now, by the path of their latest WebSocket. Call before the page opens one. */

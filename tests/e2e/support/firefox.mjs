@@ -1,6 +1,7 @@
 // Debian's Firefox for the people of a test: the second engine. Playwright cannot drive it, so a person here is a small twin of
 // Person, with the same words for the same actions.
 import puppeteer from 'puppeteer-core';
+import { accountOfPage, witnesses } from './account.mjs';
 import { PASSWORD } from './person.mjs';
 import { eventually, hearsRecorded, impersonate } from './identity.mjs';
 import { label, pattern } from './labels.mjs';
@@ -88,6 +89,7 @@ export class FirefoxPerson {
       if (!OF_A_DEAD_DOCUMENT.test(String(error))) person.problems.push(String(error));
     });
     person.page.on('request', (request) => person.requests.push(request.url()));
+    witnesses.add(person);
     return person;
   }
 
@@ -163,7 +165,12 @@ export class FirefoxPerson {
     return this.page.evaluate((text) => document.querySelector('[role=log]')?.innerText.includes(text) ?? false, text);
   }
 
+  account(picture) {
+    return accountOfPage(this, picture);
+  }
+
   async close() {
+    witnesses.delete(this);
     await this.context.close();
   }
 }

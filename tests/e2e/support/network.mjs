@@ -23,17 +23,29 @@ export function missingForNamespaces() {
   return spawnSync('unshare', ['-n', 'true']).status === 0 ? undefined : 'network namespaces';
 }
 
+/** A run of its own may take so long; the one around it cannot end it. */
+const PATIENCE_MS = 600_000;
+
 /** Runs the tests of a file in a network namespace of their own, as one test of this process; `tests` of them must pass. */
 export function inNamespace(title, file, tests, define) {
   if (isInside()) return describe(title, { concurrency: false }, define);
   const missing = missingForNamespaces();
   return test(title, { skip: missing && `needs ${missing}` }, () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env; // a test run of its own
-    const again = spawnSync('unshare', ['-n', process.execPath, '--test', fileURLToPath(file)], {
+    const reporters = Object.entries({ tap: 'stdout', [new URL('failures.mjs', import.meta.url)]: 'stderr' });
+    const options = reporters.flatMap(([reporter, to]) => [
+      `--test-reporter=${reporter}`,
+      `--test-reporter-destination=${to}`,
+    ]);
+    const run = ['--test', `--test-timeout=${PATIENCE_MS}`, ...options, fileURLToPath(file)];
+    const again = spawnSync('unshare', ['-n', process.execPath, ...run], {
       env: { ...env, QISM_NAMESPACE: '1' },
       encoding: 'utf8',
+      maxBuffer: 64 << 20,
     });
-    assert.equal(again.status, 0, again.stdout + again.stderr);
+    // What failed first, in its own words; then all that was said.
+    const told = [again.error?.message, again.stderr, again.stdout].filter(Boolean).join('\n');
+    assert.equal(again.status, 0, told);
     assert.match(again.stdout, new RegExp(`^# pass ${tests}$`, 'm'));
   });
 }

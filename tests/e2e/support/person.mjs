@@ -1,4 +1,5 @@
 // Teacher and student as they use the app: by roles and words, in their language.
+import { accountOfPage, witnesses } from './account.mjs';
 import { LAPTOP } from './browser.mjs';
 import { impersonate } from './identity.mjs';
 import { label, pattern } from './labels.mjs';
@@ -40,6 +41,7 @@ export class Person {
     page.on('console', (line) => line.type() === 'error' && opened.problems.push(line.text()));
     page.on('request', (request) => opened.requests.push(request.url()));
     opened.url = school.url;
+    witnesses.add(opened);
     return opened;
   }
 
@@ -136,7 +138,12 @@ export class Person {
     await this.page.getByRole('menuitem', { name: pattern(this.language, key) }).click();
   }
 
+  account(picture) {
+    return accountOfPage(this, picture);
+  }
+
   async close() {
+    witnesses.delete(this);
     await this.context.close();
   }
 }

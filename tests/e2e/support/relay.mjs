@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { accountOfOutput, witnesses } from './account.mjs';
 
 const SECRET = 'a secret of this school';
 
@@ -74,13 +75,17 @@ export async function openRelay(host, port = 5349) {
     config,
     `[media]\ntcp = false\nturn_urls = ["turns:${host}:${port}?transport=tcp"]\nturn_secret = "${SECRET}"\n`,
   );
-  return {
+  const relay = {
     port,
     config,
     output: () => output.join(''),
+    account: () => accountOfOutput('coturn', relay.output()),
     close: () => {
+      witnesses.delete(relay);
       server.kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  witnesses.add(relay);
+  return relay;
 }

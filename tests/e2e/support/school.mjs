@@ -1,25 +1,14 @@
 // A real server with the demonstration school, on a free loopback port and a folder of its own.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { accountOfOutput, witnesses } from './account.mjs';
+import { freePort } from './ports.mjs';
 
 const REPOSITORY = new URL('../../../', import.meta.url).pathname;
 export const BINARY =
   process.env.QISM_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target'), 'debug', 'qism');
-
-/** One that nobody listens on now. */
-function freePort() {
-  return new Promise((done, failed) => {
-    const probe = createServer()
-      .once('error', failed)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = probe.address();
-        probe.close(() => done(port));
-      });
-  });
-}
 
 /** Starts `qism demo`; resolves once it serves. `restart()` ends the process and starts it again on the same data. */
 export async function openSchool({
@@ -30,7 +19,7 @@ export async function openSchool({
   app = join(REPOSITORY, 'web-client', 'dist'),
 } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'qism-e2e-'));
-  const port = await freePort();
+  const port = await freePort(host.replace(/[[\]]/g, ''));
   let child;
   const output = [];
   const start = () =>
@@ -72,10 +61,11 @@ export async function openSchool({
       child.kill(signal);
     });
   const url = await start();
-  return {
+  const school = {
     url,
     port,
     output: () => output.join(''),
+    account: () => accountOfOutput('the server', school.output()),
     stop,
     restart: async (signal = 'SIGKILL') => {
       await stop(signal);
@@ -83,8 +73,11 @@ export async function openSchool({
       await start();
     },
     close: async () => {
+      witnesses.delete(school);
       await stop();
       rmSync(data, { recursive: true, force: true });
     },
   };
+  witnesses.add(school);
+  return school;
 }
