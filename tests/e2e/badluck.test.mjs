@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { CHROMIUM, launch, PHONE } from './support/browser.mjs';
+import { CHROMIUM, PHONE } from './support/browser.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { label } from './support/labels.mjs';
-import { openSchool } from './support/school.mjs';
-import { PASSWORD, Person } from './support/person.mjs';
+import { PASSWORD } from './support/person.mjs';
+import { before, describe, opened, test } from './support/scene.mjs';
 
 const HZ = 440;
 
@@ -20,19 +19,13 @@ async function withhold(person, pattern) {
 }
 
 describe('bad luck', { concurrency: false }, () => {
-  let school, browser, teacher;
-  const student = (login) => Person.open(browser, school, { login, device: PHONE });
+  const scene = opened();
+  const student = (login) => scene.person({ login, device: PHONE });
 
   before(async () => {
-    school = await openSchool();
-    browser = await launch();
-    teacher = await Person.open(browser, school, { login: 'teacher1', language: 'fr', hz: HZ });
+    const teacher = await scene.person({ login: 'teacher1', language: 'fr', hz: HZ });
     await teacher.signIn();
     await teacher.enterLesson();
-  });
-  after(async () => {
-    await browser?.close();
-    await school?.close();
   });
 
   test('the lesson comes in although its part of the app did not, at home and at its door', async () => {
@@ -53,7 +46,7 @@ describe('bad luck', { concurrency: false }, () => {
   });
 
   test('the pages of an office come although their part of the app did not', async () => {
-    const person = await Person.open(browser, school, { login: 'director' });
+    const person = await scene.person({ login: 'director' });
     const letThrough = await withhold(person, /OfficeRoute/);
     const failed = person.page.waitForEvent('requestfailed', (request) => /OfficeRoute/.test(request.url()));
     await person.signIn();
@@ -84,10 +77,10 @@ describe('bad luck', { concurrency: false }, () => {
 
   test('a phone without room to store anything is in the lesson, and writes in it', async () => {
     const person = await student('student3');
-    await person.page.goto(school.url);
+    await person.page.goto(scene.school.url);
     await person.page.evaluate(() => navigator.serviceWorker.ready);
     const devtools = await person.context.newCDPSession(person.page);
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(school.url).origin, quotaSize: 1 });
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(scene.school.url).origin, quotaSize: 1 });
     await person.context.addInitScript(() => {
       Storage.prototype.setItem = () => {
         throw new DOMException('no room', 'QuotaExceededError');
@@ -117,13 +110,16 @@ describe('bad luck', { concurrency: false }, () => {
     writeFileSync(join(folder, 'Default', 'Preferences'), JSON.stringify(settings));
     const options = { executablePath: CHROMIUM, headless: true, chromiumSandbox: false, locale: 'fr-MA' };
     const context = await chromium.launchPersistentContext(folder, options);
-    const [page] = context.pages();
-    await page.goto(school.url);
-    await page.getByLabel(label('fr', 'signIn.login'), { exact: true }).fill('student4');
-    await page.getByLabel(label('fr', 'signIn.password'), { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: label('fr', 'signIn.submit'), exact: true }).click();
-    await page.getByText(label('fr', 'signIn.noCookies')).first().waitFor();
-    await context.close();
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      const [page] = context.pages();
+      await page.goto(scene.school.url);
+      await page.getByLabel(label('fr', 'signIn.login'), { exact: true }).fill('student4');
+      await page.getByLabel(label('fr', 'signIn.password'), { exact: true }).fill(PASSWORD);
+      await page.getByRole('button', { name: label('fr', 'signIn.submit'), exact: true }).click();
+      await page.getByText(label('fr', 'signIn.noCookies')).first().waitFor();
+    } finally {
+      await context.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
