@@ -18,6 +18,8 @@ use super::{
 pub const FIRST_SEQUENCE_LIMIT: u16 = 1 << 15;
 /// All temporal layers.
 pub const EVERY_FRAME: u8 = u8::MAX;
+/// Layers of one source: those that come in, and one that is made of them.
+pub const LAYERS: usize = 4;
 
 /// The numbers a packet goes out with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,9 @@ pub struct Forwarder {
     numbers: Numbers,
     /// The picture (incoming number) last dropped for its temporal layer.
     dropped: Option<u16>,
+    /// By layer, the highest incoming number that came while its key frame was not waited for: parts of a key frame from
+    /// before it have been sent already, or never will be.
+    passed: [u64; LAYERS],
 }
 
 impl Forwarder {
@@ -80,25 +85,33 @@ impl Forwarder {
             anchor: None,
             numbers: Numbers::default(),
             dropped: None,
+            passed: [0; LAYERS],
         }
     }
 
-    /// Another publication flows in this slot from now on (or the old one starts anew).
+    /// Another publication flows in this slot from now on, or other streams of the same: their numbers have nothing to do
+    /// with those so far.
     pub fn restart(&mut self) {
-        self.ranges.clear();
-        self.current = None;
-        self.dropped = None;
+        self.stop();
+        self.passed = [0; LAYERS];
         // The clock of another publisher says nothing of this one's.
         if let Some(anchor) = &mut self.anchor {
             anchor.captured = None;
         }
     }
 
+    /// What flows is broken off. The same streams go on at the next key frame that begins after all that came.
+    pub fn stop(&mut self) {
+        self.ranges.clear();
+        self.current = None;
+        self.dropped = None;
+    }
+
     /// The layer to send; takes effect at its next key frame. `None` stops at once.
     pub fn want(&mut self, layer: Option<usize>) {
         self.wanted = layer;
         if layer.is_none() {
-            self.restart();
+            self.stop();
         }
     }
 
@@ -129,7 +142,8 @@ impl Forwarder {
 
     /// What a pacer wants to know.
     pub fn flow(&self) -> Flow {
-        Flow { current: self.current, awaited: self.awaited() }
+        let awaited = self.awaited().map(|layer| (layer, self.passed[layer]));
+        Flow { current: self.current, awaited }
     }
 
     /// A key frame of this layer would flow.
@@ -142,10 +156,15 @@ impl Forwarder {
         match self.current {
             Some((current, newest)) if current == layer && packet.sequence > newest => {
                 self.current = Some((layer, packet.sequence));
+                self.pass(layer, packet);
                 self.skip(layer, packet);
             }
             _ => {}
         }
+    }
+
+    fn pass(&mut self, layer: usize, packet: &Packet) {
+        self.passed[layer] = self.passed[layer].max(packet.sequence);
     }
 
     /// The newest packet handled.
@@ -155,12 +174,12 @@ impl Forwarder {
 
     /// Decides about one packet of `layer`.
     pub fn forward(&mut self, layer: usize, packet: &Packet) -> Option<Rewritten> {
-        // One that comes late, when the layer has flowed before, belongs to what was sent then.
-        if self.awaited() == Some(layer)
-            && is_entry(packet)
-            && self.ranges.find(layer, packet.sequence).is_none()
-        {
+        // A key frame whose first packet comes late, when others of it have passed, would never be whole.
+        if self.awaited() == Some(layer) && is_entry(packet) && packet.sequence > self.passed[layer] {
             self.switch(layer, packet);
+        }
+        if self.awaited() != Some(layer) {
+            self.pass(layer, packet);
         }
         match self.current {
             Some((current, newest)) if current == layer && packet.sequence > newest => {

@@ -30,8 +30,8 @@ const WAITING: usize = 512;
 pub struct Flow {
     /// The layer, and its newest packet that was handled.
     pub current: Option<(usize, u64)>,
-    /// The layer whose key frame is waited for.
-    pub awaited: Option<usize>,
+    /// The layer whose key frame is waited for, and the number after which it begins.
+    pub awaited: Option<(usize, u64)>,
 }
 
 /// What happens to a packet.
@@ -295,7 +295,8 @@ impl Lane {
         if newest.is_some_and(|newest| packet.sequence <= newest) {
             return Fate::Leaves;
         }
-        let is_entry = packet.starts_key_frame() && (flow.awaited == Some(layer) || self.tail == Some(layer));
+        let is_awaited = flow.awaited.is_some_and(|(it, after)| it == layer && packet.sequence > after);
+        let is_entry = packet.starts_key_frame() && (is_awaited || self.tail == Some(layer));
         if self.tail != Some(layer) && !is_entry {
             // Newer than what waits of a layer that ends; anything else is late or not wanted at all.
             return if newest.is_some() { Fate::Stays } else { Fate::Leaves };

@@ -134,7 +134,7 @@ impl TrackOut {
             self.narrowed = None;
         } else if now >= *self.narrowed.get_or_insert(now) + UPPER_FLOWS_ON {
             self.narrowed = None;
-            self.forwarder.restart();
+            self.forwarder.stop();
         }
     }
 }
@@ -351,7 +351,7 @@ impl Downlink {
             let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return };
             if packet.is_h264() && !shows_h264 {
                 // Nothing of what follows would be a picture: begin anew once the publisher has switched.
-                out.forwarder.restart();
+                out.forwarder.stop();
                 continue;
             }
             let place = usize::from(out.slot.0);
@@ -445,11 +445,11 @@ impl Downlink {
         while let Some(next) = self.pacer.poll(to.now) {
             let out = &mut self.slots[next.lane];
             if next.restarts {
-                out.forwarder.restart();
+                out.forwarder.stop();
             }
             if next.is_entry && !out.forwarder.takes(next.layer) {
                 // The slot wants another layer by now, and what flowed before was not kept for it.
-                out.forwarder.restart();
+                out.forwarder.stop();
                 self.pacer.clear(next.lane);
                 continue;
             }
@@ -464,7 +464,7 @@ impl Downlink {
         }
         for place in 0..self.slots.len() {
             if self.pacer.take_broken(place) {
-                self.slots[place].forwarder.restart();
+                self.slots[place].forwarder.stop();
             }
         }
     }

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use crate::sfu::{
-    forward::{opus::Joiner, packet::Packet, ring::PacketRing},
+    forward::{forwarder, opus::Joiner, packet::Packet, ring::PacketRing},
     sdp::answer::LAYERS,
 };
 
 /// The number of this layer, after all that can come in.
 pub const JOINED: usize = LAYERS;
+const _: () = assert!(JOINED < forwarder::LAYERS);
 /// Nearly four seconds.
 const KEPT: usize = 64;
 

@@ -96,6 +96,21 @@ fn a_layer_switch_is_seamless() {
 }
 
 #[test]
+fn a_late_part_of_a_key_frame_that_was_sent_does_not_begin_a_slot_that_starts_again() {
+    let (mut forwarder, mut source) = (started(0), Source::new(Instant::now(), 3));
+    let _ = forwarder.forward(0, &source.next(true, 0)).expect("key frame");
+    let late = source.next(true, 0);
+    let before = forwarder.forward(0, &source.next(false, 0)).expect("what follows the late one");
+    forwarder.want(None);
+    let _ = source.next(false, 0);
+    forwarder.want(Some(0));
+    assert_eq!(forwarder.forward(0, &late), None);
+    assert_eq!(forwarder.awaited(), Some(0));
+    let after = forwarder.forward(0, &source.next(true, 0)).expect("the next key frame");
+    assert_eq!(after.sequence, before.sequence + 1);
+}
+
+#[test]
 fn temporal_layers_are_dropped_without_a_hole() {
     let (mut forwarder, mut source) = (started(0), Source::new(Instant::now(), 3));
     forwarder.want_temporal(0);
@@ -285,10 +300,10 @@ proptest! {
             while let Some(next) = queue.poll(now) {
                 let packet = &ring[&(next.layer, next.sequence)];
                 if next.restarts {
-                    forwarder.restart();
+                    forwarder.stop();
                 }
                 if next.is_entry && !forwarder.takes(next.layer) {
-                    forwarder.restart();
+                    forwarder.stop();
                     queue.clear(0);
                 } else if next.left_out {
                     forwarder.leave_out(next.layer, packet);
@@ -298,7 +313,7 @@ proptest! {
                 }
             }
             if queue.take_broken(0) {
-                forwarder.restart();
+                forwarder.stop();
             }
             for (sent, layer, sequence) in left {
                 shown.take(sent, (layer, sequence))?;

@@ -34,7 +34,9 @@ enum Wish {
     Nothing,
     Layer(Option<usize>),
     Temporal(u8),
-    /// Another publisher, or the same anew.
+    /// What flows is broken off.
+    Stop,
+    /// Another publisher.
     Restart,
 }
 
@@ -52,6 +54,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         24 => Just(Wish::Nothing),
         2 => proptest::option::weighted(0.8, 0usize..3).prop_map(Wish::Layer),
         2 => (0u8..3).prop_map(Wish::Temporal),
+        1 => Just(Wish::Stop),
         1 => Just(Wish::Restart),
     ]
 }
@@ -168,12 +171,13 @@ fn play(shots: &[Shot], codec_is_vp8: bool) -> Result<(), TestCaseError> {
             Wish::Nothing => {}
             Wish::Layer(layer) => forwarder.want(layer),
             Wish::Temporal(temporal) => forwarder.want_temporal(temporal),
-            Wish::Restart => forwarder.restart(),
-        }
-        if let Wish::Layer(None) | Wish::Restart = shot.wish {
-            // The slot begins anew: what is on its way belongs to streams that nobody knows any more.
-            coming.clear();
-            publisher += 1;
+            Wish::Stop => forwarder.stop(),
+            Wish::Restart => {
+                forwarder.restart();
+                // What is on its way belongs to streams that nobody knows any more.
+                coming.clear();
+                publisher += 1;
+            }
         }
         let packets = layers[shot.layer].shoot(shot, codec_is_vp8, step);
         for (packet, arrivals) in packets.into_iter().zip(&shot.arrivals) {
