@@ -47,7 +47,7 @@ impl Worker {
             return;
         };
         let Some(room) = self.rooms.get_mut(&name.lesson) else { return };
-        if downlink.protection.poll_resume(now) {
+        if downlink.poll_resume(now) {
             downlink.link.restart();
         }
         if let Some(found) = downlink.link.poll_probe(now) {
@@ -64,7 +64,8 @@ impl Worker {
         choose_pictures(downlink, room, leg.user, now);
         downlink.follow_link(now);
         downlink.shared(now);
-        if downlink.prober.bitrate().is_some() && !std::mem::replace(&mut downlink.is_paced, true) {
+        let pads = downlink.prober.bitrate().is_some() || downlink.feels(now);
+        if pads && !std::mem::replace(&mut downlink.is_paced, true) {
             self.paced.push(index);
         }
         if let Some(stopped) = stops_pictures(downlink) {

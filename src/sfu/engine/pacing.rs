@@ -35,6 +35,7 @@ impl Worker {
         let mut to = Destination { srtp, path, batch: &mut self.batch, now };
         downlink.drain(|track| room.tracks.get(track), &mut to);
         let probes = downlink.probe(&mut to);
+        downlink.feel(&mut to);
         downlink.is_paced = probes || downlink.pacer.is_waiting();
         let is_paced = downlink.is_paced;
         let clock = |out: &mut TrackOut| {

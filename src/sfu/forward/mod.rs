@@ -8,6 +8,7 @@ pub mod budget;
 pub mod estimator;
 pub mod extensions;
 pub mod feedback;
+pub mod feelers;
 pub mod forwarder;
 pub mod gather;
 pub mod h264;

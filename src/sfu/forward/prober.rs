@@ -38,6 +38,8 @@ const SHARE_OF_NODES: u64 = 10;
 /// Padding that is there from the start, so that a lesson can begin with a look at the link: the part of 5 MB, which no
 /// lesson with pictures stays below.
 const START: u64 = 100_000;
+/// Bytes of it that are there for something else than a probe only where there are more.
+const LEAST_LEFT: u64 = 2_000;
 /// Padding saved up while nothing is probed: a few probes of the largest layer.
 const SAVED: u64 = 300_000;
 
@@ -173,6 +175,11 @@ impl Prober {
         }
         let due = running.bitrate * (now - running.since).as_micros() as u64 / 8_000_000;
         Some(due.saturating_sub(running.sent).min(self.budget / self.share) as usize)
+    }
+
+    /// Some padding may be sent besides.
+    pub fn may_pad(&self) -> bool {
+        self.budget >= self.share * LEAST_LEFT
     }
 
     /// Padding left.

@@ -27,7 +27,7 @@ const STOP_FROM: u8 = 64;
 /// Share lost up to which they may come back: 20 %.
 const CALM_UNTIL: u8 = 51;
 /// Bits per second below which a link carries no picture beside the voice.
-const STOP_BELOW: u32 = 60_000;
+pub const STOP_BELOW: u32 = 60_000;
 /// So long it must be that narrow: estimates overshoot when a link gets worse.
 const NARROW: Duration = Duration::from_secs(1);
 /// So long the link must be calm before pictures come back; doubled each time that turns out too early.
@@ -87,8 +87,11 @@ enum Pictures {
     Flow,
     /// Too much was lost, told once.
     Doubted,
-    /// Stopped; calm since then, if it is.
-    Stopped(Option<Instant>),
+    Stopped {
+        since: Instant,
+        /// No loss that is too much was told since then.
+        calm: Option<Instant>,
+    },
 }
 
 impl Protection {
@@ -123,8 +126,8 @@ impl Protection {
             Pictures::Doubted if fraction >= STOP_FROM => self.stop(now),
             pictures @ Pictures::Flow if fraction >= STOP_FROM => *pictures = Pictures::Doubted,
             pictures @ (Pictures::Flow | Pictures::Doubted) => *pictures = Pictures::Flow,
-            Pictures::Stopped(calm) if fraction > CALM_UNTIL => *calm = None,
-            Pictures::Stopped(calm) => {
+            Pictures::Stopped { calm, .. } if fraction > CALM_UNTIL => *calm = None,
+            Pictures::Stopped { calm, .. } => {
                 calm.get_or_insert(now);
             }
         }
@@ -156,13 +159,18 @@ impl Protection {
         self.wait = Some(wait);
         (self.narrow, self.excess) = (None, 0.0);
         // Nobody may be speaking, so that no loss is told any more: calm until told otherwise.
-        self.pictures = Pictures::Stopped(Some(now));
+        self.pictures = Pictures::Stopped { since: now, calm: Some(now) };
     }
 
-    /// True when pictures come back now: the link is to be measured anew.
-    pub fn poll_resume(&mut self, now: Instant) -> bool {
-        let Pictures::Stopped(Some(calm)) = self.pictures else { return false };
-        if now < calm + self.wait.unwrap_or(FIRST_WAIT) {
+    /// True when pictures come back now: the link is to be measured anew. `is_fit`: what was felt of it lately, if anything;
+    /// where nothing is, it is tried when nobody complains.
+    pub fn poll_resume(&mut self, is_fit: Option<bool>, now: Instant) -> bool {
+        let Pictures::Stopped { since, calm } = self.pictures else { return false };
+        let from = match is_fit {
+            Some(is_fit) => Some(since).filter(|_| is_fit),
+            None => calm,
+        };
+        if from.is_none_or(|from| now < from + self.wait.unwrap_or(FIRST_WAIT)) {
             return false;
         }
         self.pictures = Pictures::Flow;
@@ -182,7 +190,7 @@ impl Protection {
 
     /// No picture flows.
     pub fn pictures_stopped(&self) -> bool {
-        matches!(self.pictures, Pictures::Stopped(_))
+        matches!(self.pictures, Pictures::Stopped { .. })
     }
 }
 
@@ -257,11 +265,22 @@ mod tests {
         protection.lost(STOP_FROM, start);
         assert!(protection.pictures_stopped());
         protection.lost(CALM_UNTIL + 1, start + SECOND);
-        assert!(!protection.poll_resume(start + SECOND * 20), "still losing");
+        assert!(!protection.poll_resume(None, start + SECOND * 20), "still losing");
         protection.lost(CALM_UNTIL, start + SECOND * 20);
-        assert!(!protection.poll_resume(start + SECOND * 24));
-        assert!(protection.poll_resume(start + SECOND * 25));
-        assert!(!protection.pictures_stopped() && !protection.poll_resume(start + SECOND * 26));
+        assert!(!protection.poll_resume(None, start + SECOND * 24));
+        assert!(protection.poll_resume(None, start + SECOND * 25));
+        assert!(!protection.pictures_stopped() && !protection.poll_resume(None, start + SECOND * 26));
+    }
+
+    #[test]
+    fn what_is_felt_of_the_link_counts_more_than_what_its_voices_tell_seldom() {
+        let (start, mut protection) = (Instant::now(), Protection::default());
+        (0..2).for_each(|_| protection.lost(STOP_FROM, start));
+        assert!(!protection.poll_resume(Some(true), start + SECOND * 4), "five seconds at least");
+        assert!(!protection.poll_resume(Some(false), start + SECOND * 60), "nothing is tried on a bad link");
+        // The report tells of the bad time, too.
+        protection.lost(STOP_FROM, start + SECOND * 60);
+        assert!(protection.poll_resume(Some(true), start + SECOND * 61));
     }
 
     #[test]
@@ -289,7 +308,7 @@ mod tests {
                 now += NARROW;
                 protection.bears(STOP_BELOW - 1, now);
                 let stopped = now;
-                while !protection.poll_resume(now) {
+                while !protection.poll_resume(None, now) {
                     now += SECOND;
                 }
                 (now - stopped).as_secs()
@@ -297,6 +316,6 @@ mod tests {
             .collect();
         assert_eq!(waits, [5, 10, 20, 40, 40, 40]);
         (0..2).for_each(|_| protection.lost(STOP_FROM, now + RELAPSE));
-        assert!(protection.poll_resume(now + RELAPSE + FIRST_WAIT), "a new bout begins anew");
+        assert!(protection.poll_resume(None, now + RELAPSE + FIRST_WAIT), "a new bout begins anew");
     }
 }

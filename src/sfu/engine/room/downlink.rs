@@ -1,5 +1,7 @@
 //! A subscriber leg's side of the room: its slots, and writing packets for them.
 
+mod padding;
+
 use std::time::{Duration, Instant};
 
 use qism_signaling::{
@@ -10,7 +12,7 @@ use qism_signaling::{
 use super::{
     TrackIndex,
     link::Link,
-    outgoing::{Destination, Outgoing, write_padding},
+    outgoing::{Destination, Outgoing},
     track::TrackIn,
 };
 use crate::sfu::{
@@ -467,57 +469,6 @@ impl Downlink {
                 self.slots[place].forwarder.stop();
             }
         }
-    }
-
-    /// Sends the padding that a probe needs now; false when none runs.
-    pub fn probe(&mut self, to: &mut Destination<'_>) -> bool {
-        let Some(due) = self.prober.poll(to.now) else {
-            self.link.end_probe(to.now);
-            return false;
-        };
-        let Some(out) = self.slots.iter_mut().find(|out| !out.is_audio()) else { return false };
-        let bitrate = self.prober.bitrate().unwrap_or(0);
-        let mut sent = 0;
-        while sent < due {
-            out.repair_sequence += 1;
-            let size = write_padding(out.slot, out.repair_sequence, bitrate, &mut self.link, to);
-            if size == 0 {
-                break;
-            }
-            sent += size;
-        }
-        self.pacer.sent(sent);
-        self.prober.padded(sent);
-        true
-    }
-
-    /// Begins a probe where a picture is blocked by what the link is said to bear. While pictures wait they fill the link
-    /// themselves.
-    pub fn consider_probe(&mut self, wanted: u32, now: Instant) {
-        let Some(estimate) = self.link.estimate().filter(|_| self.may_probe) else { return };
-        let flowing = self.pictures.bitrate(now);
-        if let Some(fell) = self.link.outgrown() {
-            self.prober.encourage(fell, now);
-        }
-        if self.link.is_wider() {
-            self.prober.hurry(now);
-        }
-        if wanted > estimate && self.prober.begin(wanted / 10 * 11, estimate, flowing, now) {
-            self.link.begin_probe();
-        }
-    }
-
-    /// Before any picture flows, looks whether the link bears `wanted` bits per second.
-    pub fn consider_look(&mut self, wanted: u32, now: Instant) {
-        let (assumed, is_known) = (self.link.assumed(), self.link.estimate().is_some());
-        if self.may_probe && self.prober.look(wanted, assumed, is_known, now) {
-            self.link.begin_probe();
-        }
-    }
-
-    /// Some picture was sent.
-    pub fn has_shown(&self) -> bool {
-        self.slots.iter().any(|out| !out.is_audio() && out.packets > 0)
     }
 
     /// Another source flows in a slot, or the same begins anew.

@@ -9,6 +9,7 @@ use crate::sfu::{
     forward::{
         estimator::{Estimator, Told},
         feedback::{Arrival, Feedback},
+        feelers::{Feelers, PAIR},
         meter::Meter,
         prober::Found,
         sent::SentPackets,
@@ -82,6 +83,8 @@ pub struct Link {
     flow: Meter,
     /// A queue on the way was full then.
     crowded: Option<Instant>,
+    /// While pictures are stopped.
+    pub feelers: Feelers,
 }
 
 impl Default for Link {
@@ -102,6 +105,7 @@ impl Link {
             probe: None,
             flow: Meter::default(),
             crowded: None,
+            feelers: Feelers::default(),
         }
     }
 
@@ -136,6 +140,12 @@ impl Link {
     pub fn restart(&mut self) {
         self.estimator = Box::new(Delays::new(AGAIN, LEAST, MOST));
         self.probe = None;
+        self.feelers.rest();
+    }
+
+    /// Two packets of so many bytes left together to feel the way.
+    pub fn felt_out(&mut self, bytes: usize, now: Instant) {
+        self.feelers.sent(self.sent.next() - PAIR as u64, bytes, now);
     }
 
     /// Takes the receiver's feedback.
@@ -169,6 +179,7 @@ impl Link {
             let arrived: Vec<Told> = arrived.collect();
             probe.arrived.extend(arrived);
         }
+        self.feelers.told(&told, now);
         self.estimator.told(&told, now);
         if self.estimator.is_crowded() {
             self.crowded = Some(now);

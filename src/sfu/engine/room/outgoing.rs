@@ -21,13 +21,6 @@ use crate::sfu::{
     sdp::offer,
 };
 
-/// Bytes of padding in one packet: its last byte tells how many, itself included. What a slow probe sends is told apart by as many packets
-/// as what a fast one does.
-const PADDING: u8 = 255;
-const LITTLE: u8 = 100;
-/// Up to here a probe is slow, in bits per second.
-const SLOW: u32 = 120_000;
-
 /// Where the packets of one subscriber go.
 pub struct Destination<'a> {
     pub srtp: &'a mut Srtp,
@@ -115,16 +108,15 @@ impl Outgoing<'_> {
     }
 }
 
-/// Appends a packet of nothing but padding in the retransmission stream of a slot (RFC 3550 section 5.1), for a probe of so many bits per
-/// second; its size.
+/// Appends a packet of nothing but so many bytes of padding in the retransmission stream of a slot (RFC 3550 section 5.1); its size. The
+/// last byte tells how many, itself included.
 pub fn write_padding(
     slot: Slot,
     sequence: u64,
-    bitrate: u32,
+    padding: u8,
     link: &mut Link,
     to: &mut Destination<'_>,
 ) -> usize {
-    let padding = if bitrate > SLOW { PADDING } else { LITTLE };
     let place = Place { ssrc: offer::retransmission_ssrc(slot), sequence };
     let Destination { srtp, path, batch, now } = to;
     let mut size = 0;

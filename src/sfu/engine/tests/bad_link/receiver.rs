@@ -37,6 +37,8 @@ use crate::sfu::{
 const FEEDBACK_BITS: f64 = 68.0 * 8.0 * 20.0;
 const FEEDBACK: std::ops::RangeInclusive<f64> = 0.05..=0.25;
 const REPORT: Duration = Duration::from_secs(1);
+/// Chromium's of a voice.
+pub const SELDOM: Duration = Duration::from_secs(5);
 /// Chromium asks for a key frame so long after the last decoded picture, and more often before the first one; not while packets of
 /// one come.
 const WAIT: Duration = Duration::from_secs(3);
@@ -97,7 +99,9 @@ pub struct Receiver {
     streams: BTreeMap<u8, Stream>,
     decoded: HashSet<u32>,
     fed_back: Instant,
-    reported: Instant,
+    /// Of pictures, of voices: how often, and when last.
+    pub reports: [Duration; 2],
+    reported: [Instant; 2],
     flow: Meter,
     /// The newest sender report of each stream.
     clocks: HashMap<u32, SenderReport>,
@@ -128,7 +132,8 @@ impl Receiver {
             streams: BTreeMap::new(),
             decoded: HashSet::new(),
             fed_back: start,
-            reported: start,
+            reports: [REPORT; 2],
+            reported: [start; 2],
             flow: Meter::default(),
             clocks: HashMap::new(),
             heard: BTreeMap::new(),
@@ -301,9 +306,11 @@ impl Receiver {
                 packets.push(Box::new(PictureLossIndication { sender_ssrc: 7, media_ssrc }));
             }
         }
-        if now >= self.reported + REPORT {
-            self.reported = now;
-            packets.push(Box::new(self.report()));
+        for (kind, interval) in self.reports.into_iter().enumerate() {
+            if now >= self.reported[kind] + interval {
+                self.reported[kind] = now;
+                packets.push(Box::new(self.report(kind == 1)));
+            }
         }
         if !packets.is_empty() {
             let compound = marshal(&packets).expect("well formed");
@@ -313,8 +320,9 @@ impl Receiver {
         out
     }
 
-    fn report(&mut self) -> ReceiverReport {
-        let reports = self.streams.iter_mut().filter_map(|(slot, stream)| {
+    fn report(&mut self, of_voices: bool) -> ReceiverReport {
+        let streams = self.streams.iter_mut().filter(|(slot, _)| offer::is_audio(Slot(**slot)) == of_voices);
+        let reports = streams.filter_map(|(slot, stream)| {
             let figures = stream.reception.report()?;
             Some(ReceptionReport {
                 ssrc: offer::ssrc(Slot(*slot)),
