@@ -54,11 +54,19 @@ function ip(command) {
   execFileSync('ip', command.split(' '));
 }
 
+/**
+ * Before it is up: this device gives itself no address. A link-local one of IPv6 becomes usable some seconds later, and then Chromium
+ * gives up whatever it is just loading (ERR_NETWORK_CHANGED).
+ */
+const withoutOwnAddress = (device) => `link set ${device} addrgenmode none`;
+
 /** Chromium gathers no candidates on loopback alone: one end of an unused cable has an address. */
 export function openCable(address = '10.77.0.1/24') {
   for (const command of [
     'link set lo up',
     `link add ${CABLE} type veth peer name end`,
+    withoutOwnAddress(CABLE),
+    withoutOwnAddress('end'),
     `link set ${CABLE} up`,
     'link set end up',
   ])
@@ -140,14 +148,15 @@ export function openFarEnd(chromium, { slow = false } = {}) {
   if (!slow)
     for (const command of [`link add ${CABLE} type veth peer name end`, `link set end netns ${far.pid}`]) ip(command);
   for (const command of [
+    withoutOwnAddress(CABLE),
     `addr add 10.77.0.1/24 dev ${CABLE}`,
     `link set ${CABLE} up`,
     // Firefox knows only the addresses on its way to the rest of the world.
     `route add default dev ${CABLE}`,
   ])
     ip(command);
-  for (const command of ['ip link set lo up', 'ip addr add 10.77.0.2/24 dev end', 'ip link set end up'])
-    execFileSync('nsenter', [net, ...command.split(' ')]);
+  for (const command of ['link set lo up', withoutOwnAddress('end'), 'addr add 10.77.0.2/24 dev end', 'link set end up'])
+    execFileSync('nsenter', [net, 'ip', ...command.split(' ')]);
   const folder = mkdtempSync(join(tmpdir(), 'qism-far-'));
   /** A program that runs there. */
   const inside = (program) => {
