@@ -1,8 +1,19 @@
-import { defineConfig } from 'vite';
+import { readFileSync } from 'node:fs';
+import { defineConfig, type Plugin } from 'vite';
 
-// The server's Content-Security-Policy allows no inline script, style or data: address, so nothing is inlined. The
+/** Puts the one inline script into the page; the server's Content-Security-Policy knows it by its hash (src/http/headers.rs). */
+const firstLoad: Plugin = {
+  name: 'first-load',
+  transformIndexHtml: (page) => {
+    const script = readFileSync(new URL('src/firstLoad.js', import.meta.url), 'utf8');
+    return page.replace(/<meta charset=.*>/, (first) => `${first}\n    <script>${script}</script>`);
+  },
+};
+
+// The policy allows no other inline script, no inline style and no data: address, so nothing else is inlined. The
 // stories are no entry of the build: only index.html is.
 export default defineConfig({
+  plugins: [firstLoad],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',

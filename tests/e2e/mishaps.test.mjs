@@ -47,6 +47,27 @@ describe('mishaps', { concurrency: false }, () => {
     await eventually('the voice', () => hears(student.page, HZ));
   });
 
+  for (const [part, address] of [
+    ['the program', /\/assets\/index-[^/]*\.js$/],
+    ['its looks', /\/assets\/index-[^/]*\.css$/],
+    ['its words', /\/assets\/ar-[^/]*\.js$/],
+  ])
+    test(`a page that loses ${part} on its way starts over by itself`, async () => {
+      const context = await browser.newContext({ locale: 'ar', serviceWorkers: 'block' });
+      const page = await context.newPage();
+      let asked = 0;
+      await page.route(address, (route) => {
+        asked += 1;
+        return asked < 3 ? route.abort('connectionaborted') : route.continue();
+      });
+      await page.goto(school.url);
+      await page.getByText('في انتظار الشبكة').waitFor();
+      await eventually('all of it is asked for again', () => asked >= 3);
+      await page.getByLabel(student.t('signIn.login'), { exact: true }).waitFor();
+      assert.equal(await page.getByText('في انتظار الشبكة').count(), 0);
+      await context.close();
+    });
+
   test('who reloads without a network is back in the lesson by itself, with the half-written line', async () => {
     await (await student.openChat()).fill('نصف جملة');
     // The shell of the app is kept by its worker, once that rules the page.

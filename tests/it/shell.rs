@@ -94,6 +94,7 @@ async fn every_answer_carries_the_security_headers() {
         let answer = server.http.get(server.url(path)).send().await.expect("answered");
         let policy = answer.headers()["content-security-policy"].to_str().expect("text").to_owned();
         assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(policy.contains("script-src 'self' 'sha256-") && !policy.contains("unsafe"), "{path}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         assert!(!answer.headers().contains_key("strict-transport-security"), "{path}: there is no TLS");
     }

@@ -19,11 +19,14 @@ followTabs(() => {
   forgetPeople();
 });
 void recallAccount();
-await startLanguage();
-const root = document.getElementById('app');
-if (root && isNewEnough()) render(<App />, root);
-else if (root) root.textContent = t('app.oldBrowser');
-keepShell();
+startLanguage().then(draw, () => dispatchEvent(new Event('incomplete')));
+
+function draw(): void {
+  const root = document.getElementById('app');
+  if (root && isNewEnough()) render(<App />, root);
+  else if (root) root.textContent = t('app.oldBrowser');
+  keepShell();
+}
 
 /** Menus and windows stand on these; Chromium 114, Firefox 125, Safari 17 have them. */
 function isNewEnough(): boolean {
