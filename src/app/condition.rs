@@ -19,6 +19,8 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(3);
+/// In a store of its own a server says the same again after this.
+const SAME_AGAIN: Duration = Duration::from_secs(15);
 /// What was refused is told so long.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -27,7 +29,7 @@ pub(super) async fn tell(sources: Arc<Sources>, clock: Arc<dyn Clock>) {
     let Sources { own, store, .. } = &*sources;
     let (since, mut database_ms) = (clock.now_ms(), 0);
     let (mut flows, mut refused, mut forged) = (Flows::default(), Lately::default(), Lately::default());
-    let mut has_forged = false;
+    let (mut has_forged, mut told) = (false, None);
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -52,11 +54,23 @@ pub(super) async fn tell(sources: Arc<Sources>, clock: Arc<dyn Clock>) {
             );
         }
         has_forged = condition.forged_letters > 0;
-        if let Err(error) = store.tell_condition(*own, &condition).await {
-            tracing::debug!(%error, "the condition is not told");
+        if !store.is_shared() && is_told(told.as_ref(), &condition, now) {
+            continue;
+        }
+        match store.tell_condition(*own, &condition).await {
+            Ok(()) => told = Some((condition, now)),
+            Err(error) => tracing::debug!(%error, "the condition is not told"),
         }
         database_ms = u32::try_from(now.elapsed().as_millis()).unwrap_or(u32::MAX);
     }
+}
+
+/// Nothing else is to be told but how long the database took to be told.
+fn is_told(told: Option<&(Condition, Instant)>, condition: &Condition, now: Instant) -> bool {
+    told.is_some_and(|(told, since)| {
+        let same = Condition { database_ms: told.database_ms, ..condition.clone() } == *told;
+        same && now < *since + SAME_AGAIN
+    })
 }
 
 fn forged_letters(sources: &Sources) -> u64 {

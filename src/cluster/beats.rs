@@ -37,6 +37,8 @@ const ALONE: Duration = Duration::from_secs(7);
 const WAITED_FOR: Duration = Duration::from_secs(15 * 60);
 /// The dead are cleared away every so many beats.
 const CLEARING: u64 = 30;
+/// In a store of its own a server that has nothing new to say writes so often: nobody looks whether it lives, only whether the store takes it.
+const ALONE_EVERY: Duration = Duration::from_secs(5);
 
 /// What changes about a server from beat to beat.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,6 +100,8 @@ pub struct Beats {
     board: Arc<Board>,
     /// What the table says of our rooms.
     told: HashMap<LessonId, LessonNow>,
+    /// What a store of our own tells.
+    written: Option<Written>,
     /// Living nodes that the log has told of.
     known: HashSet<IncarnationId>,
     /// Dead nodes whose lessons were looked after.
@@ -106,6 +110,15 @@ pub struct Beats {
     hearing: Hearing,
     count: u64,
     nudge: Arc<Notify>,
+}
+
+/// What was last written into a store that is ours alone, and found there.
+struct Written {
+    own: NodeRow,
+    at: Instant,
+    /// The beat that was written: as long as that lies ahead the row is fresh.
+    until: u64,
+    nodes: Vec<NodeNow>,
 }
 
 /// What other servers said on the bus of late.
@@ -172,6 +185,7 @@ impl Beats {
             session: None,
             board: Arc::default(),
             told: HashMap::new(),
+            written: None,
             known: HashSet::new(),
             buried: HashSet::new(),
             failing: false,
@@ -179,6 +193,9 @@ impl Beats {
             count: 0,
             nudge: Arc::default(),
         };
+        if !beats.store.is_shared() {
+            beats.store.silence_others(incarnation, beats.store.database_now().await?).await?;
+        }
         beats.tell(&[]).await?;
         Ok(beats)
     }
@@ -280,32 +297,78 @@ impl Beats {
         }
     }
 
-    /// Writes our row and reads all.
+    /// Sees to it that the table tells of us, and says what it tells of all.
     async fn tell(&mut self, rooms: &[LessonNow]) -> Result<Vec<NodeNow>, StorageError> {
+        self.count += 1;
+        let nodes = match self.store.is_shared() {
+            true => self.tell_others(rooms).await?,
+            false => self.tell_alone(rooms).await?,
+        };
+        self.board.replace(nodes.clone());
+        Ok(nodes)
+    }
+
+    /// Writes our row and reads all.
+    async fn tell_others(&mut self, rooms: &[LessonNow]) -> Result<Vec<NodeNow>, StorageError> {
         let asked = Instant::now();
         let Hour { now, expected } = self.store.hour(&self.own.name, WAITED_FOR).await?;
         if let Some(clock) = &self.clock {
             clock.measure(now, asked, Instant::now());
         }
+        self.own.load.promised = promised(rooms, expected);
+        self.keep_session().await;
+        self.write(rooms, now).await?;
+        self.store.expect_shared_out().await?;
+        self.clear(now).await?;
+        self.store.nodes(now).await
+    }
+
+    /// The same in a store of our own. The beat is written ahead, until the next one is due: whoever reads the row looks how old it is.
+    async fn tell_alone(&mut self, rooms: &[LessonNow]) -> Result<Vec<NodeNow>, StorageError> {
+        let now = self.store.database_now().await?;
+        if let Some(written) = self.written.as_ref().filter(|written| self.still_tells(written, rooms, now)) {
+            return Ok(written.nodes.clone());
+        }
+        let (at, until) = (Instant::now(), now + ALONE_EVERY.as_millis() as u64);
+        self.write(rooms, until).await?;
+        self.clear(now).await?;
+        let nodes = self.store.nodes(now).await?;
+        self.written = Some(Written { own: self.own.clone(), at, until, nodes: nodes.clone() });
+        Ok(nodes)
+    }
+
+    /// Whether a store of our own tells of us what is so, and need not be written anew.
+    fn still_tells(&self, Written { own, at, until, .. }: &Written, rooms: &[LessonNow], now: u64) -> bool {
+        // How many people there are is told with the lessons, too; how busy we are comes by and by.
+        let load = Load { people: own.load.people, busy: own.load.busy, ..self.own.load };
+        let is_same = NodeRow { load, ..self.own.clone() } == *own
+            && rooms.len() == self.told.len()
+            && rooms.iter().all(|room| self.told.get(&room.lesson) == Some(room));
+        // By both clocks: one may be set, the other stands still while the machine sleeps.
+        is_same && at.elapsed() < ALONE_EVERY && now < *until
+    }
+
+    async fn write(&mut self, rooms: &[LessonNow], beat: u64) -> Result<(), StorageError> {
         let changed: Vec<LessonNow> =
             rooms.iter().filter(|room| self.told.get(&room.lesson) != Some(room)).copied().collect();
         let open: HashSet<LessonId> = rooms.iter().map(|room| room.lesson).collect();
         let closed: Vec<LessonId> =
             self.told.keys().filter(|lesson| !open.contains(lesson)).copied().collect();
-        self.own.load.promised = promised(rooms, expected);
-        self.keep_session().await;
-        self.store.beat(&self.own, now, &changed, &closed).await?;
-        self.store.expect_shared_out().await?;
+        self.written = None;
+        self.store.beat(&self.own, beat, &changed, &closed).await?;
         self.told = rooms.iter().map(|room| (room.lesson, *room)).collect();
-        self.count += 1;
-        if self.count.is_multiple_of(CLEARING) {
-            self.store.forget_dead_nodes(now).await?;
-            self.store.forget_old_attempts(now).await?;
-            self.store.forget_places(now.saturating_sub(limits::OVERRUN.as_millis() as u64)).await?;
+        Ok(())
+    }
+
+    /// Clears away now and then what nobody needs any more.
+    async fn clear(&mut self, now: u64) -> Result<(), StorageError> {
+        if self.count < CLEARING {
+            return Ok(());
         }
-        let nodes = self.store.nodes(now).await?;
-        self.board.replace(nodes.clone());
-        Ok(nodes)
+        self.count = 0;
+        self.store.forget_dead_nodes(now).await?;
+        self.store.forget_old_attempts(now).await?;
+        self.store.forget_places(now.saturating_sub(limits::OVERRUN.as_millis() as u64)).await
     }
 
     /// One that was lost is opened again. Where that fails the row says that there is none, and only the beats tell of us.
@@ -367,6 +430,54 @@ mod tests {
                 && must_stop(age(3), Some(true), others(true, true))
         );
         assert!(!must_stop(age(6), Some(true), nobody) && must_stop(age(7), Some(true), nobody));
+    }
+
+    async fn beats_on(store: &Store) -> Beats {
+        let own = IncarnationId(uuid::Uuid::now_v7());
+        Beats::start(store.clone(), None, own, "").await.expect("the first beat")
+    }
+
+    #[tokio::test]
+    async fn a_store_of_our_own_is_written_when_something_is_new() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("qism.db").display());
+        let store = Store::open(&*url).await.expect("opened");
+        let mut beats = beats_on(&store).await;
+        let lesson = LessonId(uuid::Uuid::now_v7());
+        let phase = qism_signaling::protocol::Phase::Open;
+        let room = |seats| LessonNow { lesson, phase, students_present: 1, teacher_present: true, seats };
+        for (rooms, is_new) in [
+            (vec![], false),
+            (vec![room(1)], true),
+            (vec![room(1)], false),
+            (vec![room(2)], true),
+            (vec![], true),
+        ] {
+            let before = beats.written.as_ref().map(|written| written.at);
+            let nodes = beats.tell(&rooms).await.expect("told");
+            assert!(nodes.len() == 1 && nodes[0].is_alive() && beats.board().is_fresh());
+            assert_eq!(beats.written.as_ref().map(|written| written.at) != before, is_new, "{rooms:?}");
+        }
+        beats.own.draining = true;
+        let nodes = beats.tell(&[]).await.expect("told");
+        assert!(nodes[0].node.draining, "it is told at once that nobody new is taken");
+        let now = store.database_now().await.expect("the time");
+        assert!(
+            store.nodes(now + 7_000).await.expect("read")[0].is_alive(),
+            "until the next beat is long due"
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_beat_in_a_store_of_our_own_before_is_dead_at_once() {
+        let store = Store::open("sqlite::memory:").await.expect("opened");
+        let killed = beats_on(&store).await.own.incarnation;
+        let mut beats = beats_on(&store).await;
+        let nodes = beats.tell(&[]).await.expect("told");
+        let alive: Vec<bool> = nodes.iter().map(|it| it.is_alive()).collect();
+        let dead: Vec<IncarnationId> =
+            nodes.iter().filter(|it| !it.is_alive()).map(|it| it.node.incarnation).collect();
+        assert!(dead == [killed] && alive.len() == 2, "{nodes:?}");
     }
 
     #[test]

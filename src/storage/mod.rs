@@ -7,6 +7,7 @@
 mod accounts;
 mod attempts;
 mod backup;
+mod changes;
 mod condition;
 mod erasures;
 mod fleet;
@@ -38,6 +39,7 @@ use logs::Logs;
 use open::{Part, Pools, Use};
 use shares::LessonSchools;
 
+pub use changes::Changes;
 pub use condition::{Condition, LinkCondition};
 pub use erasures::Erasure;
 pub use fleet::{LessonTotals, ServerNow};

@@ -147,6 +147,17 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// Whoever beat in a store that is this server's alone now is dead, however late that was.
+    pub async fn silence_others(&self, own: IncarnationId, now: u64) -> Result<(), StorageError> {
+        let silent = now.saturating_sub(stale_ms()) as i64;
+        sqlx::query("UPDATE node SET beat = $1 WHERE incarnation <> $2 AND beat > $1")
+            .bind(silent)
+            .bind(own.to_string())
+            .execute(&self.school.write)
+            .await?;
+        Ok(())
+    }
+
     /// All servers that have beaten in the last minute.
     pub async fn nodes(&self, now: u64) -> Result<Vec<NodeNow>, StorageError> {
         let sql = "SELECT incarnation, name, version, draining, beat, media_doors, dtls_fingerprint, \

@@ -57,8 +57,8 @@ pub struct Pools {
     /// SQLite has one writer: this pool holds one connection. With PostgreSQL the same as `read`.
     pub write: AnyPool,
     pub sqlite: bool,
-    /// Held as long as the store is open.
-    _lock: Option<Arc<File>>,
+    /// Of a file that no other server may use; held as long as the store is open.
+    lock: Option<Arc<File>>,
 }
 
 /// Asked of each connection that is made.
@@ -83,12 +83,12 @@ impl Pools {
                 Ok(pool) => pool,
                 Err(error) => return Err(StorageError::Unreachable { problem: why(url, error).await }),
             };
-            return Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None });
+            return Ok(Self { read: pool.clone(), write: pool, sqlite: false, lock: None });
         }
         if url.contains(":memory:") {
             // Each connection would be another database.
             let pool = pool(1, true).connect("sqlite::memory:").await?;
-            return Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None });
+            return Ok(Self { read: pool.clone(), write: pool, sqlite: true, lock: None });
         }
         let path = file(url, part);
         let (lock, mode) = match purpose {
@@ -100,7 +100,7 @@ impl Pools {
         try_once(&url).await.map_err(told)?;
         let write = writer().connect(&url).await?;
         let read = pool(READERS, true).connect(&url).await?;
-        Ok(Self { read, write, sqlite: true, _lock: lock })
+        Ok(Self { read, write, sqlite: true, lock })
     }
 
     /// The same; connections to PostgreSQL are made when they are wanted, so that it may be away. One is used only if it passes the check: what
@@ -110,7 +110,7 @@ impl Pools {
             return Self::open(url, part, purpose).await;
         }
         let pool = postgres(purpose, Some(check)).connect_lazy(url)?;
-        Ok(Self { read: pool.clone(), write: pool, sqlite: false, _lock: None })
+        Ok(Self { read: pool.clone(), write: pool, sqlite: false, lock: None })
     }
 
     /// A copy, to look whether it is whole.
@@ -119,7 +119,7 @@ impl Pools {
         let url = format!("sqlite://{}?mode=rw", path.display());
         let told = |problem| StorageError::Open { path: path.display().to_string(), problem };
         let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await.map_err(told)?;
-        Ok(Self { read: pool.clone(), write: pool, sqlite: true, _lock: None })
+        Ok(Self { read: pool.clone(), write: pool, sqlite: true, lock: None })
     }
 
     /// Milliseconds since the Unix epoch, by the database's clock.
@@ -137,6 +137,11 @@ impl Pools {
             true => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             false => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
         }
+    }
+
+    /// No other server may use this, only short commands beside it.
+    pub fn are_ours_alone(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub async fn close(&self) {

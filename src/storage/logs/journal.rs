@@ -1,9 +1,6 @@
 //! The hub's [`Journal`] on SQL. Appends go through the [`writer`], reads straight to a pool.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -11,10 +8,10 @@ use qism_signaling::{
     hub::ports::{AppendError, Batch, Journal, Unavailable},
     protocol::{Chain, LessonId, Logged, Position},
 };
-use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Logs, days::day_of, log::Log, packed, row, writer};
-use crate::storage::{StorageError, row::id};
+use crate::storage::StorageError;
 
 impl Log {
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, StorageError> {
@@ -47,37 +44,6 @@ impl Log {
             lines.splice(..0, packed.chat(first, limit - lines.len())?);
         }
         Ok(lines)
-    }
-
-    async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, StorageError> {
-        let mut heads = self.heads_of(lessons, HEADS).await?;
-        let found: HashSet<LessonId> = heads.iter().map(|(lesson, _)| *lesson).collect();
-        let missing: Vec<LessonId> =
-            lessons.iter().copied().filter(|lesson| !found.contains(lesson)).collect();
-        heads.extend(self.heads_of(&missing, PACKED_HEADS).await?);
-        Ok(heads)
-    }
-
-    async fn heads_of(
-        &self,
-        lessons: &[LessonId],
-        sql: &str,
-    ) -> Result<Vec<(LessonId, Position)>, StorageError> {
-        let mut heads = Vec::with_capacity(lessons.len());
-        for some in lessons.chunks(HEADS_AT_ONCE) {
-            // Few sizes, so that each is prepared once.
-            let size = some.len().next_power_of_two();
-            let list: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
-            let sql = sql.replace("{list}", &list.join(", "));
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for lesson in some.iter().cycle().take(size) {
-                query = query.bind(lesson.to_string());
-            }
-            for found in query.fetch_all(&self.pools.read).await? {
-                heads.push(head(&found)?);
-            }
-        }
-        Ok(heads)
     }
 
     /// The seed of the lesson's chain, and the day on which it began: today, if it begins now.
@@ -211,23 +177,8 @@ impl Journal for Logs {
 /// One of several databases that does not answer within this is away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Parameters of one statement; both engines allow more.
-const HEADS_AT_ONCE: usize = 512;
-
 /// Lessons whose day is kept in memory.
 const DAYS_KEPT: usize = 50_000;
-
-/// The last event of each lesson that is a row; of those without any, the last that is packed.
-const HEADS: &str = "SELECT e.lesson, e.number, e.chain FROM event e JOIN \
-     (SELECT o.day, o.lesson, (SELECT MAX(number) FROM event n WHERE n.day = o.day AND n.lesson = o.lesson) AS last \
-     FROM origin o WHERE o.lesson IN ({list})) m ON e.day = m.day AND e.lesson = m.lesson AND e.number = m.last";
-const PACKED_HEADS: &str = "SELECT lesson, events, chain FROM packed WHERE lesson IN ({list})";
-
-fn head(found: &AnyRow) -> Result<(LessonId, Position), StorageError> {
-    let lesson = LessonId(id(&found.try_get::<String, _>(0)?)?);
-    let number = found.try_get::<i64, _>(1)? as u64;
-    Ok((lesson, Position { number, chain: row::chain(found.try_get(2)?) }))
-}
 
 /// The detail is logged here, once; the hub only needs to know that nothing was done.
 pub fn unavailable(lesson: Option<LessonId>, error: &dyn std::fmt::Display) -> Unavailable {

@@ -13,7 +13,7 @@ use qism_signaling::protocol::LessonId;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::{LogHealth, Shortfall, StandbyRule, meter::LogMeter, standby, writer::Writer};
+use super::{LogHealth, Shortfall, StandbyRule, heads::ToldHeads, meter::LogMeter, standby, writer::Writer};
 use crate::storage::{
     StorageError,
     open::{Check, Part, Pools, Use},
@@ -38,6 +38,7 @@ pub struct Log {
     pub(super) meter: Arc<LogMeter>,
     /// When lessons began; never changes, but for a store that went back to an older state. Full: emptied, and asked again.
     pub(super) days: DashMap<LessonId, i64>,
+    pub(super) told_heads: ToldHeads,
     /// Every connection that is made looks whether it leads to this one.
     mark: Arc<OnceLock<String>>,
     /// Its tables are there, and those that we think.
@@ -70,6 +71,7 @@ impl Log {
             pools,
             meter,
             days: DashMap::new(),
+            told_heads: ToldHeads::default(),
             mark,
             is_open: AtomicBool::new(false),
             answers: AtomicBool::new(true),

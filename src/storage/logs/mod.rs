@@ -9,6 +9,7 @@ mod copies;
 mod copying;
 mod days;
 mod erasing;
+mod heads;
 mod journal;
 mod log;
 mod meter;

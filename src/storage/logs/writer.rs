@@ -2,7 +2,13 @@
 //! commit). With PostgreSQL several tasks commit one batch each, by one statement on a connection that each keeps: PostgreSQL
 //! itself flushes for all of them at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use qism_signaling::{
     hub::ports::{AppendError, Batch},
@@ -44,41 +50,67 @@ struct Job {
 }
 
 /// Where batches go.
-pub struct Writer(mpsc::Sender<Job>);
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    tally: Arc<Tally>,
+    /// Nobody else writes into this database.
+    is_alone: bool,
+}
+
+/// Batches that were handed over, and those whose fate is known.
+#[derive(Default)]
+struct Tally {
+    taken: AtomicU64,
+    done: AtomicU64,
+}
 
 impl Writer {
     pub fn start(pools: Pools) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let (tally, is_alone) = (Arc::<Tally>::default(), pools.are_ours_alone());
         if pools.sqlite {
-            tokio::spawn(write_groups(pools.write, jobs));
+            tokio::spawn(write_groups(pools.write, jobs, tally.clone()));
         } else {
             let jobs = Arc::new(Mutex::new(jobs));
             for _ in 0..POSTGRES_WRITERS {
                 tokio::spawn(write_each(pools.write.clone(), jobs.clone()));
             }
         }
-        Self(queue)
+        Self { queue, tally, is_alone }
+    }
+
+    /// How many batches were written or refused, while none is under way; `None` while one is, or where others write, too. As long as this
+    /// is the same, the log is.
+    pub fn at_rest(&self) -> Option<u64> {
+        let done = self.tally.done.load(Ordering::Acquire);
+        (self.is_alone && self.tally.taken.load(Ordering::Acquire) == done).then_some(done)
     }
 
     pub async fn append(&self, batch: Batch, day: i64) -> Outcome {
         let (reply, outcome) = oneshot::channel();
         let lesson = batch.lesson;
         let gone = || AppendError::from(unavailable(Some(lesson), &"the writer is gone"));
-        self.0.send(Job { batch, day, reply }).await.map_err(|_| gone())?;
+        let place = self.queue.reserve().await.map_err(|_| gone())?;
+        self.tally.taken.fetch_add(1, Ordering::AcqRel);
+        place.send(Job { batch, day, reply });
         outcome.await.map_err(|_| gone())?
     }
 }
 
-async fn write_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
+async fn write_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, tally: Arc<Tally>) {
     let mut group = Vec::with_capacity(TOGETHER);
     let mut erased = false;
     while next_group(&pool, &mut jobs, &mut group, &mut erased).await > 0 {
         erased |= group.iter().any(|job: &Job| !job.batch.erase.is_empty());
-        let outcomes = match tokio::time::timeout(PATIENCE, write_group(&pool, &group)).await {
+        let written = tokio::time::timeout(PATIENCE, write_group(&pool, &group)).await;
+        // What was given up may still be written: from there on nobody believes that the log is at rest.
+        let decided = if written.is_ok() { group.len() as u64 } else { 0 };
+        let outcomes = match written {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(error)) => all(&group, &error),
             Err(late) => all(&group, &late),
         };
+        tally.done.fetch_add(decided, Ordering::AcqRel);
         for (job, outcome) in group.drain(..).zip(outcomes) {
             // A room that closed meanwhile does not wait for the answer.
             let _ = job.reply.send(outcome);
