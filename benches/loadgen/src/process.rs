@@ -1,6 +1,6 @@
 //! What the kernel counts about a process: CPU time by thread, memory, system calls.
 
-use std::{collections::BTreeMap, fs, io, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, io, ops::Range, process::Command, time::Duration};
 
 /// Nanoseconds on a CPU since the thread's start, by thread: name and id (threads of a pool come and go).
 pub type CpuByThread = BTreeMap<(String, u64), u64>;
@@ -10,6 +10,23 @@ pub type CpuByThread = BTreeMap<(String, u64), u64>;
 pub struct Process(pub u32);
 
 impl Process {
+    pub fn own() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Keeps its threads, and those that they start from now on, on some cores.
+    fn keep_on(self, cores: Range<usize>) -> io::Result<()> {
+        for task in fs::read_dir(format!("/proc/{}/task", self.0))?.flatten() {
+            let thread = task.file_name().to_string_lossy().parse().unwrap_or(0);
+            match keep_thread(thread, cores.clone()) {
+                // It has ended meanwhile.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                kept => kept?,
+            }
+        }
+        Ok(())
+    }
+
     /// CPU nanoseconds of all threads. `schedstat` counts in nanoseconds, `stat` only in ticks
     /// of 10 ms.
     pub fn cpu(self) -> CpuByThread {
@@ -101,13 +118,50 @@ pub fn thread_cpu() -> Duration {
 
 /// Keeps this thread, and those that it starts from now on, on one core.
 pub fn pin(core: usize) -> io::Result<()> {
+    keep_thread(0, core..core + 1)
+}
+
+/// The same of any thread (0: this one) and some cores.
+fn keep_thread(thread: libc::pid_t, cores: Range<usize>) -> io::Result<()> {
     // SAFETY: all zeros is an empty set; the calls work on a local one.
     let done = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
+        cores.for_each(|core| libc::CPU_SET(core, &mut set));
+        libc::sched_setaffinity(thread, size_of_val(&set), &raw const set)
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// As long as it lives a server is on one core and the load on another. Where the scheduler places them as it likes, whoever reads may share
+/// the core of one side and not of the other, and costs either another sum.
+pub struct Apart {
+    server: Process,
+    /// Cores there are; none: they were apart already.
+    cores: Range<usize>,
+}
+
+impl Apart {
+    pub fn keep(server: Process) -> io::Result<Self> {
+        if is_pinned() {
+            return Ok(Self { server, cores: 0..0 });
+        }
+        let apart = Self { server, cores: 0..std::thread::available_parallelism()?.get() };
+        server.keep_on(SERVER_CORE..SERVER_CORE + 1)?;
+        Process::own().keep_on(LOAD_CORE..LOAD_CORE + 1)?;
+        Ok(apart)
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        for process in [self.server, Process::own()] {
+            if !self.cores.is_empty()
+                && let Err(error) = process.keep_on(self.cores.clone())
+            {
+                eprintln!("cores: {error}");
+            }
+        }
+    }
 }
 
 /// True where the load is kept on a core of its own.
@@ -155,7 +209,7 @@ mod tests {
 
     #[test]
     fn this_very_process_has_memory_and_time() {
-        let me = Process(std::process::id());
+        let me = Process::own();
         assert!(me.memory() > 0 && me.cpu().values().sum::<u64>() > 0);
     }
 }

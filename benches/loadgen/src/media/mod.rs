@@ -28,7 +28,7 @@ use crate::{
 };
 use janus::Janus;
 use lesson::Lesson;
-use rates::{Compared, Plan, compare};
+use rates::{Compared, Plan, compare, compare_apart};
 pub use {
     audience::Audience,
     lesson::subscribe,
@@ -89,6 +89,7 @@ async fn class(program: &Path, effort: Effort, figures: &mut Figures) -> anyhow:
     };
     let small = compare(lesson.side(), janus.as_ref().map(Janus::side), plan(SMALL, Pattern::Full)).await?;
     tell(SMALL, &small, figures);
+    tell_apart(SMALL, &compare_apart(lesson.side(), plan(SMALL, Pattern::Full)).await?, figures);
     let slow = compare(lesson.side(), None, plan(SMALL, Pattern::Slow)).await?;
     put(figures, "media.cpu_us_per_packet.50_slow", slow.qism.us_per_packet());
     tokio::time::sleep(SETTLED).await;
@@ -97,12 +98,14 @@ async fn class(program: &Path, effort: Effort, figures: &mut Figures) -> anyhow:
     grow_other(&mut janus, MIDDLE / effort.share).await;
     let middle = compare(lesson.side(), janus.as_ref().map(Janus::side), plan(MIDDLE, Pattern::Slow)).await?;
     tell(MIDDLE, &middle, figures);
+    tell_apart(MIDDLE, &compare_apart(lesson.side(), plan(MIDDLE, Pattern::Slow)).await?, figures);
     delays(&middle, figures);
     drop(janus);
     even(&lesson, during, effort.rounds, figures).await;
     lesson.grow(LARGE / effort.share).await;
     let large = compare(lesson.side(), None, plan(LARGE, Pattern::Slow)).await?;
     tell(LARGE, &large, figures);
+    tell_apart(LARGE, &compare_apart(lesson.side(), plan(LARGE, Pattern::Slow)).await?, figures);
     ratio(figures, "media.growth_500_over_50", large.qism.us_per_packet(), slow.qism.us_per_packet());
     tokio::time::sleep(SETTLED).await;
     let more = lesson.server.process().memory().saturating_sub(memory);
@@ -167,6 +170,14 @@ fn tell(subscribers: usize, compared: &Compared, figures: &mut Figures) {
     ratio(figures, &format!("media.floor_ratio.{subscribers}"), qism, compared.floor);
     put(figures, &format!("media.janus_us_per_packet.{subscribers}"), janus);
     ratio(figures, &format!("media.janus_ratio.{subscribers}"), qism, janus);
+}
+
+/// Of rounds in which server and load had cores of their own.
+fn tell_apart(subscribers: usize, compared: &Compared, figures: &mut Figures) {
+    let qism = compared.qism.us_per_packet();
+    put(figures, &format!("media.apart_us_per_packet.{subscribers}"), qism);
+    put(figures, &format!("media.apart_floor_us_per_packet.{subscribers}"), compared.floor);
+    ratio(figures, &format!("media.apart_floor_ratio.{subscribers}"), qism, compared.floor);
 }
 
 fn delays(compared: &Compared, figures: &mut Figures) {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     figures::{median, quantile},
-    process::{Process, media_threads, seconds_between},
+    process::{Apart, Process, media_threads, seconds_between},
 };
 
 /// Until a pattern flows everywhere.
@@ -120,6 +120,13 @@ pub struct Plan {
     pub during: Duration,
 }
 
+/// Ours and the floor in turns, with one core to themselves and another one for the load.
+pub async fn compare_apart(qism: Side<'_>, plan: Plan) -> anyhow::Result<Compared> {
+    let _apart = Apart::keep(qism.process)
+        .inspect_err(|error| println!("  server and load are not kept on cores of their own: {error}"));
+    compare(qism, None, plan).await
+}
+
 /// Ours, the other, the floor, and again.
 pub async fn compare(qism: Side<'_>, janus: Option<Side<'_>>, plan: Plan) -> anyhow::Result<Compared> {
     let Plan { subscribers, pattern, rounds, during } = plan;
@@ -135,6 +142,16 @@ pub async fn compare(qism: Side<'_>, janus: Option<Side<'_>>, plan: Plan) -> any
         println!("    floor {floor:>8.2} µs a packet");
         floors.push(floor);
     }
+    tell_spread(qism.name, compared.qism.0.iter().map(|round| round.us_per_packet));
+    tell_spread("floor", floors.iter().copied());
     compared.floor = (!floors.is_empty()).then(|| median(floors));
     Ok(compared)
+}
+
+/// How far apart the rounds were: no ratio is worth more.
+fn tell_spread(name: &str, costs: impl Iterator<Item = f64> + Clone) {
+    let ends = costs.clone().reduce(f64::min).zip(costs.reduce(f64::max));
+    if let Some((least, most)) = ends {
+        println!("    {name:<6}{least:>8.2} to {most:.2} µs a packet");
+    }
 }
