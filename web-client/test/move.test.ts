@@ -219,6 +219,7 @@ test('tracks go over both publishing legs until listeners have moved too', async
   const nothing = () => undefined;
   const leg = new PublisherLeg({
     onStalled: () => undefined,
+    onUplink: () => undefined,
     send: (frame) => sent.push(frame),
     relays: () => [],
     onEnded: nothing,

@@ -8,6 +8,8 @@ import { chooseDevice, chosenDevices, type DeviceKind, rereadDevices } from './d
 export interface Wish {
   microphone: boolean;
   camera: boolean;
+  /** Bits per second on the way to the server, where that was measured. */
+  uplink?: number | undefined;
 }
 
 /** The device check: opens what is asked for, measures, and gives everything back when it closes. */
@@ -19,7 +21,7 @@ export class DeviceCheck {
   readonly bell = signal(false);
   readonly network = signal<'idle' | 'running' | NetworkResult>('idle');
   /** What is on, or on its way: somebody who joins before a slow camera answers still wants it. */
-  readonly #wanted: Wish = { microphone: false, camera: false };
+  readonly #wanted: Pick<Wish, 'microphone' | 'camera'> = { microphone: false, camera: false };
   #microphone: MediaStreamTrack | undefined;
   #closed = false;
   #stopLevel: (() => void) | undefined;
@@ -76,7 +78,9 @@ export class DeviceCheck {
 
   /** What is on, or coming on, is what the lesson starts with. */
   wish(): Wish {
-    return { ...this.#wanted };
+    const network = this.network.value;
+    const upMbit = typeof network === 'object' ? network.upMbit : undefined;
+    return { ...this.#wanted, ...(upMbit !== undefined && { uplink: upMbit * 1_000_000 }) };
   }
 
   /** Gives the devices back; the lesson opens its own. */
@@ -100,7 +104,7 @@ export class DeviceCheck {
     this.level.value = 0;
   }
 
-  async #try(kind: keyof Wish, open: () => Promise<void>): Promise<void> {
+  async #try(kind: 'microphone' | 'camera', open: () => Promise<void>): Promise<void> {
     try {
       await open();
       this.problem.value = undefined;

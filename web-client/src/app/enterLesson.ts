@@ -15,7 +15,7 @@ const laptopCameras = 6;
 export async function enterLesson(lesson: string, wish: Wish): Promise<LessonSession> {
   const cameraSlots = matchMedia('(max-width: 899px), (max-height: 500px)').matches ? phoneCameras : laptopCameras;
   const { session: id, way } = await comeIn(lesson);
-  const wanted = { receiveMode: rememberedReceiveMode(), cameraSlots, budget: rememberedBudget() };
+  const wanted = { receiveMode: rememberedReceiveMode(), cameraSlots, budget: rememberedBudget(), uplink: wish.uplink };
   const session = new LessonSession(lesson, id, wanted, way);
   session.media.own.chosen = chosenDevices.value;
   if (chosenDevices.value.speaker) session.media.useSpeaker(chosenDevices.value.speaker);

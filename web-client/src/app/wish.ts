@@ -13,6 +13,7 @@ export function rememberedWish(teacher: boolean): Wish {
   }
 }
 
-export function rememberWish(wish: Wish): void {
-  browserMemory.remember(memory, JSON.stringify(wish));
+/** The network is another one the next time. */
+export function rememberWish({ microphone, camera }: Wish): void {
+  browserMemory.remember(memory, JSON.stringify({ microphone, camera }));
 }

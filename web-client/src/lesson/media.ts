@@ -47,18 +47,22 @@ export class LessonMedia {
   #cameras: readonly WantedVideo[] = [];
   #letSleep: (() => void) | undefined;
 
-  constructor(ports: MediaPorts, receiveMode: ReceiveMode, cameraSlots: number) {
+  /** `uplink`: bits per second that the network was measured to bear. */
+  constructor(ports: MediaPorts, receiveMode: ReceiveMode, cameraSlots: number, uplink?: number) {
     this.#ports = ports;
     this.receiveMode = signal(receiveMode);
     const { send, onStalled } = ports;
     const relays = () => this.relays;
-    this.#publisher = new PublisherLeg({
+    const publishing = {
       send,
       relays,
       onStalled,
       onEnded: (source) => void this.own.ended(source),
       onSilenced: (source) => void this.own.silenced(source),
-    });
+      onUplink: (state) =>
+        void this.own.followUplink(state, (source) => this.#mayPublish(source)).catch(() => undefined),
+    } satisfies ConstructorParameters<typeof PublisherLeg>[0];
+    this.#publisher = new PublisherLeg(publishing, uplink);
     this.#subscriber = new SubscriberLeg({ send, relays, onStalled, ...this.#receiving() }, cameraSlots);
     this.own = new OwnMedia({
       publisher: this.#publisher,

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import { captureCamera, captureMicrophone, captureScreen, DeviceError } from '../media/capture.ts';
 import type { PublisherLeg } from '../media/publisher.ts';
+import type { UplinkState } from '../media/uplink.ts';
 import type { Command, Participant, Source } from '../protocol/generated.ts';
 import { Refused } from '../signal/pending.ts';
 
@@ -38,6 +39,8 @@ export class OwnMedia {
   readonly starting: Signal<ReadonlySet<Source>> = signal(new Set());
   /** Counts captures that came or went: own pictures must be drawn anew. */
   readonly captured = signal(0);
+  /** The network hardly bears the own voice: `camera` where that was stopped for it, and will be back. */
+  readonly strain: Signal<'camera' | 'voice' | undefined> = signal(undefined);
   chosen: ChosenDevices = { camera: '', microphone: '', speaker: '' };
   /** What a call or another app took from here, to be captured again when the page is looked at or a device comes; true = muted. */
   readonly #lost = new Map<'microphone' | 'camera', boolean>();
@@ -59,7 +62,21 @@ export class OwnMedia {
   }
 
   async setCamera(on: boolean): Promise<void> {
+    this.strain.value = undefined;
     await (on ? this.#start('camera', false) : this.#stop('camera'));
+  }
+
+  /** Voice first: a camera that takes its room is stopped, and started again when the network may bear it. */
+  async followUplink({ strained, resting }: UplinkState, mayPublish: (source: Source) => boolean): Promise<void> {
+    if (strained && this.#ports.publisher.track('camera')) {
+      this.strain.value = 'camera';
+      await this.#stop('camera');
+    } else if (this.strain.value !== 'camera') {
+      this.strain.value = strained ? 'voice' : undefined;
+    } else if (!resting) {
+      this.strain.value = undefined;
+      if (mayPublish('camera')) await this.#start('camera', false);
+    }
   }
 
   async setScreen(on: boolean): Promise<void> {

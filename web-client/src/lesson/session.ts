@@ -37,6 +37,8 @@ export interface Wanted {
   cameraSlots: number;
   /** Bytes that the lesson may cost. */
   budget: number | null;
+  /** Bits per second that the network was measured to bear on the way to the server. */
+  uplink?: number | undefined;
 }
 
 const KEEP_MS = 2_000;
@@ -91,7 +93,7 @@ export class LessonSession {
       onProblem: (source, error) => this.onNotice({ kind: 'device', source, error }),
       onStalled: () => this.#socket.doubt(),
     } satisfies ConstructorParameters<typeof LessonMedia>[0];
-    this.media = new LessonMedia(media, wanted.receiveMode, wanted.cameraSlots);
+    this.media = new LessonMedia(media, wanted.receiveMode, wanted.cameraSlots, wanted.uplink);
     this.data = new LessonData(send, wanted.budget);
     this.#keeper = setInterval(this.#keepSending, KEEP_MS);
     addEventListener('pagehide', this.#keepSending);

@@ -22,6 +22,8 @@ interface Step {
 
 const K = 1_000;
 const RIDS = ['l', 'm', 'h'] as const;
+/** A picture of less is none. */
+const LEAST = 30 * K;
 const STEPS: readonly [Step, ...Step[]] = [
   {
     from: 960,
@@ -43,14 +45,19 @@ const STEPS: readonly [Step, ...Step[]] = [
 
 /**
  * The camera's encodings, smallest first. There are always three, because their number is fixed when the leg opens, possibly
- * before the camera; those that the capture cannot fill, and those that nobody receives, rest.
+ * before the camera; those that the capture cannot fill, those that nobody receives, and those for which `room`, bits per second, is too small,
+ * rest. The smallest fits itself to any room.
  */
-export function ladder(size: CaptureSize, wanted?: readonly boolean[]): Rung[] {
+export function ladder(size: CaptureSize, wanted?: readonly boolean[], room = Number.POSITIVE_INFINITY): Rung[] {
   const side = Math.max(size.width ?? 1280, size.height ?? 0);
   const { rungs } = STEPS.find(({ from }) => side >= from) ?? STEPS[0];
+  let left = room;
   return RIDS.map((rid, i) => {
-    const [scaleResolutionDownBy, maxBitrate] = rungs[i] ?? [1, 1_200 * K];
-    return { rid, scaleResolutionDownBy, maxBitrate, active: i < rungs.length && (wanted?.[i] ?? true) };
+    const [scaleResolutionDownBy, bitrate] = rungs[i] ?? [1, 1_200 * K];
+    const maxBitrate = i === 0 ? Math.max(LEAST, Math.min(bitrate, room)) : bitrate;
+    const active = i < rungs.length && (wanted?.[i] ?? true) && (i === 0 || bitrate <= left);
+    if (active) left -= maxBitrate;
+    return { rid, scaleResolutionDownBy, maxBitrate, active };
   });
 }
 
@@ -58,14 +65,16 @@ export function ladder(size: CaptureSize, wanted?: readonly boolean[]): Rung[] {
 export interface Terms {
   /** Layers that somebody receives; all, until told. */
   wanted?: readonly boolean[] | undefined;
+  /** Bits per second that the network was measured to bear beside the voice; unknown, unless it was measured. */
+  room?: number | undefined;
   /** Instead of the first agreed codec, VP8. */
   codec?: RTCRtpCodec | undefined;
 }
 
 /** Brings a sender's encodings in line with what it sends now. */
-export async function fit(sender: RTCRtpSender, size: CaptureSize, { wanted, codec }: Terms): Promise<void> {
+export async function fit(sender: RTCRtpSender, size: CaptureSize, { wanted, room, codec }: Terms): Promise<void> {
   const parameters = sender.getParameters();
-  const rungs = ladder(size, wanted);
+  const rungs = ladder(size, wanted, room);
   parameters.encodings.forEach((encoding, i) => {
     const rung = rungs[i];
     if (rung) Object.assign(encoding, rung);

@@ -4,6 +4,7 @@ import { configuration, renewRelays } from './configuration.ts';
 import { HANDOVER_MS } from './handover.ts';
 import { fit, ladder, type Terms } from './ladder.ts';
 import { watchSilence } from './silence.ts';
+import { type UplinkState, watchUplink } from './uplink.ts';
 
 /** What the sending leg tells its owner. */
 export interface PublisherEvents {
@@ -16,12 +17,17 @@ export interface PublisherEvents {
   onStalled(): void;
   /** The system holds a microphone or camera silent for a while already: a phone call, another app. */
   onSilenced(source: Source): void;
+  /** How the way to the server stands, about once a second while the voice is sent. */
+  onUplink(state: UplinkState): void;
 }
 
 const ORDER: readonly Source[] = ['microphone', 'camera', 'screen', 'screen_audio'];
-const SCREEN: RTCRtpEncodingParameters[] = [
-  { maxBitrate: 1_500_000, maxFramerate: 8, scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters,
-];
+const SCREEN = { maxBitrate: 1_500_000, maxFramerate: 8 };
+/** A screen beside a voice that has hardly room itself: as sharp, only later. */
+const RESTING_SCREEN = { maxBitrate: 40_000, maxFramerate: 1 };
+/** Of a measured network, this much for pictures, beside the voice with its headers. */
+const SHARE = 0.8;
+const VOICE_ROOM = 60_000;
 /** Until the server says otherwise. */
 const VOICE_RATE = 24_000;
 const ANSWER_MS = 8_000;
@@ -42,7 +48,9 @@ export class PublisherLeg {
   #answer: ((sdp: string) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
   /** What the camera is encoded to, as last told. */
-  #terms: Terms = {};
+  #terms: Terms;
+  readonly #room: number | undefined;
+  #resting = false;
   /** As last told; a new leg begins with VP8. */
   #codecs: readonly VideoCodec[] = ['vp8'];
   /** Bits per second of the microphone, as last told. */
@@ -56,8 +64,11 @@ export class PublisherLeg {
   /** The leg was made since the last welcome: its offer goes over the present socket. */
   #fresh = false;
 
-  constructor(events: PublisherEvents) {
+  /** `uplink`: what the network was measured to bear, bits per second. */
+  constructor(events: PublisherEvents, uplink?: number) {
     this.#events = events;
+    this.#room = uplink === undefined ? undefined : Math.max(0, (uplink - VOICE_ROOM) * SHARE);
+    this.#terms = { room: this.#room };
   }
 
   /** Puts a captured track on the wire; opens the leg when there is none. The server's gate opens by `publish`. */
@@ -132,12 +143,32 @@ export class PublisherLeg {
       (sends) => sends,
       () => this.#stalled(connection),
     );
+    watchUplink(
+      connection,
+      (mid) => mid !== undefined && mid === this.#senders.get('microphone')?.mid,
+      (state) => this.#uplink(connection, state),
+    );
     const voice = { priority: 'high', networkPriority: 'high', maxBitrate: this.#voiceRate };
     this.#add('microphone', 'audio', [voice as RTCRtpEncodingParameters]);
-    this.#add('camera', 'video', ladder({}));
-    this.#add('screen', 'video', SCREEN);
+    this.#add('camera', 'video', ladder({}, undefined, this.#room));
+    this.#add('screen', 'video', [{ ...this.#screenTerms(), scalabilityMode: 'L1T3' } as RTCRtpEncodingParameters]);
     this.#add('screen_audio', 'audio', [{}]);
     return connection;
+  }
+
+  #uplink(connection: RTCPeerConnection, state: UplinkState): void {
+    if (connection !== this.#connection) return;
+    if (state.resting !== this.#resting) {
+      this.#resting = state.resting;
+      void encode(this.#senders.get('screen')?.sender, this.#screenTerms());
+    }
+    this.#events.onUplink(state);
+  }
+
+  #screenTerms() {
+    const { maxBitrate, maxFramerate } = this.#resting ? RESTING_SCREEN : SCREEN;
+    const room = Math.max(RESTING_SCREEN.maxBitrate, this.#room ?? maxBitrate);
+    return { maxBitrate: Math.min(maxBitrate, room), maxFramerate };
   }
 
   #add(source: Source, kind: 'audio' | 'video', sendEncodings: RTCRtpEncodingParameters[]): void {
@@ -262,12 +293,7 @@ export class PublisherLeg {
   /** Encodes the voice with so many bits per second. */
   async voiceRate(bitrate: number): Promise<void> {
     this.#voiceRate = bitrate;
-    const sender = this.#senders.get('microphone')?.sender;
-    const parameters = sender?.getParameters();
-    const [encoding] = parameters?.encodings ?? [];
-    if (!sender || !parameters || !encoding) return;
-    encoding.maxBitrate = bitrate;
-    await sender.setParameters(parameters);
+    await encode(this.#senders.get('microphone')?.sender, { maxBitrate: bitrate });
   }
 
   /** Encodes the camera in what everybody present decodes: H.264 where the device prefers it, else VP8. */
@@ -300,7 +326,8 @@ export class PublisherLeg {
     this.#connection = undefined;
     this.#senders = new Map();
     this.#opening = undefined;
-    this.#terms = {};
+    this.#terms = { room: this.#room };
+    this.#resting = false;
     this.#codecs = ['vp8'];
     this.#fail?.(new Error('the leg ended'));
   }
@@ -315,4 +342,13 @@ export class PublisherLeg {
     this.#endFormer();
     this.#end();
   }
+}
+
+/** Changes a sender's only encoding. */
+async function encode(sender: RTCRtpSender | undefined, terms: Partial<RTCRtpEncodingParameters>): Promise<void> {
+  const parameters = sender?.getParameters();
+  const [encoding] = parameters?.encodings ?? [];
+  if (!sender || !parameters || !encoding) return;
+  Object.assign(encoding, terms);
+  await sender.setParameters(parameters).catch(() => undefined);
 }

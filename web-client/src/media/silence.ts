@@ -60,13 +60,19 @@ export function watchSilence(
 ): void {
   const silence = new Silence();
   let left = 0;
-  const look = async () => {
-    if (connection.connectionState === 'closed') clearInterval(timer);
-    if (connection.connectionState !== 'connected') return;
-    const { received, sent } = carried(await connection.getStats());
+  everyLook(connection, (reports) => {
+    const { received, sent } = carried(reports);
     const sends = sent > left;
     left = sent;
     if (silence.look({ now: performance.now(), received, expects: expects(sends) })) onSilent();
+  });
+}
+
+/** Reads what a connection reports of itself, again and again until it is closed. */
+export function everyLook(connection: RTCPeerConnection, onLook: (reports: RTCStatsReport) => void): void {
+  const look = async () => {
+    if (connection.connectionState === 'closed') clearInterval(timer);
+    if (connection.connectionState === 'connected') onLook(await connection.getStats());
   };
   const timer = setInterval(() => void look(), LOOK_MS);
 }

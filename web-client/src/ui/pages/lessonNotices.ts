@@ -76,6 +76,11 @@ export class LessonNotices {
   #weakness(): Notice[] {
     if (this.#session.media.blocked.value)
       return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
+    const { strain } = this.#session.media.own;
+    if (strain.value) {
+      const text = t(strain.value === 'camera' ? 'connection.cameraRests' : 'connection.voiceSuffers');
+      return [{ key: 'strain', tone: 'warning', icon: 'network', text, closable: false }];
+    }
     if (this.#session.media.picturesStopped)
       return [{ key: 'weak', tone: 'warning', icon: 'network', text: t('connection.weak'), closable: false }];
     return this.#budget();
