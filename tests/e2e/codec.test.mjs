@@ -62,8 +62,7 @@ describe('H.264 only while everybody decodes it', { concurrency: false }, () => 
       await person.signIn();
       await person.enterLesson();
     }
-    const camera = teacher.button('bar.cameraOn');
-    if (await camera.isVisible()) await camera.click();
+    await teacher.turnCameraOn();
   });
 
   test('a class that decodes it gets it', async () => {

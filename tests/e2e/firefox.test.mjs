@@ -29,8 +29,7 @@ describe('a lesson with Firefox in it', { concurrency: false }, () => {
 
     test('the student hears and sees the teacher', async () => {
       await eventually('the voice is there', () => student.hears(440));
-      const camera = teacher.button('bar.cameraOn');
-      if (await camera.isVisible()) await camera.click();
+      await teacher.turnCameraOn();
       await eventually('the picture is there', () => sees(student.page, 0));
     });
 

@@ -23,8 +23,7 @@ inNamespace('a lesson over IPv6', import.meta.url, 1, () => {
       await person.signIn();
       await person.enterLesson();
     }
-    const camera = teacher.button('bar.cameraOn');
-    if (await camera.isVisible()) await camera.click();
+    await teacher.turnCameraOn();
     await eventually('the student hears', () => hears(student.page, TEACHER.hz));
     await eventually('the student sees', () => sees(student.page, TEACHER.hue));
   });

@@ -129,7 +129,7 @@ describe('screens', { concurrency: false }, () => {
       await student.page.keyboard.press('Escape');
       assert.equal(await student.page.locator('html').getAttribute('dir'), language === 'ar' ? 'rtl' : 'ltr');
       assert.equal(await (await student.openChat()).inputValue(), 'سؤال لم يُرسَل بعد');
-      assert.ok(await hears(student.page, 500), `the voice goes on in ${language}`);
+      await eventually(`the voice goes on in ${language}`, () => hears(student.page, 500));
     }
     await eventually('the picture is there', () => sees(student.page, 200));
     const captures = await teacher.page.evaluate(() => window.captures);
@@ -138,7 +138,7 @@ describe('screens', { concurrency: false }, () => {
       await teacher.speak(language);
       await teacher.page.keyboard.press('Escape');
       assert.ok(await sees(student.page, 200), `the picture goes on in ${language}`);
-      assert.ok(await hears(student.page, 500), `the voice goes on in ${language}`);
+      await eventually(`the voice goes on in ${language}`, () => hears(student.page, 500));
       await teacher.button('bar.cameraOff').waitFor();
     }
     assert.equal(await teacher.page.evaluate(() => window.captures), captures, 'no device was opened again');

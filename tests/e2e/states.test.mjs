@@ -132,8 +132,8 @@ for (const { language, device, width } of RUNS) {
 
     state('hands, the floor and a student on the stage', async () => {
       await salma.button('bar.hand').click();
-      await yassine.button('bar.hand').click();
       await salma.button('bar.handDown').waitFor();
+      await yassine.button('bar.hand').click();
       await teacher.button('bar.hands').click();
       await teacher.button('floor.giveTo').waitFor();
       await see(teacher, 'hands-teacher');

@@ -6,7 +6,7 @@ import { keepConnections } from './support/connections.mjs';
 import { eventually, hears } from './support/identity.mjs';
 import { inNamespace, letThroughOnly, openFarEnd } from './support/network.mjs';
 import { openRelay } from './support/relay.mjs';
-import { before, opened, test } from './support/scene.mjs';
+import { opened, test } from './support/scene.mjs';
 import { openSchool } from './support/school.mjs';
 
 const NEAR = '10.77.0.1';

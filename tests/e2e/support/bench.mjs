@@ -39,8 +39,7 @@ export async function enterFarLesson({ school, near, away }) {
   const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
   await teacher.signIn();
   await teacher.enterLesson();
-  const camera = teacher.button('bar.cameraOn');
-  if (await camera.isVisible()) await camera.click();
+  await teacher.turnCameraOn();
   const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
   await student.context.addInitScript(keepConnections);
   await student.signIn();
