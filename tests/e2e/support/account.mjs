@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 const REPOSITORY = new URL('../../../', import.meta.url).pathname;
 const PICTURES = join(REPOSITORY, 'target', 'e2e');
 /** Nobody who hangs keeps the others from speaking. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 10_000;
 const WORDS = 500;
 const LINES = 15;
 
@@ -47,8 +47,9 @@ export async function witnessed(title, run) {
     if (!(error instanceof Error)) throw error;
     const file = basename(process.argv[1] ?? 'test', '.test.mjs');
     const picture = `${file}-${title}`.replace(/[^\p{Letter}\p{Number}]+/gu, '-').slice(0, 60);
-    const accounts = await Promise.all([...witnesses].map((witness) => answered(witness.account(picture))));
-    const told = [stripVTControlCharacters(error.message), ...accounts.filter(Boolean)].join('\n');
+    const accounts = await Promise.allSettled([...witnesses].map(async (witness) => witness.account(picture)));
+    const words = accounts.map(({ value, reason }) => value ?? reason?.message);
+    const told = [stripVTControlCharacters(error.message), ...words.filter(Boolean)].join('\n');
     // The stack was written with the message of then.
     error.stack = error.stack?.replace(error.message, () => told);
     error.message = told;

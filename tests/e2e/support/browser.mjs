@@ -1,4 +1,5 @@
 // Debian's Chromium as a school's browser: fake devices, granted permissions, no request to any other host.
+import { tmpdir } from 'node:os';
 import { chromium } from 'playwright-core';
 
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -18,6 +19,10 @@ export const SMALL_PHONE = { viewport: { width: 320, height: 640 }, isMobile: tr
 export const PHONE_LANDSCAPE = { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true };
 export const LAPTOP = { viewport: { width: 1366, height: 768 } };
 
+/** Chromium makes a Unix socket in its temporary folder, and dies where the path of that gets longer than 107 bytes. */
+const LONGEST_FOLDER = 60;
+const ENVIRONMENT = tmpdir().length > LONGEST_FOLDER ? { ...process.env, TMPDIR: '/tmp' } : process.env;
+
 /** Launches the browser; each person of a test is a context of its own in it. `freeSound` lifts the rule that sound needs a tap. */
 export function launch({ args = [], freeSound = true, executablePath = CHROMIUM } = {}) {
   const sound = freeSound ? ['--autoplay-policy=no-user-gesture-required'] : [];
@@ -25,6 +30,7 @@ export function launch({ args = [], freeSound = true, executablePath = CHROMIUM 
     executablePath,
     headless: true,
     chromiumSandbox: false,
+    env: ENVIRONMENT,
     args: [...ARGS, ...sound, ...args],
   });
 }
