@@ -1,14 +1,23 @@
-//! A token bucket: how fast one connection may send frames.
+//! How fast one connection may send frames.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::protocol::limits;
+use crate::{
+    protocol::limits,
+    token_bucket::{Refill, TokenBucket},
+};
+
+const FRAMES: Refill = Refill {
+    most: limits::FRAME_BURST,
+    another: Duration::from_micros(1_000_000 / limits::FRAMES_PER_SECOND as u64),
+};
 
 /// Frames left to one connection.
 #[derive(Debug)]
-pub(crate) struct Bucket {
-    tokens: f64,
-    at: Instant,
+pub(crate) struct FrameRate {
+    left: TokenBucket<Instant>,
     /// Refusals in a row; too many mean a flood.
     refused: u32,
 }
@@ -25,18 +34,14 @@ pub(crate) enum Pace {
 /// Refusals without a pause before the connection is closed.
 const PATIENCE: u32 = 100;
 
-impl Bucket {
+impl FrameRate {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { tokens: f64::from(limits::FRAME_BURST), at: now, refused: 0 }
+        Self { left: TokenBucket::full(FRAMES, now), refused: 0 }
     }
 
     /// Takes a token for one frame.
     pub(crate) fn take(&mut self, now: Instant) -> Pace {
-        let gained = now.duration_since(self.at).as_secs_f64() * f64::from(limits::FRAMES_PER_SECOND);
-        self.at = now;
-        self.tokens = (self.tokens + gained).min(f64::from(limits::FRAME_BURST));
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
+        if self.left.take(FRAMES, now) {
             self.refused = 0;
             return Pace::Fine;
         }
@@ -54,23 +59,23 @@ mod tests {
     #[test]
     fn a_burst_passes_then_the_steady_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(start);
+        let mut rate = FrameRate::new(start);
         for _ in 0..limits::FRAME_BURST {
-            assert_eq!(bucket.take(start), Pace::Fine);
+            assert_eq!(rate.take(start), Pace::Fine);
         }
-        assert_eq!(bucket.take(start), Pace::TooFast);
+        assert_eq!(rate.take(start), Pace::TooFast);
         let later = start + Duration::from_secs(1);
         for _ in 0..limits::FRAMES_PER_SECOND {
-            assert_eq!(bucket.take(later), Pace::Fine);
+            assert_eq!(rate.take(later), Pace::Fine);
         }
-        assert_eq!(bucket.take(later), Pace::TooFast);
+        assert_eq!(rate.take(later), Pace::TooFast);
     }
 
     #[test]
     fn who_does_not_stop_is_a_flood() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(start);
-        let last = (0..limits::FRAME_BURST + PATIENCE + 1).map(|_| bucket.take(start)).last();
+        let mut rate = FrameRate::new(start);
+        let last = (0..limits::FRAME_BURST + PATIENCE + 1).map(|_| rate.take(start)).last();
         assert_eq!(last, Some(Pace::Flood));
     }
 }

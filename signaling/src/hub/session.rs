@@ -18,7 +18,7 @@ use crate::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame, limits};
 use super::{
     outbox::Outbox,
     ports::Clock,
-    rate::{Bucket, Pace},
+    rate::{FrameRate, Pace},
     render,
     room_task::RoomMessage,
     seats::SeatId,
@@ -33,7 +33,7 @@ pub struct Attached {
     room: mpsc::Sender<RoomMessage>,
     outbox: Outbox,
     clock: Arc<dyn Clock>,
-    bucket: Mutex<Bucket>,
+    rate: Mutex<FrameRate>,
     malformed: AtomicU32,
 }
 
@@ -44,8 +44,8 @@ impl Attached {
         outbox: Outbox,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let bucket = Mutex::new(Bucket::new(Instant::now()));
-        Self { seat, room, outbox, clock, bucket, malformed: AtomicU32::new(0) }
+        let rate = Mutex::new(FrameRate::new(Instant::now()));
+        Self { seat, room, outbox, clock, rate, malformed: AtomicU32::new(0) }
     }
 
     /// Takes one frame from the client. Answers come through the outbox.
@@ -67,8 +67,8 @@ impl Attached {
     }
 
     fn pace(&self) -> Pace {
-        let mut bucket = self.bucket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        bucket.take(Instant::now())
+        let mut rate = self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        rate.take(Instant::now())
     }
 
     /// Answered here: ten thousand clients with nothing to say wake no room.

@@ -31,7 +31,7 @@ const ASKED: usize = 256;
 const TOLD: usize = 4_096;
 
 /// What the rest of one RTCP datagram may still make us do.
-struct Allowance {
+struct Effort {
     asked: usize,
     told: usize,
 }
@@ -40,17 +40,17 @@ impl Worker {
     /// Takes a decrypted compound packet. A malformed one is dropped as a whole; transport-wide feedback, most of what comes in,
     /// is read in place.
     pub(super) fn handle_feedback(&mut self, index: LegIndex, mut packet: &[u8], now: Instant) {
-        let mut allowance = Allowance { asked: ASKED, told: TOLD };
+        let mut effort = Effort { asked: ASKED, told: TOLD };
         while let Some(mut first) = split_first(&mut packet) {
             if let Some(feedback) = Feedback::parse(first) {
-                let Some(left) = allowance.told.checked_sub(feedback.count()) else { return };
-                allowance.told = left;
+                let Some(left) = effort.told.checked_sub(feedback.count()) else { return };
+                effort.told = left;
                 self.handle_arrivals(index, &feedback, now);
                 continue;
             }
             let Ok(packets) = unmarshal(&mut first) else { return };
             for packet in &packets {
-                self.handle_packet(index, packet.as_ref(), &mut allowance, now);
+                self.handle_packet(index, packet.as_ref(), &mut effort, now);
             }
         }
     }
@@ -67,16 +67,10 @@ impl Worker {
         self.review_link(index, true, now);
     }
 
-    fn handle_packet(
-        &mut self,
-        index: LegIndex,
-        packet: &dyn Packet,
-        allowance: &mut Allowance,
-        now: Instant,
-    ) {
+    fn handle_packet(&mut self, index: LegIndex, packet: &dyn Packet, effort: &mut Effort, now: Instant) {
         let packet = packet.as_any();
         if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
-            self.handle_nack(index, nack, &mut allowance.asked, now);
+            self.handle_nack(index, nack, &mut effort.asked, now);
         } else if let Some(loss) = packet.downcast_ref::<PictureLossIndication>() {
             self.handle_picture_loss(index, loss.media_ssrc, now);
         } else if let Some(request) = packet.downcast_ref::<FullIntraRequest>() {

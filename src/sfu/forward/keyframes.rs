@@ -7,31 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Key frames that one receiver may have come at once: more than the worst minute of a bad link needs.
-const SAVED: u32 = 30;
-/// … and one more each time that so long has passed.
-const ANOTHER: Duration = Duration::from_secs(10);
+use qism_signaling::token_bucket::{Refill, TokenBucket};
 
-/// Key frames that may still come for one receiver.
-#[derive(Clone, Copy, Debug)]
-struct Purse {
-    left: u32,
-    /// When it was last added to.
-    filled: Instant,
-}
-
-impl Purse {
-    fn new(now: Instant) -> Self {
-        Self { left: SAVED, filled: now }
-    }
-
-    fn left(&mut self, now: Instant) -> u32 {
-        let grown = (now.saturating_duration_since(self.filled).as_secs() / ANOTHER.as_secs()) as u32;
-        self.left = self.left.saturating_add(grown).min(SAVED);
-        self.filled = if self.left == SAVED { now } else { self.filled + ANOTHER * grown };
-        self.left
-    }
-}
+/// Key frames that one receiver may have come at once, more than the worst minute of a bad link needs, and the time after which one more may.
+const KEY_FRAMES: Refill = Refill { most: 30, another: Duration::from_secs(10) };
 
 /// Decides when to ask a publisher for a key frame. Receivers are told apart by `R`.
 #[derive(Debug)]
@@ -43,13 +22,13 @@ pub struct KeyframeGate<R> {
     asked: Option<Instant>,
     /// Receivers who wait, and for which layers.
     waiting: HashMap<R, u8>,
-    /// Of everybody who ever waited: bounded by the people of the lesson.
-    purses: HashMap<R, Purse>,
+    /// Key frames left to everybody who ever waited: bounded by the people of the lesson.
+    left: HashMap<R, TokenBucket<Instant>>,
 }
 
 impl<R: Copy + Eq + Hash> KeyframeGate<R> {
     pub fn new(interval: Duration) -> Self {
-        Self { interval, wanted: 0, asked: None, waiting: HashMap::new(), purses: HashMap::new() }
+        Self { interval, wanted: 0, asked: None, waiting: HashMap::new(), left: HashMap::new() }
     }
 
     /// Nothing can go on without a key frame of this layer, whoever receives it.
@@ -59,7 +38,8 @@ impl<R: Copy + Eq + Hash> KeyframeGate<R> {
 
     /// A receiver waits for a key frame of this layer. One for whom too many came waits on.
     pub fn want_for(&mut self, receiver: R, layer: usize, now: Instant) {
-        if self.purses.entry(receiver).or_insert_with(|| Purse::new(now)).left(now) > 0 {
+        let left = self.left.entry(receiver).or_insert_with(|| TokenBucket::full(KEY_FRAMES, now));
+        if left.left(KEY_FRAMES, now) > 0 {
             *self.waiting.entry(receiver).or_insert(0) |= 1 << layer;
             self.want(layer);
         }
@@ -70,7 +50,7 @@ impl<R: Copy + Eq + Hash> KeyframeGate<R> {
         self.wanted &= !(1 << layer);
         self.waiting.retain(|receiver, layers| {
             if *layers & 1 << layer != 0 {
-                self.purses.entry(*receiver).and_modify(|purse| purse.left = purse.left.saturating_sub(1));
+                self.left.entry(*receiver).and_modify(TokenBucket::spend);
             }
             *layers &= !(1 << layer);
             *layers != 0
@@ -133,7 +113,7 @@ mod tests {
         let (mut gate, start) = gate();
         let hour = Duration::from_secs(3_600);
         let greedy = asked(&mut gate, 1, start, hour);
-        assert!((360..=SAVED + 361).contains(&greedy), "{greedy}");
+        assert!((360..=KEY_FRAMES.most + 361).contains(&greedy), "{greedy}");
         assert!(asked(&mut gate, 1, start + hour, Duration::from_secs(5)) <= 1);
         let others = asked(&mut gate, 2, start + hour + Duration::from_secs(5), Duration::from_secs(5));
         assert_eq!(others, 10, "whoever has just come");
