@@ -16,7 +16,8 @@ use crate::{auth::hash_now, storage::Withdrawal, telemetry::Redacted};
 const LOOK: Duration = Duration::from_millis(500);
 /// Each is told this often: somebody may be on the way through the door just then.
 const TELLINGS: u8 = 4;
-/// Withdrawals older than this are done with.
+/// Withdrawals that were older than this when they were last looked for are done with, however long ago that is: the machine may have slept, its
+/// clock may have been set.
 const DONE_MS: u64 = 60_000;
 
 /// Letters and digits that nobody confuses on a printed slip.
@@ -81,7 +82,7 @@ impl School {
         loop {
             if changes.any().await || told.is_owing() {
                 // A server that stood still missed nothing.
-                let since = looked.min(self.now()).saturating_sub(DONE_MS);
+                let since = watched_from(looked, self.now());
                 match self.store.withdrawals_since(since).await {
                     Ok(recent) => {
                         looked = self.now();
@@ -111,6 +112,11 @@ async fn carry_out(withdrawals: &[Withdrawal], hub: &Hub) {
             false => hub.withdraw(withdrawal.user, None).await,
         }
     }
+}
+
+/// The moment whose withdrawals may still be untold, by when they were last looked for and now; in milliseconds since the Unix epoch.
+fn watched_from(looked: u64, now: u64) -> u64 {
+    looked.min(now).saturating_sub(DONE_MS)
 }
 
 /// How often each recent withdrawal was told.
@@ -148,6 +154,14 @@ pub(super) fn slip_password() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_withdrawn_while_the_machine_slept_or_before_its_clock_was_set_forward_is_told() {
+        let (looked, hour) = (1_000_000_000, 3_600_000);
+        for now in [looked + 500, looked + hour, looked - hour] {
+            assert!(watched_from(looked, now) < looked.min(now), "{now}");
+        }
+    }
 
     #[test]
     fn a_withdrawal_is_told_a_few_times_and_then_no_more() {
