@@ -43,7 +43,7 @@ fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     config.storage = Storage::in_folder(&options.data);
     // Loopback too: a browser on this very machine may have nothing else.
     config.media.listen_addresses = interface_addresses()?;
-    config.media.udp_port = demo_media_port(options.listen);
+    config.media.udp_port = demo_media_port(options.listen, config.media.threads);
     make_folder(&options.data)?;
     if options.https {
         let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
@@ -54,10 +54,14 @@ fn demo_config(options: &Demo) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Two after the HTTP port, so that two demonstrations do not meet; any free one where that is taken.
-fn demo_media_port(listen: SocketAddr) -> u16 {
+/// Two after the HTTP port, so that two demonstrations do not meet; any free ones where one of the threads' is taken.
+fn demo_media_port(listen: SocketAddr, threads: usize) -> u16 {
     let wish = if listen.port() == 0 { None } else { listen.port().checked_add(2) };
-    let free = |port: &u16| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    let free = |first: &u16| {
+        let ports = (*first..=u16::MAX).take(threads.max(1));
+        ports.clone().count() == threads.max(1)
+            && ports.into_iter().all(|port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
+    };
     wish.filter(free).unwrap_or(0)
 }
 
@@ -97,4 +101,20 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| {
         format!("cannot make the data folder {}; choose another with --data DIR", folder.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demonstration_beside_another_takes_other_media_ports() {
+        let any = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+        let taken = any.local_addr().expect("bound").port();
+        let at = |port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+        assert_eq!(demo_media_port(at(taken - 2), 1), 0);
+        assert_eq!(demo_media_port(at(taken - 3), 2), 0, "the second thread's is taken");
+        assert_eq!(demo_media_port(at(0), 1), 0);
+        assert_eq!(demo_media_port(at(u16::MAX - 2), 2), 0, "there is none behind the last");
+    }
 }

@@ -7,6 +7,7 @@ mod sentinel;
 
 use std::{
     net::{IpAddr, TcpListener},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -17,10 +18,20 @@ pub use sentinel::Sentinel;
 /// What a server of these does within this, or something is wrong; generous, since machines are shared.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A port that nobody listens on just now.
+/// Below those that the kernel gives to whoever asks for any (`ip_local_port_range` begins at 32,768): nobody gets one of these by chance between
+/// this question and its use, nor while its server is down for a moment.
+const PORTS: std::ops::Range<u32> = 12_000..32_000;
+
+/// A port that nobody listens on just now, and that is given to nobody else in this process.
 pub fn free_port(address: IpAddr) -> u16 {
-    let listener = TcpListener::bind((address, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Programs that run beside each other begin far from each other.
+    let first = std::process::id().wrapping_mul(7_919);
+    let next = || PORTS.start + first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % count;
+    let free = |port: &u16| TcpListener::bind((address, *port)).is_ok();
+    let ports = std::iter::repeat_with(next).take(count as usize);
+    ports.filter_map(|port| u16::try_from(port).ok()).find(free).expect("a free port")
 }
 
 /// Asks again until there is something.
