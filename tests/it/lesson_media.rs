@@ -10,7 +10,10 @@ use qism_signaling::protocol::{
     Command, Event, Publication, ReceiveMode, RemovalReason, ServerFrame, Slot, Source, UserId, WantedVideo,
 };
 
-use crate::server::{SOON, Server};
+use crate::{
+    peer::stops,
+    server::{SOON, Server},
+};
 
 async fn sign_in(url: &str, login: &str) -> SignedIn {
     let address = url.parse().expect("the server's address");
@@ -117,13 +120,9 @@ async fn a_student_is_heard_with_the_floor_and_only_then() {
     let slot_at_teacher = hears(&teacher, &at_teacher, user, Source::Microphone).await;
     // Taken: the student's page goes on sending, and within a second nobody hears it.
     teacher.command(Command::TakeFloor { user }).await.expect("a teacher may");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let (then, sent) = (other.1.slot(slot).packets, student.sent(Source::Microphone));
-    let then_at_teacher = at_teacher.slot(slot_at_teacher).packets;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(student.sent(Source::Microphone) > sent, "it is still sent");
-    assert_eq!(other.1.slot(slot).packets, then, "and not one packet arrives");
-    assert_eq!(at_teacher.slot(slot_at_teacher).packets, then_at_teacher);
+    let arrived = || other.1.slot(slot).packets + at_teacher.slot(slot_at_teacher).packets;
+    stops("the voice, though it is still sent", || arrived() as u64, || student.sent(Source::Microphone))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,10 +141,8 @@ async fn who_is_put_out_is_told_so_and_hears_no_more() {
     };
     teacher.command(removal).await.expect("a teacher may");
     assert_eq!(student.closed().await.expect("closed"), 4404);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let then = reception.slot(slot).packets;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(reception.slot(slot).packets, then, "the media stopped too");
+    let sent = || teacher.sent(Source::Microphone);
+    stops("the media too", || reception.slot(slot).packets as u64, sent).await;
 }
 
 /// (event number, text) of the chat lines, in the order they came.

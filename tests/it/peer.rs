@@ -168,6 +168,20 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
+/// Waits until nothing is counted any more while so much else comes that what was on the way has come too, however slow the machine is.
+pub async fn stops(what: &str, counted: impl Fn() -> u64, goes_on: impl Fn() -> u64) {
+    const ON_THE_WAY: u64 = 25;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        let (then, from) = (counted(), goes_on());
+        eventually("something else goes on", || goes_on() >= from + ON_THE_WAY).await;
+        if counted() == then {
+            return;
+        }
+    }
+    panic!("never stops: {what}");
+}
+
 fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
     match kind {
         RtpCodecKind::Audio => RTCRtpCodec {
@@ -317,8 +331,13 @@ impl Publisher {
         });
     }
 
-    pub async fn leave(self) {
+    /// Sends no more; the leg stays.
+    pub fn fall_silent(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub async fn leave(self) {
+        self.fall_silent();
         let _ = self.connection.close().await;
     }
 }

@@ -301,10 +301,8 @@ mod tests {
         }));
         let flushed = batch.flush(std::slice::from_ref(&from), &Streams::default());
         assert_eq!((flushed.packets, flushed.refused), (20, 0));
-        std::thread::sleep(std::time::Duration::from_millis(20));
         let mut receiver = super::super::socket::Receiver::default();
-        receiver.receive(to.fd());
-        let received: Vec<Vec<u8>> = receiver.datagrams().map(|datagram| datagram.bytes.to_vec()).collect();
+        let received = receiver.wait_for(to.fd(), 20, |datagram| datagram.bytes.to_vec());
         assert_eq!(received.len(), 20);
         assert!(received.iter().zip(0..).all(|(bytes, index)| bytes[0] == index));
     }
@@ -313,15 +311,14 @@ mod tests {
     fn a_wildcard_socket_answers_from_the_address_it_was_asked_at() {
         let server = Socket::bind("0.0.0.0:0".parse().expect("an address")).expect("a socket");
         let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        client.set_read_timeout(Some(std::time::Duration::from_secs(1))).expect("a timeout");
+        client.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("a timeout");
         client.send_to(b"ask", ("127.0.0.9", server.address().port())).expect("sent");
-        std::thread::sleep(std::time::Duration::from_millis(20));
         let mut receiver = super::super::socket::Receiver::default();
-        receiver.receive(server.fd());
-        let asked = receiver.datagrams().next().expect("a datagram");
-        assert_eq!(asked.local, "127.0.0.9".parse().ok());
+        let asked = receiver.wait_for(server.fd(), 1, |datagram| (datagram.peer, datagram.local));
+        let (peer, local) = asked[0];
+        assert_eq!(local, "127.0.0.9".parse().ok());
         let mut batch = Batch::default();
-        batch.push(Path { socket: 0, peer: asked.peer, local: asked.local }, b"answer");
+        batch.push(Path { socket: 0, peer, local }, b"answer");
         batch.flush(std::slice::from_ref(&server), &Streams::default());
         let mut buffer = [0; 16];
         let (length, from) = client.recv_from(&mut buffer).expect("an answer");

@@ -67,7 +67,7 @@ fn attach(socket: &socket2::Socket) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::UdpSocket, time::Duration};
+    use std::net::UdpSocket;
 
     use super::super::socket::{Receiver, Socket};
 
@@ -90,14 +90,10 @@ mod tests {
             for datagram in waiting.iter().chain(&urgent) {
                 client.send_to(datagram, to).expect("sent");
             }
-            std::thread::sleep(Duration::from_millis(20));
             let mut receiver = Receiver::default();
-            let mut read = |fd| {
-                receiver.receive(fd);
-                receiver.datagrams().map(|datagram| datagram.bytes.to_vec()).collect::<Vec<_>>()
-            };
-            assert_eq!(read(server.reports_fd().expect("a second socket")), waiting);
-            assert_eq!(read(server.fd()), urgent);
+            let mut read = |fd, count| receiver.wait_for(fd, count, |datagram| datagram.bytes.to_vec());
+            assert_eq!(read(server.reports_fd().expect("a second socket"), waiting.len()), waiting);
+            assert_eq!(read(server.fd(), urgent.len()), urgent);
         }
     }
 

@@ -195,3 +195,17 @@ impl Receiver {
         })
     }
 }
+
+#[cfg(test)]
+impl Receiver {
+    /// Reads until so many datagrams have come, however slow the machine is; what `take` takes of each.
+    pub fn wait_for<T>(&mut self, fd: RawFd, count: usize, take: impl Fn(Datagram<'_>) -> T) -> Vec<T> {
+        let (mut all, began) = (Vec::new(), std::time::Instant::now());
+        while all.len() < count && began.elapsed() < std::time::Duration::from_secs(10) {
+            self.receive(fd);
+            all.extend(self.datagrams().map(&take));
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        all
+    }
+}
