@@ -121,8 +121,7 @@ async fn a_student_is_heard_with_the_floor_and_only_then() {
     // Taken: the student's page goes on sending, and within a second nobody hears it.
     teacher.command(Command::TakeFloor { user }).await.expect("a teacher may");
     let arrived = || other.1.slot(slot).packets + at_teacher.slot(slot_at_teacher).packets;
-    stops("the voice, though it is still sent", || arrived() as u64, || student.sent(Source::Microphone))
-        .await;
+    stops("the voice, though it is still sent", arrived, || student.sent(Source::Microphone)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
