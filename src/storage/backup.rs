@@ -1,8 +1,9 @@
 //! Copies of a store: made while servers write, put back while none does.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,9 @@ use super::{
     transfer,
 };
 use crate::config::Databases;
+
+/// Whoever copies reads, and nobody else of the machine: a copy has everything that minors wrote.
+const PRIVATE: u32 = 0o600;
 
 /// The log first: everybody in it is in the school that is copied after it.
 const PARTS: [Part; 2] = [Part::Log, Part::School];
@@ -36,11 +40,15 @@ impl Store {
         } else {
             copy_out_of_postgres(&databases, into).await?;
         }
+        for part in PARTS {
+            let copy = within(into, url, part);
+            fs::set_permissions(&copy, Permissions::from_mode(PRIVATE)).map_err(told)?;
+        }
         File::open(into).and_then(|folder| folder.sync_all()).map_err(told)
     }
 
-    /// Puts a copy in the place of the store. Files that were there stay beside it, named `.replaced`; a PostgreSQL must be
-    /// empty. Browsers that knew more than the copy does start again from it by themselves.
+    /// Puts a copy in the place of the store. Files that were there stay beside it, named `.replaced`, and the new ones belong to
+    /// whom they belonged, so that who calls this as root leaves them to the server's user; a PostgreSQL must be empty. Browsers that knew more than the copy does start again from it by themselves.
     pub async fn restore(databases: impl Into<Databases>, from: &Path) -> Result<(), StorageError> {
         let databases = databases.into();
         let url = databases.default_url();
@@ -85,8 +93,30 @@ fn put_in_place(to: &Path, copy: &Path) -> Result<(), StorageError> {
     // No server may be using it.
     let _lock = lock(to)?;
     let told = |problem| StorageError::Backup { path: to.display().to_string(), problem };
+    let before = fs::metadata(to).ok();
     put_aside(to).map_err(told)?;
-    fs::copy(copy, to).and_then(|_| File::open(to)?.sync_all()).map_err(told)
+    fs::copy(copy, to).and_then(|_| File::open(to)?.sync_all()).map_err(told)?;
+    let mode = before.as_ref().map_or(PRIVATE, |file| file.mode() & 0o777);
+    fs::set_permissions(to, Permissions::from_mode(mode)).map_err(told)?;
+    for file in [to, &to.with_extension("lock")] {
+        leave_to_owner_of(before.as_ref(), file).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// Gives a file to whom the one before it belonged, or else its folder.
+fn leave_to_owner_of(before: Option<&fs::Metadata>, file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let model = before.cloned().map_or_else(|| fs::metadata(folder), Ok)?;
+    let now = fs::metadata(file)?;
+    if (now.uid(), now.gid()) == (model.uid(), model.gid()) {
+        return Ok(());
+    }
+    match chown(file, Some(model.uid()), Some(model.gid())) {
+        // Only root may; anybody else restores what is their own.
+        Err(problem) if problem.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
 }
 
 fn copyable(url: &str) -> Result<(), StorageError> {

@@ -1,6 +1,8 @@
 //! `qism backup` beside a running server, `qism restore` when it is gone.
 
 use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::Path,
     process::{Command as Process, Output},
 };
@@ -25,6 +27,11 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Who may do what with a file.
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).expect("there").mode() & 0o777
+}
+
 fn say(text: &str) -> Command {
     Command::Say { text: text.into(), to: Recipients::Everyone }
 }
@@ -43,6 +50,9 @@ async fn a_copy_made_during_a_lesson_brings_back_the_lesson_of_that_moment() {
     assert!(number > kept, "the lesson went on");
     let busy = qism(&["restore"], &copy, server.data()).await;
     assert!(!busy.status.success() && said(&busy).contains("in use by another server"), "{}", said(&busy));
+    for file in ["qism.db", "qism-log.db"] {
+        assert_eq!(mode(&copy.join(file)), 0o600, "nobody else reads {file} of the copy");
+    }
     let again = qism(&["backup"], &copy, server.data()).await;
     assert!(!again.status.success(), "an older copy is not overwritten");
     let lesson = teacher.lesson;
@@ -50,8 +60,14 @@ async fn a_copy_made_during_a_lesson_brings_back_the_lesson_of_that_moment() {
     drop((person, teacher));
     let Server { running, data, .. } = server;
     running.stop().await;
+    let store = data.path().join("qism.db");
+    fs::set_permissions(&store, fs::Permissions::from_mode(0o640)).expect("own file");
+    // Only root may give files away; a server with a user of its own is restored by root.
+    let other = chown(&store, Some(7_880), Some(7_880)).is_ok();
     let put = qism(&["restore"], &copy, data.path()).await;
     assert!(put.status.success(), "{}", said(&put));
+    assert_eq!(mode(&store), 0o640);
+    assert!(!other || fs::metadata(&store).expect("there").uid() == 7_880, "the server's user can write it");
     assert!(
         data.path().join("qism.db.replaced").exists() && data.path().join("qism-log.db.replaced").exists()
     );
