@@ -48,4 +48,22 @@ describe('the device check', () => {
     expect(check.wish().camera).toBe(false);
     expect(check.problem.value).toBe('denied');
   });
+
+  it('still says that the camera is taken when the microphone answers after it', async () => {
+    const asked = slowDevices();
+    vi.stubGlobal('AudioContext', undefined);
+    const check = new DeviceCheck();
+    const both = [check.setMicrophone(true), check.setCamera(true)];
+    asked[1]?.refuse(new DOMException('another app', 'NotReadableError'));
+    await both[1];
+    await check.setMicrophone(false);
+    asked[0]?.answer({ getTracks: () => [{ stop: vi.fn() }] });
+    await both[0];
+    expect(check.problem.value).toBe('busy');
+    const again = check.retry();
+    expect(asked).toHaveLength(3);
+    asked[2]?.answer({ getTracks: () => [{ stop: vi.fn() }] });
+    await again;
+    expect(check.problem.value).toBeUndefined();
+  });
 });

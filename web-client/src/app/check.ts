@@ -22,6 +22,8 @@ export class DeviceCheck {
   readonly network = signal<'idle' | 'running' | NetworkResult>('idle');
   /** What is on, or on its way: somebody who joins before a slow camera answers still wants it. */
   readonly #wanted: Pick<Wish, 'microphone' | 'camera'> = { microphone: false, camera: false };
+  /** A microphone that works says nothing of a camera that does not. */
+  readonly #problems = new Map<'microphone' | 'camera', DeviceProblem>();
   #microphone: MediaStreamTrack | undefined;
   #closed = false;
   #stopLevel: (() => void) | undefined;
@@ -63,6 +65,12 @@ export class DeviceCheck {
     chooseDevice(kind, id);
     if (kind === 'camera' && this.camera.value) await this.setCamera(true);
     if (kind === 'microphone' && this.microphoneOn.value) await this.setMicrophone(true);
+  }
+
+  /** Once more, what did not start. */
+  async retry(): Promise<void> {
+    const kinds = [...this.#problems.keys()];
+    await Promise.all(kinds.map((kind) => (kind === 'camera' ? this.setCamera(true) : this.setMicrophone(true))));
   }
 
   async playBell(): Promise<void> {
@@ -107,11 +115,17 @@ export class DeviceCheck {
   async #try(kind: 'microphone' | 'camera', open: () => Promise<void>): Promise<void> {
     try {
       await open();
-      this.problem.value = undefined;
+      this.#tell(kind, undefined);
       await rereadDevices();
     } catch (error) {
       this.#wanted[kind] = false;
-      this.problem.value = error instanceof DeviceError ? error.problem : 'failed';
+      this.#tell(kind, error instanceof DeviceError ? error.problem : 'failed');
     }
+  }
+
+  #tell(kind: 'microphone' | 'camera', problem: DeviceProblem | undefined): void {
+    if (problem) this.#problems.set(kind, problem);
+    else this.#problems.delete(kind);
+    this.problem.value = this.#problems.get('microphone') ?? this.#problems.get('camera');
   }
 }

@@ -41,6 +41,7 @@ export function CheckRoute({ lesson, info, teacher, onEnter, onBack }: Props) {
     setCamera: (on) => void check.setCamera(on),
     setMicrophone: (on) => void check.setMicrophone(on),
     choose: (kind, id) => void check.choose(kind, id),
+    retry: () => void check.retry(),
     playBell: () => void check.playBell(),
     measureNetwork: () => void check.measure(),
     join: () => enter(check.wish()),

@@ -59,7 +59,7 @@ export function CheckScreen({ view, actions }: Props) {
 function ProblemBanner({ view, actions }: Props) {
   const { problem } = view;
   if (!problem) return null;
-  const retry = <Button onClick={() => actions.setMicrophone(true)}>{t('common.retry')}</Button>;
+  const retry = <Button onClick={() => actions.retry()}>{t('common.retry')}</Button>;
   return (
     <div class="check-problem" role="alert">
       <Banner tone="warning" action={problem === 'insecure' ? undefined : retry}>

@@ -42,6 +42,8 @@ export interface CheckActions {
   setCamera(on: boolean): void;
   setMicrophone(on: boolean): void;
   choose(kind: 'camera' | 'microphone' | 'speaker', id: string): void;
+  /** Once more, what did not start. */
+  retry(): void;
   playBell(): void;
   measureNetwork(): void;
   join(): void;
