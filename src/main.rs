@@ -1,6 +1,6 @@
 //! The `qism` program: reads the command line, runs one command, turns its failure into text and exit code.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -17,9 +17,6 @@ use qism::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How often memory that nobody uses is given back.
-const GIVE_BACK: Duration = Duration::from_secs(10);
-
 /// The command line or the configuration is wrong; clap uses the same.
 const USAGE: u8 = 2;
 
@@ -35,14 +32,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(options) => {
-            give_memory_back()?;
-            block_on(app::serve(options))?;
-        }
-        Command::Demo(options) => {
-            give_memory_back()?;
-            block_on(app::demo(options))?;
-        }
+        Command::Serve(options) => block_on(app::serve(options))?,
+        Command::Demo(options) => block_on(app::demo(options))?,
         Command::Probe(options) => {
             let is_well = block_on(async { Ok(probe::run(options).await?) })?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -55,22 +46,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(options) => app::check_config(&options)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// mimalloc looks what it can give back once a thread has allocated ten thousand times, or ends. A server that has become quiet does neither,
-/// and what a storm of sign-ins took would stay.
-fn give_memory_back() -> anyhow::Result<()> {
-    unsafe extern "C" {
-        /// Of mimalloc.h. Without force only what was free for a second is given back.
-        fn mi_collect(force: bool);
-    }
-    let asking = || loop {
-        std::thread::sleep(GIVE_BACK);
-        // SAFETY: it may be called by any thread at any time.
-        unsafe { mi_collect(false) };
-    };
-    std::thread::Builder::new().name("give-back".into()).spawn(asking).context("cannot start a thread")?;
-    Ok(())
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
