@@ -27,7 +27,7 @@ impl Worker {
     /// Tells the hub, one event a lesson.
     pub(super) fn tell_carried(&mut self, now: Instant) {
         let mut lessons: HashMap<LessonId, Vec<(UserId, u64)>> = HashMap::new();
-        for index in self.legs.indices() {
+        for index in self.legs.places() {
             let Some(state) = self.legs.get_mut(index) else { continue };
             count_carried(state, now);
             let (name, bytes) = (state.name, std::mem::take(&mut state.carried));

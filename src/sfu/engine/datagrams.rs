@@ -33,7 +33,13 @@ impl Worker {
         reporters.extend(datagrams.clone().map(|datagram| self.legs.at(&path(datagram))));
         for (place, datagram) in datagrams.enumerate() {
             self.legs.fetch_reporters(&reporters[place + 1..]);
-            self.receive(socket, datagram, now);
+            match datagram.bytes {
+                [128..=191, 192..=223, ..] => {
+                    let taken = self.receive_rtcp(reporters[place], path(datagram), datagram.bytes, now);
+                    self.count_in(taken.is_some());
+                }
+                _ => self.receive(socket, datagram, now),
+            }
         }
         reporters.clear();
         self.reporters = reporters;
@@ -50,16 +56,18 @@ impl Worker {
             [20..=63, ..] => self
                 .receive_dtls(path, datagram.bytes, now)
                 .or_else(|| self.receive_relay_dtls(path, datagram.bytes, now)),
-            [128..=191, 192..=223, ..] => self
-                .receive_rtcp(path, datagram.bytes, now)
-                .or_else(|| self.receive_relay_rtcp(path, datagram.bytes, now)),
+            [128..=191, 192..=223, ..] => self.receive_rtcp(self.legs.at(&path), path, datagram.bytes, now),
             [128..=191, _, ..] if datagram.bytes.len() > FIXED_HEADER => self
                 .receive_rtp(path, datagram.bytes, now)
                 .or_else(|| self.receive_relayed(path, datagram.bytes, now)),
             _ => None,
         };
+        self.count_in(taken.is_some());
+    }
+
+    fn count_in(&self, is_taken: bool) {
         add(&self.counters.packets_in, 1);
-        if taken.is_none() {
+        if !is_taken {
             add(&self.counters.strangers, 1);
         }
     }
@@ -172,8 +180,13 @@ impl Worker {
         }
     }
 
-    fn receive_rtcp(&mut self, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
-        let index = self.legs.at(&path)?;
+    /// Takes a sealed control packet of a leg, or of another node.
+    fn receive_rtcp(&mut self, leg: Option<LegIndex>, path: Path, bytes: &[u8], now: Instant) -> Option<()> {
+        let taken = leg.and_then(|index| self.receive_control(index, bytes, now));
+        taken.or_else(|| self.receive_relay_rtcp(path, bytes, now))
+    }
+
+    fn receive_control(&mut self, index: LegIndex, bytes: &[u8], now: Instant) -> Option<()> {
         let state = self.legs.get_mut(index)?;
         state.transport.control.admit(now)?;
         state.transport.srtp.as_mut()?.open_rtcp(bytes, &mut self.opened)?;

@@ -59,7 +59,7 @@ impl Worker {
         let Some(LegState { role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index) else {
             return;
         };
-        let losses = downlink.link.handle_feedback(feedback, now);
+        let losses = downlink.link.handle_feedback(feedback, &mut self.told, now);
         // A queue that runs over is answered by sending less, not by nothing.
         if !downlink.link.is_crowded(now) {
             downlink.protection.lost_packets(losses.lost, losses.told, now);

@@ -1,6 +1,6 @@
 //! The legs of one thread: found by index, by name, by the address of a packet and by the user fragment of a check.
 
-use std::{collections::HashMap, net::SocketAddr, time::Instant};
+use std::{collections::HashMap, net::SocketAddr, ops::Range, time::Instant};
 
 use qism_signaling::{hub::ports::Leg, protocol::Slot};
 
@@ -35,6 +35,8 @@ pub struct LegState {
 pub struct Legs {
     states: Vec<Option<LegState>>,
     free: Vec<LegIndex>,
+    /// Those that publish: few among many, and looked after more often.
+    publishers: Vec<LegIndex>,
     by_name: HashMap<Leg, LegIndex>,
     by_address: HashMap<(u8, SocketAddr), LegIndex>,
 }
@@ -54,7 +56,7 @@ impl Legs {
 
     /// Adds a leg at [`Self::next_index`].
     pub fn insert(&mut self, state: LegState) -> LegIndex {
-        let name = state.name;
+        let (name, publishes) = (state.name, matches!(state.role, Role::Publisher(_)));
         let index = match self.free.pop() {
             Some(index) => {
                 self.states[index] = Some(state);
@@ -65,6 +67,9 @@ impl Legs {
                 self.states.len() - 1
             }
         };
+        if publishes {
+            self.publishers.push(index);
+        }
         self.by_name.insert(name, index);
         index
     }
@@ -72,6 +77,7 @@ impl Legs {
     pub fn remove(&mut self, index: LegIndex) -> Option<LegState> {
         let state = self.states.get_mut(index)?.take()?;
         self.free.push(index);
+        self.publishers.retain(|publisher| *publisher != index);
         self.by_name.remove(&state.name);
         for path in state.transport.ice.bound() {
             self.unbind(*path, index);
@@ -132,6 +138,16 @@ impl Legs {
 
     pub fn find(&self, name: &Leg) -> Option<LegIndex> {
         self.by_name.get(name).copied()
+    }
+
+    /// Indices of all legs, and of some that ended.
+    pub fn places(&self) -> Range<LegIndex> {
+        0..self.states.len()
+    }
+
+    /// Indices of those that publish.
+    pub fn publishers(&self) -> impl Iterator<Item = LegIndex> + use<> {
+        self.publishers.clone().into_iter()
     }
 
     /// Indices of all legs.

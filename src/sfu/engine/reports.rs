@@ -30,7 +30,7 @@ const SAVER_CLOCKS: Duration = Duration::from_secs(10);
 impl Worker {
     /// Transport-wide feedback, from which publishers estimate their uplink.
     pub(super) fn feed_back_arrivals(&mut self, now: Instant) {
-        for index in self.legs.indices() {
+        for index in self.legs.publishers() {
             while let Some(feedback) = uplink_feedback(self.legs.get_mut(index)) {
                 self.send_rtcp(index, &feedback, now);
             }
@@ -40,7 +40,7 @@ impl Worker {
     /// Receiver reports: losses switch on the publishers' error correction. Streams that are not identified yet are
     /// left out, since Chromium stops naming a stream at the first report about it.
     pub(super) fn report_to_publishers(&mut self, now: Instant) {
-        for index in self.legs.indices() {
+        for index in self.legs.publishers() {
             let reports = self.reception_of(index, now);
             if !reports.is_empty()
                 && let Some(report) = rtcp::receiver_report(reports)
@@ -78,7 +78,7 @@ impl Worker {
 
     /// Sender reports of every slot that flows.
     pub(super) fn report_to_subscribers(&mut self, now: Instant) {
-        for index in self.legs.indices() {
+        for index in self.legs.places() {
             let Some(LegState { name, role: Role::Subscriber(downlink), .. }) = self.legs.get_mut(index)
             else {
                 continue;

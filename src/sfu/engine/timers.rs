@@ -179,7 +179,7 @@ impl Worker {
     }
 
     fn review_legs(&mut self, now: Instant) {
-        for index in self.legs.indices() {
+        for index in self.legs.places() {
             self.legs.fetch_reviewed(index);
             let Some(state) = self.legs.get_mut(index) else { continue };
             if state.transport.ice.is_lost(now) {

@@ -21,7 +21,7 @@ use super::{
     timers::Timers,
     ways::Ways,
 };
-use crate::sfu::sdp::Candidates;
+use crate::sfu::{forward::estimator::Told, sdp::Candidates};
 
 /// Events kept while the hub's channel is full; beyond, the oldest are dropped: the hub is far behind by then.
 const EVENTS: usize = 4_096;
@@ -41,9 +41,11 @@ pub struct Worker {
     /// When some of those go on at the latest: they wait for the rest of a picture.
     pub(super) gathering: Option<Instant>,
     pub(super) batch: Batch,
-    /// Of the reports that are read, who sent them; kept for its memory only, as is the control packet that was opened last.
+    /// Of the reports that are read, who sent them; kept for its memory only, as are the control packet that was opened last and what
+    /// it told.
     pub(super) reporters: Vec<Option<LegIndex>>,
     pub(super) opened: Vec<u8>,
+    pub(super) told: Vec<Told>,
     /// Legs with pictures that wait, or with a probe; each once.
     pub(super) paced: Vec<LegIndex>,
     pub(super) timers: Timers,
@@ -77,6 +79,7 @@ impl Worker {
             batch: Batch::default(),
             reporters: Vec::new(),
             opened: Vec::new(),
+            told: Vec::new(),
             paced: Vec::new(),
             timers: Timers::default(),
             echoes: Echoes::default(),

@@ -124,6 +124,7 @@ pub struct Plan {
 pub async fn compare_apart(qism: Side<'_>, plan: Plan) -> anyhow::Result<Compared> {
     let _apart = Apart::keep(qism.process)
         .inspect_err(|error| println!("  server and load are not kept on cores of their own: {error}"));
+    println!("  server and floor on one core, the load on another");
     compare(qism, None, plan).await
 }
 

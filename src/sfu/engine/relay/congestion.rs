@@ -137,7 +137,7 @@ impl Congestion {
     /// Takes the far end's feedback; true when the link is full since just now.
     pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, now: Instant) -> bool {
         let was_full = self.link.is_full(now);
-        let losses = self.link.handle_feedback(feedback, now);
+        let losses = self.link.handle_feedback(feedback, &mut Vec::new(), now);
         self.tally.told += u64::from(losses.told);
         self.tally.lost += u64::from(losses.lost);
         if let Some(found) = self.link.poll_probe(now) {

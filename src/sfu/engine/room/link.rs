@@ -148,13 +148,13 @@ impl Link {
         self.feelers.sent(self.sent.next() - PAIR as u64, bytes, now);
     }
 
-    /// Takes the receiver's feedback.
-    pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, now: Instant) -> Losses {
+    /// Takes the receiver's feedback. `told` is filled with what it tells; given for its memory only.
+    pub fn handle_feedback(&mut self, feedback: &Feedback<'_>, told: &mut Vec<Told>, now: Instant) -> Losses {
+        told.clear();
         let count = feedback.told();
         if count == 0 {
             return Losses::default();
         }
-        let mut told = Vec::with_capacity(count);
         told.extend(feedback.packets().take(count).filter_map(|(number, arrival)| {
             let sent = self.sent.take(number)?;
             self.passed = self.passed.max(sent.total);
@@ -179,8 +179,8 @@ impl Link {
             let arrived: Vec<Told> = arrived.collect();
             probe.arrived.extend(arrived);
         }
-        self.feelers.told(&told, now);
-        self.estimator.told(&told, now);
+        self.feelers.told(told, now);
+        self.estimator.told(told, now);
         if self.estimator.is_crowded() {
             self.crowded = Some(now);
         }
@@ -370,7 +370,11 @@ mod tests {
             if sent_at >= next_feedback {
                 next_feedback += Duration::from_millis(60);
                 if let Some(feedback) = arrivals.poll_feedback(1) {
-                    link.handle_feedback(&Feedback::parse(&feedback).expect("well formed"), sent_at);
+                    link.handle_feedback(
+                        &Feedback::parse(&feedback).expect("well formed"),
+                        &mut Vec::new(),
+                        sent_at,
+                    );
                 }
             }
             let kbps = match link.estimate().filter(|_| follows) {
@@ -439,7 +443,7 @@ mod tests {
         link.end_probe(start + Duration::from_millis(200));
         let feedback = arrivals.poll_feedback(1).expect("packets came");
         let feedback = Feedback::parse(&feedback).expect("well formed");
-        link.handle_feedback(&feedback, start + Duration::from_millis(400));
+        link.handle_feedback(&feedback, &mut Vec::new(), start + Duration::from_millis(400));
         (link.poll_probe(start + Duration::from_millis(400)), link.estimate().expect("feedback came"))
     }
 
