@@ -38,7 +38,10 @@ inNamespace('a cable of our own', import.meta.url, 4, () => {
       scene.socket.send(message, PORT, '10.77.0.2');
       if (every > 0) await wait(every);
     }
-    for (let came = -1; answered.size > came; await wait(QUIET_MS)) came = answered.size;
+    for (let came = -1; answered.size > came && answered.size < count; ) {
+      came = answered.size;
+      for (let waited = 0; waited < QUIET_MS && answered.size < count; waited += 50) await wait(50);
+    }
     return {
       trips: [...answered].map(([number, at]) => at - sent[number]),
       tookMs: Math.max(...answered.values()) - sent[0],
