@@ -196,6 +196,7 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::PicturesStopped { stopped: true },
         ServerFrame::DataUsed { bytes: 7_430_000, budget: Some(25_000_000), pictures: Pictures::Spared },
         ServerFrame::VoiceRate { bitrate: 15_000 },
+        ServerFrame::ScreenRate { bitrate: Some(48_000) },
         ServerFrame::CodecsDecoded { codecs: vec![VideoCodec::Vp8, VideoCodec::H264] },
         ServerFrame::LegLost { leg: LegKind::Subscriber },
         ServerFrame::Move { within_ms: 7_000 },

@@ -268,6 +268,8 @@ pub enum MediaEvent {
     HeardElsewhere { lesson: LessonId, node: IncarnationId, voices: Voices },
     /// Which simulcast layers of a camera anybody receives, smallest first.
     LayersWanted { lesson: LessonId, publication: Publication, layers: Vec<bool> },
+    /// How many bits per second a screen is to be encoded with at most: what the widest link takes of those who receive it.
+    ScreenRate { lesson: LessonId, publication: Publication, bitrate: Option<u32> },
     /// All pictures to this subscriber were stopped so that the voice gets through; or they flow again.
     PicturesStopped { leg: Leg, stopped: bool },
     /// What these people's legs carried since this was last told, both directions, IP and UDP headers included.

@@ -80,6 +80,7 @@ pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>
             | MediaEvent::HeardElsewhere { lesson, .. }
             | MediaEvent::Carried { lesson, .. }
             | MediaEvent::LayersWanted { lesson, .. }
+            | MediaEvent::ScreenRate { lesson, .. }
             | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,
         };
         if let Some(queue) = hub.queue_to(lesson) {

@@ -156,6 +156,11 @@ pub enum ServerFrame {
     VoiceRate {
         bitrate: u32,
     },
+    /// How many bits per second your screen is to be encoded with at most: what the widest link takes of those who receive it;
+    /// `null`: as many as you like.
+    ScreenRate {
+        bitrate: Option<u32>,
+    },
     /// What your camera may be encoded in from now on: what everybody present decodes. VP8 alone until told otherwise.
     CodecsDecoded {
         codecs: Vec<VideoCodec>,

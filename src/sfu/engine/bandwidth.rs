@@ -18,6 +18,7 @@ use super::{
 use crate::sfu::forward::{
     allocator::{Budget, Demand, allocate, blocked, headroom, steps},
     budget::Allowance,
+    ceiling::Takes,
     layers::choose,
 };
 
@@ -80,9 +81,16 @@ fn bound(downlink: &mut Downlink, room: &Room, now: Instant) -> Option<Pictures>
     let allowance = downlink.budget.map(|budget| budget.allowance(now));
     let (slots, demands) = demands(downlink, room, allowance, now);
     match (downlink.link.estimate(), allowance) {
-        _ if downlink.protection.pictures_stopped() => limit_all(downlink, Limit::Paused),
+        _ if downlink.protection.pictures_stopped() => {
+            limit_all(downlink, Limit::Paused);
+            take_of_screen(downlink, Takes::Nothing);
+        }
         // Who sends no feedback and pays for everything has no limit.
-        (None, None) => limit_all(downlink, Limit::None),
+        (None, None) => {
+            limit_all(downlink, Limit::None);
+            let takes = if downlink.link.is_unknown(now) { Takes::Nothing } else { Takes::All };
+            take_of_screen(downlink, takes);
+        }
         (estimate, allowance) => fit(downlink, estimate, allowance, (&slots, &demands), now),
     }
     let wanted = demands.iter().fold(0, |sum: u32, demand| sum.saturating_add(demand.wanted));
@@ -120,6 +128,11 @@ fn limit_all(downlink: &mut Downlink, limit: Limit) {
     downlink.slots.iter_mut().filter(|out| !out.is_audio()).for_each(|out| out.limit = limit);
 }
 
+fn take_of_screen(downlink: &mut Downlink, takes: Takes) {
+    let screens = downlink.slots.iter_mut().filter(|out| out.slot.kind() == SlotKind::Screen);
+    screens.for_each(|out| out.takes = takes);
+}
+
 /// Whether a weak link stops all pictures, if that is something new.
 fn stops_pictures(downlink: &mut Downlink) -> Option<bool> {
     let stopped = downlink.protection.pictures_stopped();
@@ -143,8 +156,13 @@ fn fit(
         hard: allowance.map_or(u32::MAX, |allowance| allowance.burst),
         may_rise,
     };
+    let takes = Takes::of(estimate, budget.bitrate);
+    take_of_screen(downlink, takes);
     let given = allocate(budget, demands);
-    if let Some(wanted) = blocked(demands, &given).filter(|_| may_rise) {
+    // A screen that was made to fit would have more, too.
+    let shows_screen = demands.iter().any(|demand| demand.is_kept);
+    let fitted = (shows_screen && takes < Takes::All).then(|| headroom(UNKNOWN));
+    if let Some(wanted) = blocked(demands, &given).max(fitted).filter(|_| may_rise) {
         downlink.consider_probe(wanted.saturating_add(reserve), now);
     }
     for ((&slot, demand), step) in slots.iter().zip(demands).zip(given) {

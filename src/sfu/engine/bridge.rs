@@ -10,7 +10,7 @@ use super::{
     inbox::Inbox,
     room::{export::Demand, shape::Shape},
 };
-use crate::sfu::forward::packet::Packet;
+use crate::sfu::forward::{ceiling::Takes, packet::Packet};
 
 /// Crossings that wait for the other thread: it is half a second behind by then. Beyond, packets are dropped and
 /// counted, and pictures begin anew at a key frame; everything else is told again until it got through.
@@ -44,6 +44,8 @@ pub enum Content {
     },
     /// Share that each listener lost, in 256ths.
     Losses(Vec<u8>),
+    /// What the widest link of that thread takes of a screen.
+    Takes(Takes),
 }
 
 /// One thread's end.

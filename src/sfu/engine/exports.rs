@@ -68,6 +68,7 @@ impl Worker {
             Content::Demand(demand) => self.demanded(way, (lesson, publication), demand, now),
             Content::Leave => self.left(way, (lesson, publication), now),
             Content::Losses(losses) => export_to(track, way).lost(losses, now),
+            Content::Takes(takes) => track.taken(way, takes),
             Content::KeyFrame { layer } => self.key_frame_wanted((lesson, publication), layer, now),
         }
     }

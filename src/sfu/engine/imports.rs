@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use qism_signaling::protocol::{IncarnationId, LessonId, UserId};
+use qism_signaling::protocol::{IncarnationId, LessonId, Source, UserId};
 
 use super::{
     bridge::Content,
@@ -82,6 +82,24 @@ impl Worker {
         }
         if got_through {
             track.import.get_or_insert_default().told = told;
+        }
+    }
+
+    /// Tells where a screen comes from what the widest link here takes of it: when that changed, and now and then.
+    pub(super) fn tell_takes(&mut self, lesson: LessonId, track: TrackIndex, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        let Some(origin) = room.origin(track) else { return };
+        let track = &mut room.tracks[track];
+        if track.publication.source != Source::Screen || track.is_unwanted() {
+            return;
+        }
+        let takes = wanted::takes(track, &mut self.legs);
+        let import = track.import.get_or_insert_default();
+        if import.told_takes.is_some_and(|(told, at)| told == takes && now < at + REPEAT) {
+            return;
+        }
+        if self.ways.ask(origin, lesson, track.publication, Content::Takes(takes), now) {
+            import.told_takes = Some((takes, now));
         }
     }
 

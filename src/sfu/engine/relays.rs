@@ -268,6 +268,11 @@ impl Worker {
                     track.stop_layer(usize::from(layer));
                 }
             }
+            Word::Takes(takes) => {
+                let Some(room) = self.rooms.get_mut(&lesson) else { return };
+                let Some(index) = room.find(publication) else { return };
+                room.tracks[index].taken(way, takes);
+            }
             Word::Losses(losses) => {
                 let Some(room) = self.rooms.get_mut(&lesson) else { return };
                 let Some(index) = room.find(publication) else { return };

@@ -204,13 +204,17 @@ impl Worker {
                 self.review_track(lesson, track, with_voices, now);
                 self.ask_key_frame(lesson, track, now);
             }
-            (0..tracks).for_each(|track| self.tell_demand(lesson, track, now));
+            for track in 0..tracks {
+                self.tell_demand(lesson, track, now);
+                self.tell_takes(lesson, track, now);
+            }
             if is_guest {
                 continue;
             }
             self.review_exports(lesson, now);
             self.tell_speakers(lesson, now);
             self.tell_wanted(lesson);
+            self.tell_rates(lesson, now);
             self.tell_codecs(lesson, now);
         }
         self.ring_bridges();
@@ -222,6 +226,14 @@ impl Worker {
         let told = wanted::changes(room, &mut self.legs);
         for (publication, layers) in told {
             self.tell(MediaEvent::LayersWanted { lesson, publication, layers });
+        }
+    }
+
+    /// Tells the hub how much of each screen the widest link takes, when that changed.
+    fn tell_rates(&mut self, lesson: LessonId, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&lesson) else { return };
+        for (publication, bitrate) in wanted::rates(room, &mut self.legs, now) {
+            self.tell(MediaEvent::ScreenRate { lesson, publication, bitrate });
         }
     }
 

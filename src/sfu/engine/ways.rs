@@ -55,6 +55,7 @@ fn word(content: Content) -> Option<Word> {
         Content::Demand(demand) => Some(Word::Demand(demand)),
         Content::Leave => Some(Word::Leave),
         Content::KeyFrame { layer } => Some(Word::KeyFrame { layer }),
+        Content::Takes(takes) => Some(Word::Takes(takes)),
         Content::Losses(mut losses) => {
             losses.truncate(LISTENERS);
             Some(Word::Losses(losses))

@@ -5,6 +5,7 @@ pub mod account;
 pub mod allocator;
 pub mod arrivals;
 pub mod budget;
+pub mod ceiling;
 pub mod estimator;
 pub mod extensions;
 pub mod feedback;

@@ -178,6 +178,9 @@ export class LessonMedia {
       case 'voice_rate':
         void this.#publisher.voiceRate(frame.bitrate).catch(() => undefined);
         break;
+      case 'screen_rate':
+        void this.#publisher.screenRate(frame.bitrate);
+        break;
       case 'codecs_decoded':
         void this.#publisher.codecsDecoded(frame.codecs);
         break;

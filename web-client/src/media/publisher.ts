@@ -51,6 +51,8 @@ export class PublisherLeg {
   #terms: Terms;
   readonly #room: number | undefined;
   #resting = false;
+  /** What listeners' links take of the screen, bits per second, as last told. */
+  #screenRate = SCREEN.maxBitrate;
   /** As last told; a new leg begins with VP8. */
   #codecs: readonly VideoCodec[] = ['vp8'];
   /** Bits per second of the microphone, as last told. */
@@ -168,7 +170,7 @@ export class PublisherLeg {
   #screenTerms() {
     const { maxBitrate, maxFramerate } = this.#resting ? RESTING_SCREEN : SCREEN;
     const room = Math.max(RESTING_SCREEN.maxBitrate, this.#room ?? maxBitrate);
-    return { maxBitrate: Math.min(maxBitrate, room), maxFramerate };
+    return { maxBitrate: Math.min(maxBitrate, room, this.#screenRate), maxFramerate };
   }
 
   #add(source: Source, kind: 'audio' | 'video', sendEncodings: RTCRtpEncodingParameters[]): void {
@@ -296,6 +298,12 @@ export class PublisherLeg {
     await encode(this.#senders.get('microphone')?.sender, { maxBitrate: bitrate });
   }
 
+  /** Encodes the screen with so many bits per second at most; `null`: as many as it likes. A new leg begins with that. */
+  async screenRate(bitrate: number | null): Promise<void> {
+    this.#screenRate = bitrate ?? SCREEN.maxBitrate;
+    await encode(this.#senders.get('screen')?.sender, this.#screenTerms());
+  }
+
   /** Encodes the camera in what everybody present decodes: H.264 where the device prefers it, else VP8. */
   async codecsDecoded(codecs: readonly VideoCodec[]): Promise<void> {
     this.#codecs = codecs;
@@ -328,6 +336,7 @@ export class PublisherLeg {
     this.#opening = undefined;
     this.#terms = { room: this.#room };
     this.#resting = false;
+    this.#screenRate = SCREEN.maxBitrate;
     this.#codecs = ['vp8'];
     this.#fail?.(new Error('the leg ended'));
   }

@@ -171,6 +171,9 @@ impl RoomTask {
             MediaEvent::LayersWanted { publication, layers, .. } => {
                 self.tell_user(publication.user, &ServerFrame::LayersWanted { layers });
             }
+            MediaEvent::ScreenRate { publication, bitrate, .. } => {
+                self.tell_user(publication.user, &ServerFrame::ScreenRate { bitrate });
+            }
             MediaEvent::CodecsDecoded { publication, codecs, .. } => {
                 self.tell_user(publication.user, &ServerFrame::CodecsDecoded { codecs });
             }

@@ -12,7 +12,10 @@ use qism_signaling::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::sfu::engine::room::{export::Demand, shape::Shape};
+use crate::sfu::{
+    engine::room::{export::Demand, shape::Shape},
+    forward::ceiling::Takes,
+};
 
 /// Payload type of application-defined RTCP.
 const APP: u8 = 204;
@@ -63,17 +66,19 @@ pub enum Word {
     Stopped {
         layer: u8,
     },
+    /// What the widest link of that node's receivers takes of a screen.
+    Takes(Takes),
 }
 
 impl Word {
     /// A node of the version before may not know it.
     fn is_late(&self) -> bool {
-        matches!(self, Self::Heard(_) | Self::Stopped { .. })
+        matches!(self, Self::Heard(_) | Self::Stopped { .. } | Self::Takes(_))
     }
 
     /// Somebody on the other node needs something: the relay stays open for it.
     pub fn is_need(&self) -> bool {
-        !matches!(self, Self::Leave | Self::Heard(_) | Self::Stopped { .. })
+        !matches!(self, Self::Leave | Self::Heard(_) | Self::Stopped { .. } | Self::Takes(_))
     }
 }
 
@@ -177,6 +182,7 @@ mod tests {
             Word::Losses(vec![0, 200]),
             Word::Heard(Voices::Speaking(vec![UserId(Uuid::from_u128(2))])),
             Word::Stopped { layer: 1 },
+            Word::Takes(Takes::UpTo(100_000)),
         ]
         .map(letter)
         .to_vec()

@@ -20,6 +20,7 @@ use crate::sfu::{
     forward::{
         allocator::Step,
         budget::DataBudget,
+        ceiling::Takes,
         forwarder::{EVERY_FRAME, Forwarder},
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
@@ -74,6 +75,8 @@ pub struct TrackOut {
     pub cap: LayerCap,
     /// What the receiver's link has for this slot.
     pub limit: Limit,
+    /// Of a screen: what the link would take of it.
+    pub takes: Takes,
     pub forwarder: Forwarder,
     /// Unwrapped number of the next retransmission.
     repair_sequence: u64,
@@ -95,6 +98,7 @@ impl TrackOut {
             track: None,
             cap: LayerCap::LOW,
             limit: Limit::None,
+            takes: Takes::Nothing,
             forwarder: Forwarder::new(clock_rate, first),
             repair_sequence: u64::from(first % 1_000),
             packets: 0,

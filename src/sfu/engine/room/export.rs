@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::shape::Shape;
 use crate::sfu::{
     engine::relay::{Far, gate::Gate},
-    forward::{listeners::ReportedLoss, renumber::Renumberer},
+    forward::{ceiling::Takes, listeners::ReportedLoss, renumber::Renumberer},
     sdp::answer::LAYERS,
 };
 
@@ -45,6 +45,8 @@ pub struct Export {
     /// The shape that was last told; nothing else crosses before it is the present one.
     pub told: Option<Shape>,
     pub demand: Demand,
+    /// What the widest link there takes of a screen; all of it, until told.
+    pub takes: Takes,
     losses: Vec<u8>,
     reported: Option<Instant>,
     /// On the way to another node.
@@ -128,7 +130,8 @@ impl Remote {
 impl Export {
     pub fn new(to: Way) -> Self {
         let demand = Demand::default();
-        Self { to, told: None, demand, losses: Vec::new(), reported: None, remote: None }
+        let takes = Takes::All;
+        Self { to, told: None, demand, takes, losses: Vec::new(), reported: None, remote: None }
     }
 
     /// Its subscribers ask for this.
@@ -210,6 +213,8 @@ pub struct Import {
     pub seen: u32,
     /// What was last asked for, and when: repeated, since a full bridge loses it, and a link between nodes.
     pub told: Option<(Demand, Instant)>,
+    /// The same of what links here take of a screen.
+    pub told_takes: Option<(Takes, Instant)>,
 }
 
 /// The name of a track's streams on their way here.

@@ -193,6 +193,11 @@ impl Link {
         self.is_measured.then(|| self.estimator.bitrate())
     }
 
+    /// Nothing is told of it yet, but may be any moment.
+    pub fn is_unknown(&self, now: Instant) -> bool {
+        !self.is_measured && self.sent.first().is_none_or(|first| now < first + FIRST_FEEDBACK)
+    }
+
     /// The same, or what is assumed until something is known.
     pub fn assumed(&self) -> u32 {
         self.estimator.bitrate()
@@ -206,8 +211,8 @@ impl Link {
     /// At which rate pictures leave; at first no faster than assumed, until it is clear that no feedback comes. What waits
     /// leaves faster than what flows on the average, but not into a full queue.
     pub fn pace(&self, now: Instant) -> Option<u32> {
-        match self.sent.first().is_none_or(|first| now < first + FIRST_FEEDBACK) {
-            true if !self.is_measured => Some(FIRST as u32),
+        match self.is_unknown(now) {
+            true => Some(FIRST as u32),
             _ if self.is_full(now) => self.estimate(),
             _ => {
                 let haste = if self.is_wide(now) { EASE } else { HASTE };

@@ -8,7 +8,7 @@ use qism_signaling::protocol::{IncarnationId, Publication, Slot, Source, UserId}
 use super::{
     LegIndex,
     codecs::Agreement,
-    export::{Export, Import, Streams},
+    export::{Export, Import, Streams, Way},
     joined::{JOINED, Joined},
     layer::LayerIn,
     shape::Shape,
@@ -17,6 +17,7 @@ use super::{
 use crate::sfu::{
     engine::relay::packet::Incoming,
     forward::{
+        ceiling::{Ceiling, Takes},
         forwarder::Forwarder,
         gather,
         keyframes::KeyframeGate,
@@ -33,6 +34,8 @@ use crate::sfu::{
 const CAMERA_INTERVAL: Duration = Duration::from_millis(500);
 /// Key frames of a screen are big.
 const SCREEN_INTERVAL: Duration = Duration::from_secs(1);
+/// A picture that came no longer ago flows.
+const FLOWS: Duration = Duration::from_secs(2);
 /// A node that the publisher left is asked on for so long, in case what it still gets is all there is.
 const LEAVING: Duration = Duration::from_secs(6);
 
@@ -54,6 +57,8 @@ pub struct TrackIn {
     pub clock_offset: Option<i64>,
     /// Which layers anybody receives, as last told to the hub.
     pub told_wanted: Option<Vec<bool>>,
+    /// Of a screen: what its encoder was asked to stay below.
+    pub ceiling: Ceiling,
     /// Whether the publisher may send H.264; `None` when it cannot.
     pub h264: Option<Agreement>,
     /// The streams are other ones now: every slot starts anew at a key frame.
@@ -89,6 +94,7 @@ impl TrackIn {
             fresh: Vec::new(),
             clock_offset: None,
             told_wanted: None,
+            ceiling: Ceiling::default(),
             h264: None,
             is_restarted: false,
             is_changed: false,
@@ -151,7 +157,7 @@ impl TrackIn {
         self.generation += 1;
         self.is_restarted = true;
         self.clock_offset = None;
-        self.told_wanted = None;
+        (self.told_wanted, self.ceiling) = (None, Ceiling::default());
         self.h264 = upstream.speaks(Codec::H264).then(|| Agreement::new(now));
         self.layers = (0..layers.clamp(1, LAYERS)).map(|_| LayerIn::new(is_video)).collect();
         self.fresh.clear();
@@ -240,6 +246,13 @@ impl TrackIn {
             layers: self.layers.len() as u8,
             sizes,
             clock_offset: self.clock_offset,
+        }
+    }
+
+    /// Another thread that receives it told what the widest link there takes.
+    pub fn taken(&mut self, way: Way, takes: Takes) {
+        if let Some(export) = self.exports.iter_mut().find(|export| export.to == way) {
+            export.takes = takes;
         }
     }
 
@@ -421,6 +434,11 @@ impl TrackIn {
     /// Some packet of the present streams has come.
     pub fn has_come(&self) -> bool {
         self.layers.iter().any(LayerIn::has_come)
+    }
+
+    /// Some packet came lately.
+    pub fn flows(&self, now: Instant) -> bool {
+        self.layers.iter().filter_map(LayerIn::newest).any(|newest| now < newest + FLOWS)
     }
 
     /// What is known of each layer.

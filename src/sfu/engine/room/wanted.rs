@@ -1,11 +1,17 @@
-//! Which simulcast layers anybody receives: told to the publisher, who saves its uplink by stopping the others.
+//! What those who receive a publication make of it together, told to the publisher: which simulcast layers anybody receives, so that
+//! the others are not sent, and how much of a screen the widest link takes.
 
-use qism_signaling::protocol::Publication;
+use std::time::Instant;
+
+use qism_signaling::protocol::{Publication, Source};
 
 use super::{Room, downlink::Limit, track::TrackIn};
 use crate::sfu::{
     engine::legs::{LegState, Legs, Role},
-    forward::layers::{LayerFacts, choose},
+    forward::{
+        ceiling::Takes,
+        layers::{LayerFacts, choose},
+    },
 };
 
 /// What changed since it was last told, by publication, smallest layer first.
@@ -54,4 +60,24 @@ fn wanted(track: &TrackIn, legs: &mut Legs) -> Option<Vec<bool>> {
         }
     }
     Some(wanted)
+}
+
+/// What publishers of screens are to be told of their bit rate now.
+pub fn rates(room: &mut Room, legs: &mut Legs, now: Instant) -> Vec<(Publication, Option<u32>)> {
+    let is_screen = |track: &&mut TrackIn| track.publication.source == Source::Screen;
+    let screens = room.tracks.iter_mut().filter(|track| track.publisher.is_some()).filter(is_screen);
+    let rate = |track: &mut TrackIn| {
+        let (takes, flows) = (takes(track, legs), track.flows(now));
+        Some((track.publication, track.ceiling.follow(takes, flows, now)?))
+    };
+    screens.filter_map(rate).collect()
+}
+
+/// What the widest link takes of a screen, of this thread and of those that it serves.
+pub fn takes(track: &TrackIn, legs: &mut Legs) -> Takes {
+    let here = track.subscribers.iter().filter_map(|&(leg, slot)| match legs.get_mut(leg)? {
+        LegState { role: Role::Subscriber(downlink), .. } => Some(downlink.slot(slot)?.takes),
+        _ => None,
+    });
+    here.chain(track.exports.iter().map(|export| export.takes)).max().unwrap_or_default()
 }

@@ -81,6 +81,8 @@ pub struct World {
     told: Vec<(Duration, bool)>,
     /// What publishers were told of layers.
     wanted: Vec<(Duration, Vec<bool>)>,
+    /// What the teacher was told of the screen's bit rate.
+    rates: Vec<(Duration, Option<u32>)>,
     /// Second by second: dropped by the full queue, padding, the estimate in kbit/s.
     seconds: Vec<[usize; 3]>,
     /// The student's budget, and when it has to have lasted.
@@ -187,6 +189,7 @@ impl World {
             names: (student, teacher),
             told: Vec::new(),
             wanted: Vec::new(),
+            rates: Vec::new(),
             seconds: Vec::new(),
             budget: None,
             saver: false,
@@ -287,6 +290,10 @@ impl World {
                 MediaEvent::LayersWanted { layers, .. } => {
                     self.publisher.layers_wanted(&layers);
                     self.wanted.push((at, layers));
+                }
+                MediaEvent::ScreenRate { bitrate, .. } => {
+                    self.publisher.take_screen_rate(bitrate);
+                    self.rates.push((at, bitrate));
                 }
                 MediaEvent::PicturesStopped { stopped, .. } => self.told.push((at, stopped)),
                 MediaEvent::PicturesSpared { pictures, .. } => self.spared.push((at, pictures)),

@@ -120,6 +120,15 @@ pub struct Slide {
     pub rate: u32,
 }
 
+impl Slide {
+    /// The same page from an encoder with so many bits per second: a key frame may take three frames' worth (libvpx, real time).
+    fn within(self, bitrate: u32) -> Self {
+        let most = (bitrate / 8 / self.rate) as usize;
+        let frames = self.frames.map(|bytes| bytes.min(most));
+        Self { key_frame: self.key_frame.min(most * 3), frames, ..self }
+    }
+}
+
 /// What the teacher sends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Program {
@@ -150,6 +159,8 @@ pub struct Publisher {
     pub frame: usize,
     /// What the teacher was told that listeners lose of the voice, in 256ths, and when.
     pub losses: Vec<(Instant, u8)>,
+    /// Bits per second that the screen's encoder stays below.
+    screen_rate: Option<u32>,
     /// The next picture of the largest layer is its last, and only half of it is sent; whether the other half has numbers.
     stops: Option<bool>,
 }
@@ -174,6 +185,7 @@ impl Publisher {
             key_frames: 0,
             frame: FRAME_BYTES,
             losses: Vec::new(),
+            screen_rate: None,
             stops: None,
         }
     }
@@ -197,6 +209,11 @@ impl Publisher {
             stream.wants_key_frame |= *wanted && !stream.is_active;
             stream.is_active = *wanted;
         }
+    }
+
+    /// How many bits per second the screen may take.
+    pub fn take_screen_rate(&mut self, bitrate: Option<u32>) {
+        self.screen_rate = bitrate;
     }
 
     /// The browser stops the largest layer in the middle of its next picture, as where its uplink got narrow; `gap`: numbers of what
@@ -320,6 +337,7 @@ impl Publisher {
         self.pictures += 1;
         self.taken.push(Duration::from_secs_f64(f64::from(timestamp) / 90_000.0));
         self.key_frames += usize::from(is_key);
+        let slide = self.screen_rate.map_or(slide, |bitrate| slide.within(bitrate));
         let bytes = if is_key { slide.key_frame } else { slide.frames[usize::from(temporal)] };
         draw(&mut self.srtp, &mut self.screen, picture, bytes, out);
     }

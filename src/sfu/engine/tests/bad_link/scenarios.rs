@@ -77,7 +77,7 @@ fn a_good_link_carries_everything_and_is_asked_for_little() {
     assert!(world.shown(Slot::FIRST_CAMERA, seconds(3), seconds(10)) > 160);
     assert!(world.shown(Slot::SCREEN, seconds(3), seconds(10)) > 52);
     assert!(world.publisher.key_frames < 20, "{}", world.publisher.key_frames);
-    assert!(world.told.is_empty());
+    assert!(world.told.is_empty() && world.rates.is_empty(), "{:?}", world.rates);
 }
 
 #[test]
@@ -388,6 +388,34 @@ fn digits_that_hardly_fit_a_hundred_kilobits_are_new_each_second() {
         assert!(blank.is_empty(), "jitter {jitter:?} ms: nothing new at {blank:?}");
         assert!(frames > 80 && silence <= SILENCE, "jitter {jitter:?} ms: {frames}, {silence:?}");
         assert!(world.told.is_empty(), "it is a link for pictures: {:?}", world.told);
+    }
+}
+
+/// Whatever thread the student is on: the teacher hears how little the widest link takes, and that it takes all again.
+#[test]
+fn where_every_link_is_narrow_the_screen_is_made_to_fit_and_a_wide_one_lifts_that() {
+    for student in Student::EITHER {
+        let camera = Program { camera: true, screen: None, late: AT_ONCE };
+        let mut world = World::of(student, Nature::good(DELAY), camera, 1);
+        world.run(seconds(8));
+        world.set(narrow(100_000));
+        world.run(seconds(10));
+        let shared = world.now - world.start;
+        world.begin(Program { screen: Some(CLOCK), ..camera });
+        world.run(seconds(40));
+        let over = world.now - world.start;
+        world.set(Nature::good(DELAY));
+        world.run(seconds(15));
+        print(&world, &format!("a clock at 100 kbit/s, {student}: {:?}", world.rates));
+        let asked = world.rates.iter().filter(|(at, _)| *at < over);
+        let lowest = asked.filter_map(|(_, rate)| *rate).min().expect("less was asked for");
+        assert!(lowest < 80_000, "{student}: {:?}", world.rates);
+        let shown = world.shown(Slot::SCREEN, shared + seconds(8), over);
+        assert!(shown > 32 * 2 * 9 / 10, "{student}: {shown} frames of 64");
+        assert!(world.longest_silence(shared, over) <= SILENCE);
+        let &(lifted, last) = world.rates.last().expect("a word");
+        assert!(last.is_none() && lifted < over + seconds(10), "{student}: {:?}", world.rates);
+        assert!(world.rates.len() < 16, "{student}: {:?}", world.rates);
     }
 }
 
