@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::protocol::{Chain, Event, LessonId, Logged, Person, Position, UserId};
 
@@ -164,6 +165,7 @@ impl Bus for NullBus {
 pub struct MemoryAdmissions {
     rolls: Mutex<HashMap<LessonId, Roll>>,
     visitors: Mutex<HashMap<UserId, Person>>,
+    hangs: watch::Sender<bool>,
     notices: Mutex<Vec<(LessonId, Logged, Vec<Logged>)>>,
 }
 
@@ -174,6 +176,11 @@ impl MemoryAdmissions {
 
     pub fn add_visitor(&self, person: Person) {
         lock(&self.visitors).insert(person.user, person);
+    }
+
+    /// From now on nobody is told who a visitor is, until it goes on.
+    pub fn set_hanging(&self, hangs: bool) {
+        self.hangs.send_replace(hangs);
     }
 
     /// What the director was told.
@@ -189,6 +196,8 @@ impl Admissions for MemoryAdmissions {
     }
 
     async fn person(&self, _: LessonId, user: UserId) -> Result<Option<Person>, Unavailable> {
+        // Invariant: the sender is this one's own.
+        let _ = self.hangs.subscribe().wait_for(|hangs| !hangs).await;
         Ok(lock(&self.visitors).get(&user).cloned())
     }
 

@@ -25,7 +25,7 @@ use super::{
     fleet::Fleet,
     outbox::{OutboxReader, outbox},
     ports::{Admissions, Bus, Clock, Journal, MediaEvent, MediaPlane},
-    room_task::{self, RoomMessage, departure},
+    room_task::{self, Caller, RoomMessage, departure},
     session::Attached,
     watch,
 };
@@ -198,8 +198,8 @@ impl Hub {
             let queue = self.room(entry.lesson);
             let (outbox, reader) = outbox();
             let (reply, answer) = oneshot::channel();
-            let message = RoomMessage::Attach { entry, position, outbox: outbox.clone(), reply };
-            if queue.send(message).await.is_ok()
+            let caller = Caller { entry, position, outbox: outbox.clone(), reply };
+            if queue.send(RoomMessage::Attach(caller)).await.is_ok()
                 && let Ok(outcome) = answer.await
             {
                 let clock = self.ports.clock.clone();

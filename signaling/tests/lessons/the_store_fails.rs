@@ -66,3 +66,34 @@ async fn a_withdrawal_that_cannot_be_written_puts_out_all_the_same_and_is_writte
     let removed = class.log().iter().filter(|event| matches!(event, Event::Removed { .. })).count();
     assert_eq!(removed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_visitor_whom_the_store_does_not_tell_of_keeps_nobody_waiting() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    class.admissions.set_hanging(true);
+    let visit = class.enter(class.director);
+    tokio::pin!(visit);
+    assert!(tokio::time::timeout(Duration::from_secs(4), visit.as_mut()).await.is_err(), "still at the door");
+    teacher.say("the lesson goes on").await.expect("said");
+    assert_eq!(students[0].lines().await, ["the lesson goes on"]);
+    class.admissions.set_hanging(false);
+    assert_eq!(visit.await.snapshot().participants.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_visitor_whose_right_is_withdrawn_at_the_door_does_not_come_in() {
+    let class = Class::of(1);
+    let (_teacher, _students) = class.full().await;
+    class.admissions.set_hanging(true);
+    let visit = class.try_enter(class.director, 7, None);
+    tokio::pin!(visit);
+    let _ = tokio::time::timeout(Duration::from_secs(1), visit.as_mut()).await;
+    class.hub.withdraw(class.director, None).await;
+    settle().await;
+    class.admissions.set_hanging(false);
+    assert_eq!(visit.await.err(), Some(CloseCode::Withdrawn));
+    wait(1).await;
+    let came = |event: &Event| matches!(event, Event::Attached { user, .. } if *user == class.director);
+    assert!(!class.log().iter().any(came));
+}

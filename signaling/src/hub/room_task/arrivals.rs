@@ -1,5 +1,7 @@
 //! Coming in and going away.
 
+use std::collections::HashMap;
+
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
@@ -11,29 +13,75 @@ use crate::{
     room::roster::Arrival,
 };
 
-use super::{Cut, RoomTask};
+use super::{Cut, RoomMessage, RoomTask};
 use crate::hub::{
     appender::{Intent, Knock, Wish},
     outbox::Outbox,
-    ports::{Leg, MediaOrder},
+    ports::{Leg, MediaOrder, Unavailable},
     registry::Entry,
     render,
     seats::{Reception, Seat, SeatId},
 };
 
+/// Somebody with a ticket.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub entry: Entry,
+    pub position: Option<Position>,
+    pub outbox: Outbox,
+    pub reply: oneshot::Sender<Result<SeatId, CloseCode>>,
+}
+
+impl Caller {
+    pub(super) fn refuse(self, code: CloseCode) {
+        let _ = self.reply.send(Err(code));
+    }
+}
+
+/// Callers who are not on the roll, while the school is asked who they are: once each, however often they call meanwhile. As many
+/// as hold a ticket of the last 30 seconds.
+#[derive(Debug, Default)]
+pub(super) struct Strangers(HashMap<UserId, Vec<Caller>>);
+
 impl RoomTask {
-    /// Somebody with a ticket: queued to be decided like everything else.
-    pub(super) async fn knock(
-        &mut self,
-        entry: Entry,
-        position: Option<Position>,
-        outbox: Outbox,
-        reply: oneshot::Sender<Result<SeatId, CloseCode>>,
-    ) {
-        if let Err(code) = self.know(entry.user).await {
-            let _ = reply.send(Err(code));
-            return;
+    /// Queued to be decided like everything else. Who is not on the roll is looked up first, while the lesson goes on.
+    pub(super) fn knock(&mut self, caller: Caller) {
+        let user = caller.entry.user;
+        if self.people.contains_key(&user) {
+            return self.let_decide(caller);
         }
+        let calls = self.strangers.0.entry(user).or_default();
+        calls.push(caller);
+        if calls.len() == 1 {
+            self.ask_who(user);
+        }
+    }
+
+    fn ask_who(&self, user: UserId) {
+        let Some(room) = self.itself.upgrade() else { return };
+        let (admissions, lesson) = (self.hub.ports.admissions.clone(), self.lesson);
+        tokio::spawn(async move {
+            let person = admissions.person(lesson, user).await;
+            let _ = room.send(RoomMessage::Introduced { user, person }).await;
+        });
+    }
+
+    /// The school has answered. Nobody waits for it whose right was withdrawn meanwhile.
+    pub(super) fn introduced(&mut self, user: UserId, person: Result<Option<Person>, Unavailable>) {
+        let Some(calls) = self.strangers.0.remove(&user) else { return };
+        let code = match person {
+            Ok(Some(person)) => {
+                self.people.insert(user, person);
+                return calls.into_iter().for_each(|caller| self.let_decide(caller));
+            }
+            Ok(None) => CloseCode::NotAdmitted,
+            Err(_) => CloseCode::Unavailable,
+        };
+        calls.into_iter().for_each(|caller| caller.refuse(code));
+    }
+
+    fn let_decide(&mut self, caller: Caller) {
+        let Caller { entry, position, outbox, reply } = caller;
         let arrival = Arrival {
             user: entry.user,
             role: entry.role,
@@ -44,21 +92,6 @@ impl RoomTask {
         let knock = Knock { entry, arrival, position, outbox, reply };
         let intent = Intent::new(self.lesson, Some(entry.user), entry.ticket, Wish::Arrive(Box::new(knock)));
         self.queue(intent);
-    }
-
-    /// Makes sure that the name of an arrival is known, also of one who is not on the roll.
-    async fn know(&mut self, user: UserId) -> Result<(), CloseCode> {
-        if self.people.contains_key(&user) {
-            return Ok(());
-        }
-        match self.hub.ports.admissions.person(self.lesson, user).await {
-            Ok(Some(person)) => {
-                self.people.insert(user, person);
-                Ok(())
-            }
-            Ok(None) => Err(CloseCode::NotAdmitted),
-            Err(_) => Err(CloseCode::Unavailable),
-        }
     }
 
     /// The `attached` event is in the log and folded: give the connection its seat and its welcome.
@@ -177,6 +210,8 @@ impl RoomTask {
 
     /// The school withdrew the right to be here.
     pub(super) fn withdraw(&mut self, user: UserId) {
+        let calls = self.strangers.0.remove(&user).into_iter().flatten();
+        calls.for_each(|caller| caller.refuse(CloseCode::Withdrawn));
         let command = CommandId(Uuid::now_v7());
         self.hold(command, user, None);
         self.queue(Intent::new(self.lesson, None, command, Wish::PutOut { user }));

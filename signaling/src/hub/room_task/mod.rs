@@ -20,6 +20,8 @@ mod media;
 mod rhythm;
 mod voices;
 
+pub(crate) use arrivals::Caller;
+
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     future::Future,
@@ -28,10 +30,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tracing::info;
 
 use crate::{
@@ -45,20 +44,19 @@ use crate::{
 use super::{
     appender::{Decided, Intent, Lanes, Wish},
     envelope::Envelope,
-    outbox::Outbox,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
-    registry::{Entry, Hub, Shown},
+    registry::{Hub, Shown},
     seats::{Reception, SeatId, Seats},
 };
 
 /// What can happen to a room.
 #[derive(Debug)]
 pub(crate) enum RoomMessage {
-    Attach {
-        entry: Entry,
-        position: Option<Position>,
-        outbox: Outbox,
-        reply: oneshot::Sender<Result<SeatId, CloseCode>>,
+    Attach(Caller),
+    /// Who a caller is that is not on the roll: `None` = nobody with a right to be here.
+    Introduced {
+        user: UserId,
+        person: Result<Option<Person>, Unavailable>,
     },
     Frame {
         seat: SeatId,
@@ -107,6 +105,7 @@ pub(crate) struct RoomTask {
     roll: Roll,
     /// Everybody on the roll, and visitors once they came.
     people: HashMap<UserId, Person>,
+    strangers: arrivals::Strangers,
     /// Whose names students of a crowd have been told.
     named: HashSet<UserId>,
     room: Room,
@@ -216,8 +215,8 @@ pub(crate) async fn run(
 async fn refuse_all(messages: &mut mpsc::Receiver<RoomMessage>, code: CloseCode) {
     messages.close();
     while let Some(message) = messages.recv().await {
-        if let RoomMessage::Attach { reply, .. } = message {
-            let _ = reply.send(Err(code));
+        if let RoomMessage::Attach(caller) = message {
+            caller.refuse(code);
         }
     }
 }
@@ -237,6 +236,7 @@ impl RoomTask {
             lesson,
             roll,
             people,
+            strangers: arrivals::Strangers::default(),
             named: HashSet::new(),
             room: Room::new(origin),
             seats: Seats::default(),
@@ -302,9 +302,8 @@ impl RoomTask {
 
     async fn handle(&mut self, message: RoomMessage) {
         match message {
-            RoomMessage::Attach { entry, position, outbox, reply } => {
-                self.knock(entry, position, outbox, reply).await;
-            }
+            RoomMessage::Attach(caller) => self.knock(caller),
+            RoomMessage::Introduced { user, person } => self.introduced(user, person),
             RoomMessage::Frame { seat, frame } => self.frame(seat, frame),
             RoomMessage::Disconnected { seat } => self.disconnected(seat),
             RoomMessage::LineLookedUp { seat, id, command, writer } => {
