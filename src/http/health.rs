@@ -39,8 +39,12 @@ pub struct Ready {
 /// Asked at every check.
 pub type Readiness = Arc<dyn Fn() -> Ready + Send + Sync>;
 
+const LIVES: &str = "/healthz";
+const READY: &str = "/readyz";
+pub const PATHS: [&str; 2] = [LIVES, READY];
+
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(ready))
+    Router::new().route(LIVES, get(async || "ok")).route(READY, get(ready))
 }
 
 async fn ready(State(state): State<AppState>) -> (StatusCode, String) {

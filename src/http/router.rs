@@ -42,10 +42,13 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Names the pattern of the path, and of what stands in it the lesson alone. As a span of errors: lines within are told with it whatever
-/// is filtered.
+/// is filtered. Not for what a proxy asks twice a second: traces would hold little else.
 async fn traced(mut request: Request, next: Next) -> Response {
     let lesson = lesson(&mut request).await.map(field::display);
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if health::PATHS.contains(&route) {
+        return next.run(request).await;
+    }
     let span = error_span!("request", method = %request.method(), route, lesson, status = field::Empty);
     let response = next.run(request).instrument(span.clone()).await;
     span.record("status", response.status().as_u16());

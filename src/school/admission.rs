@@ -40,8 +40,9 @@ pub enum TicketRefusal {
     Ticket(#[from] TicketError),
     #[error("a right was taken back since the ticket was issued")]
     Withdrawn,
-    #[error(transparent)]
-    Broken(#[from] Broken),
+    /// It is one of ours, and whether it still holds cannot be read.
+    #[error("{error}")]
+    Broken { lesson: LessonId, error: Broken },
 }
 
 /// What somebody is in a lesson.
@@ -84,10 +85,12 @@ impl School {
     /// The entry behind a ticket, unless a right of its holder was taken back since it was issued.
     pub async fn verify_ticket(&self, ticket: &str) -> Result<Entry, TicketRefusal> {
         let verified = self.tickets.verify(ticket, self.now())?;
-        if self.is_void(verified.entry.user, verified.expires_at).await? {
-            return Err(TicketRefusal::Withdrawn);
+        let entry = verified.entry;
+        match self.is_void(entry.user, verified.expires_at).await {
+            Ok(false) => Ok(entry),
+            Ok(true) => Err(TicketRefusal::Withdrawn),
+            Err(error) => Err(TicketRefusal::Broken { lesson: entry.lesson, error }),
         }
-        Ok(verified.entry)
     }
 
     async fn admission(&self, account: &Account, lesson: &LessonRecord) -> Result<Option<Admission>, Broken> {

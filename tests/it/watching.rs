@@ -191,6 +191,10 @@ async fn traces_tell_of_requests_commands_and_commits_and_of_nobody() {
         file.as_os_str().into(),
     ]));
     let lesson = Person::sign_in(&program.url, "student1").await.enter().await.lesson;
+    for path in ["healthz", "readyz"] {
+        let answer = reqwest::get(format!("{}/{path}", program.url)).await.expect("answered");
+        assert_eq!(answer.status(), 200, "{path}");
+    }
     program.terminate().await;
     let kept = kept.lock().expect("whole");
     let holds = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
@@ -202,6 +206,7 @@ async fn traces_tell_of_requests_commands_and_commits_and_of_nobody() {
     for secret in ["student1", "Salma", "سلمى"] {
         assert!(!holds(secret), "{secret} is told");
     }
+    assert!(!holds("healthz") && !holds("readyz"), "what a proxy asks twice a second is told");
 }
 
 /// The lines of one server's log so far.

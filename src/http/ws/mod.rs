@@ -146,8 +146,8 @@ async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState
 fn refused(refusal: TicketRefusal) -> CloseCode {
     match refusal {
         TicketRefusal::Ticket(_) | TicketRefusal::Withdrawn => CloseCode::Ticket,
-        TicketRefusal::Broken(error) => {
-            tracing::error!(%error, "a ticket could not be checked");
+        TicketRefusal::Broken { lesson, error } => {
+            tracing::error!(%lesson, %error, "a ticket could not be checked");
             CloseCode::Unavailable
         }
     }
