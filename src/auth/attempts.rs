@@ -1,9 +1,11 @@
 //! Back-off against guessing passwords, such that a school behind one address is not locked out by one pupil.
 //!
 //! Failures of one login from one address (IPv6: one /64) double its wait; a flood of failures from one address, whatever the logins,
-//! slows that address down; success forgets the login's failures. Time is an argument.
+//! slows that address down; success forgets the login's failures. A browser in which the person has signed in before (`devices`) is
+//! counted by itself, and no flood from its address slows it down. Success does not pay for an address's failures: whoever guesses
+//! would sign in as themselves in between. Time is an argument.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use dashmap::DashMap;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +24,38 @@ const FORGET: Duration = Duration::from_secs(15 * 60);
 /// More entries than this are swept; an attacker with many addresses costs us no more memory.
 const SWEEP_ABOVE: usize = 50_000;
 
+/// Where attempts at one login come from that are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Whoever is at this address.
+    Network(IpAddr),
+    /// A browser in which this person has signed in before.
+    Browser([u8; 16]),
+}
+
+impl Origin {
+    pub fn of(address: IpAddr) -> Self {
+        Self::Network(network(address))
+    }
+
+    /// The address whose failures in all count.
+    fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Network(address) => Some(*address),
+            Self::Browser(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(address) => write!(f, "{address}"),
+            Self::Browser(nonce) => f.write_str(&hex(nonce)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
@@ -32,20 +66,18 @@ struct Failures {
 #[derive(Debug, Default)]
 pub struct Attempts {
     /// By hash: logins are personal data.
-    by_login: DashMap<(IpAddr, [u8; 32]), Failures>,
+    by_login: DashMap<(Origin, [u8; 32]), Failures>,
     by_address: DashMap<IpAddr, Failures>,
 }
 
 impl Attempts {
     /// Counts an attempt on a login before its password is checked, so that a thousand guesses at once are not all the
     /// first; the time to wait instead, if it may not be made now.
-    pub fn begin(&self, address: IpAddr, login: &str, now: u64) -> Result<(), Duration> {
-        let address = network(address);
+    pub fn begin(&self, origin: Origin, login: &str, now: u64) -> Result<(), Duration> {
         self.sweep(now);
-        let mut entry =
-            self.by_login.entry(key(address, login)).or_insert(Failures { count: 0, latest: now });
+        let mut entry = self.by_login.entry(key(origin, login)).or_insert(Failures { count: 0, latest: now });
         let (latest, wait) = login_wait(*entry);
-        let wait = left(latest, wait, now).max(self.crowd_wait(address, now));
+        let wait = left(latest, wait, now).max(self.crowd_wait(origin, now));
         if !wait.is_zero() {
             return Err(wait);
         }
@@ -54,38 +86,38 @@ impl Attempts {
     }
 
     /// The time to wait for whoever has stood in line behind a flood of failures from the same address.
-    pub fn recheck(&self, address: IpAddr, now: u64) -> Result<(), Duration> {
-        let wait = self.crowd_wait(network(address), now);
+    pub fn recheck(&self, origin: Origin, now: u64) -> Result<(), Duration> {
+        let wait = self.crowd_wait(origin, now);
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
-    fn crowd_wait(&self, address: IpAddr, now: u64) -> Duration {
+    fn crowd_wait(&self, origin: Origin, now: u64) -> Duration {
+        let Some(address) = origin.address() else { return Duration::ZERO };
         let crowd = self.by_address.get(&address).filter(|failures| failures.count >= ADDRESS_PER_MINUTE);
         crowd.map_or(Duration::ZERO, |failures| left(failures.latest, MINUTE, now))
     }
 
-    /// What others counted of the same login and address; each as (how often, `latest`).
+    /// What others counted of the same login and origin, and of its address; each as (how often, `latest`).
     pub fn learn(
         &self,
-        address: IpAddr,
+        origin: Origin,
         login: &str,
         by_login: Option<(u32, u64)>,
         by_address: Option<(u32, u64)>,
     ) {
-        let address = network(address);
         let failures = |(count, latest)| Failures { count, latest };
         match by_login {
-            Some(told) => drop(self.by_login.insert(key(address, login), failures(told))),
-            None => drop(self.by_login.remove(&key(address, login))),
+            Some(told) => drop(self.by_login.insert(key(origin, login), failures(told))),
+            None => drop(self.by_login.remove(&key(origin, login))),
         }
-        if let Some(told) = by_address {
+        if let (Some(address), Some(told)) = (origin.address(), by_address) {
             self.by_address.insert(address, failures(told));
         }
     }
 
     /// The attempt that was begun has failed.
-    pub fn failed(&self, address: IpAddr, now: u64) {
-        let address = network(address);
+    pub fn failed(&self, origin: Origin, now: u64) {
+        let Some(address) = origin.address() else { return };
         let mut crowd = self.by_address.entry(address).or_insert(Failures { count: 0, latest: now });
         // `latest` is the start of the minute that is counted.
         if left(crowd.latest, MINUTE, now).is_zero() {
@@ -94,8 +126,8 @@ impl Attempts {
         crowd.count += 1;
     }
 
-    pub fn succeeded(&self, address: IpAddr, login: &str) {
-        self.by_login.remove(&key(network(address), login));
+    pub fn succeeded(&self, origin: Origin, login: &str) {
+        self.by_login.remove(&key(origin, login));
     }
 
     fn sweep(&self, now: u64) {
@@ -111,23 +143,23 @@ impl Attempts {
     }
 }
 
-/// Under which names servers count the same login and address together: hashes, since both are personal data.
+/// Under which names servers count the same login and origin together: hashes, since both are personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     pub login: String,
-    pub address: String,
+    pub address: Option<String>,
 }
 
 impl Keys {
-    pub fn of(address: IpAddr, login: &str) -> Self {
-        let address = network(address).to_string();
+    pub fn of(origin: Origin, login: &str) -> Self {
         let hashed = |text: String| hex(&Sha256::digest(text.as_bytes()));
-        Self { login: hashed(format!("{address} {login}")), address: hashed(address) }
+        let address = origin.address().map(|address| hashed(address.to_string()));
+        Self { login: hashed(format!("{origin} {login}")), address }
     }
 }
 
-fn key(address: IpAddr, login: &str) -> (IpAddr, [u8; 32]) {
-    (address, Sha256::digest(login.as_bytes()).into())
+fn key(origin: Origin, login: &str) -> (Origin, [u8; 32]) {
+    (origin, Sha256::digest(login.as_bytes()).into())
 }
 
 /// 1, 2, 4… seconds after the free mistakes.
@@ -145,14 +177,14 @@ fn left(since: u64, wait: Duration, now: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn address(n: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, n])
+    fn address(n: u8) -> Origin {
+        Origin::of([10, 0, 0, n].into())
     }
 
     /// A wrong password, if it may be tried.
-    fn guess(attempts: &Attempts, address: IpAddr, login: &str, now: u64) -> Result<(), Duration> {
-        attempts.begin(address, login, now)?;
-        attempts.failed(address, now);
+    fn guess(attempts: &Attempts, origin: Origin, login: &str, now: u64) -> Result<(), Duration> {
+        attempts.begin(origin, login, now)?;
+        attempts.failed(origin, now);
         Ok(())
     }
 
@@ -196,7 +228,8 @@ mod tests {
     #[test]
     fn a_guesser_with_a_whole_ipv6_network_is_one_guesser() {
         let attempts = Attempts::default();
-        let address = |n: u64| IpAddr::from(std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(n)));
+        let address =
+            |n: u64| Origin::of(std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(n)).into());
         let tried = (0..1_000).filter(|&n| guess(&attempts, address(n), "salma", 0).is_ok()).count();
         assert_eq!(tried, FREE as usize + 1);
     }
@@ -217,6 +250,25 @@ mod tests {
         attempts.learn(address(1), "salma", None, Some((ADDRESS_PER_MINUTE, 1_000)));
         assert!(attempts.begin(address(1), "omar", 1_002).is_err());
         assert_eq!(attempts.begin(address(2), "salma", 1_003), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_from_the_schools_address_slows_no_browser_that_is_known() {
+        let (attempts, known, other) =
+            (Attempts::default(), Origin::Browser([1; 16]), Origin::Browser([2; 16]));
+        for n in 0..ADDRESS_PER_MINUTE {
+            assert_eq!(guess(&attempts, address(1), &format!("s{n}"), 0), Ok(()));
+        }
+        for _ in 0..20 {
+            let _ = guess(&attempts, address(1), "salma", 0);
+        }
+        assert!(attempts.begin(address(1), "salma", 0).is_err());
+        assert_eq!(attempts.begin(known, "salma", 0), Ok(()));
+        assert_eq!(attempts.recheck(known, 0), Ok(()));
+        // A known browser that is stolen guesses as slowly as any, at this one login.
+        let tried = (0..1_000).filter(|_| guess(&attempts, known, "salma", 0).is_ok()).count();
+        assert_eq!(tried, FREE as usize);
+        assert_eq!(attempts.begin(other, "salma", 0), Ok(()));
     }
 
     #[test]

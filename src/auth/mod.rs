@@ -3,6 +3,7 @@
 //! Not here: who belongs to which lesson (`school`), where it is kept (`storage`).
 
 mod attempts;
+mod devices;
 mod entries;
 mod network;
 mod password;
@@ -10,7 +11,8 @@ mod tickets;
 mod token;
 mod turn;
 
-pub use attempts::{Attempts, Keys, MINUTE};
+pub use attempts::{Attempts, Keys, MINUTE, Origin};
+pub use devices::Marks;
 pub use entries::EntryPace;
 pub use network::network;
 pub use password::{PasswordError, Passwords, hash_now};

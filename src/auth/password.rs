@@ -1,9 +1,8 @@
-//! Passwords: argon2id, in a bounded number of threads. Addresses take turns: whoever tries thousands at once waits behind
-//! themselves.
+//! Passwords: argon2id, in a bounded number of threads. Addresses take turns, and browsers that are known: whoever tries thousands at
+//! once waits behind themselves.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,7 +15,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::network;
+use super::Origin;
 use crate::telemetry::Redacted;
 
 /// Each takes 19 MiB and a core for some 20 ms: a class signing in waits in line instead of taking the machine.
@@ -37,9 +36,9 @@ pub enum PasswordError {
 /// Checks passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    /// First come first served, among those who are at the head of their address's line.
+    /// First come first served, among those who are at the head of their line.
     places: Arc<Semaphore>,
-    lines: Arc<Mutex<HashMap<IpAddr, Arc<Semaphore>>>>,
+    lines: Arc<Mutex<HashMap<Origin, Arc<Semaphore>>>>,
     /// Checked when there is no such account, so that the time does not tell.
     nobody: Arc<str>,
 }
@@ -50,21 +49,21 @@ impl Passwords {
         Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), lines: Arc::default(), nobody })
     }
 
-    /// Waits at the end of this address's line.
-    pub async fn place(&self, address: IpAddr) -> Result<Place, PasswordError> {
-        let line = self.line(network(address)).acquire_owned().await;
+    /// Waits at the end of this address's or browser's line.
+    pub async fn place(&self, origin: Origin) -> Result<Place, PasswordError> {
+        let line = self.line(origin).acquire_owned().await;
         let place = self.places.clone().acquire_owned().await;
         let lost = |_| PasswordError::Lost;
         Ok(Place { _line: line.map_err(lost)?, _place: place.map_err(lost)? })
     }
 
-    fn line(&self, network: IpAddr) -> Arc<Semaphore> {
+    fn line(&self, origin: Origin) -> Arc<Semaphore> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= LINES {
             // Whoever stands in a line holds it.
             lines.retain(|_, line| Arc::strong_count(line) > 1);
         }
-        lines.entry(network).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
+        lines.entry(origin).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
     }
 
     /// True when `password` is the one behind `hash`; without a hash it takes as long and is false.
@@ -110,8 +109,8 @@ pub fn hash_now(password: &str) -> Result<String, PasswordError> {
 mod tests {
     use super::*;
 
-    fn address(n: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, n])
+    fn address(n: u8) -> Origin {
+        Origin::of([10, 0, 0, n].into())
     }
 
     #[tokio::test]
@@ -137,7 +136,7 @@ mod tests {
         let passwords = Passwords::new().expect("ready");
         let held = passwords.place(address(0)).await.expect("a place");
         for n in 0..5_000_u32 {
-            drop(passwords.place(IpAddr::from(n.to_be_bytes())).await.expect("a place"));
+            drop(passwords.place(Origin::of(n.to_be_bytes().into())).await.expect("a place"));
         }
         let lines = passwords.lines.lock().expect("whole");
         assert!(lines.len() <= LINES && lines.contains_key(&address(0)), "{}", lines.len());

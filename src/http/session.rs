@@ -4,6 +4,7 @@ use axum::{
     Extension, Json, Router,
     extract::{State, rejection::JsonRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::AppendHeaders,
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -28,18 +29,23 @@ struct Credentials {
     password: String,
 }
 
-type WithCookie<T> = ([(HeaderName, HeaderValue); 1], T);
+type WithCookies<const COUNT: usize, T> = (AppendHeaders<[(HeaderName, HeaderValue); COUNT]>, T);
 
 async fn sign_in(
     State(state): State<AppState>,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
+    headers: HeaderMap,
     body: Result<Json<Credentials>, JsonRejection>,
-) -> Result<WithCookie<Json<Me>>, Refusal> {
+) -> Result<WithCookies<2, Json<Me>>, Refusal> {
     let Json(credentials) = body.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "malformed"))?;
     let password = Redacted::new(credentials.password);
-    let signed_in = state.school.sign_in(&credentials.login, password, address).await.map_err(refusal)?;
+    let secure = state.site.secure;
+    let marks = cookie::marks(&headers, secure);
+    let signed_in = state.school.sign_in(&credentials.login, password, address, marks).await;
+    let signed_in = signed_in.map_err(refusal)?;
     let me = state.school.me(&signed_in.account).await.map_err(|error| Refusal::broken(&error))?;
-    Ok(([(header::SET_COOKIE, cookie::set(&signed_in.token, state.site.secure))], Json(me)))
+    let cookies = [cookie::set(&signed_in.token, secure), cookie::set_marks(&signed_in.marks, secure)];
+    Ok((AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie))), Json(me)))
 }
 
 fn refusal(refusal: SignInRefusal) -> Refusal {
@@ -53,15 +59,16 @@ fn refusal(refusal: SignInRefusal) -> Refusal {
     }
 }
 
-/// Also without a session: the cookie goes in any case.
+/// Also without a session: the cookie goes in any case. Who is known to the browser stays so.
 async fn sign_out(
     State(state): State<AppState>,
     headers: HeaderMap,
-) -> Result<WithCookie<StatusCode>, Refusal> {
+) -> Result<WithCookies<1, StatusCode>, Refusal> {
     if let Some(token) = cookie::token(&headers, state.site.secure) {
         state.school.sign_out(&token).await.map_err(|error| Refusal::broken(&error))?;
     }
-    Ok(([(header::SET_COOKIE, cookie::remove(state.site.secure))], StatusCode::NO_CONTENT))
+    let gone = cookie::remove(state.site.secure);
+    Ok((AppendHeaders([(header::SET_COOKIE, gone)]), StatusCode::NO_CONTENT))
 }
 
 async fn me(

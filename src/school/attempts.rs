@@ -3,41 +3,56 @@
 use std::net::IpAddr;
 
 use super::{Broken, School, SignInRefusal};
-use crate::auth::{Keys, MINUTE};
+use crate::auth::{Keys, MINUTE, Marks, Origin};
 
 impl School {
+    /// Together with whom this attempt is counted.
+    pub(super) async fn origin(&self, address: IpAddr, login: &str, marks: &Marks) -> Result<Origin, Broken> {
+        if marks.is_empty() {
+            return Ok(Origin::of(address));
+        }
+        let account = self.store.account_by_login(login).await?;
+        let known = account.and_then(|account| marks.origin(login, &account.password));
+        Ok(known.unwrap_or_else(|| Origin::of(address)))
+    }
+
     /// Counts an attempt, or says how long to wait. What other servers counted counts here.
-    pub(super) async fn begin_attempt(&self, address: IpAddr, login: &str) -> Result<(), SignInRefusal> {
+    pub(super) async fn begin_attempt(&self, origin: Origin, login: &str) -> Result<(), SignInRefusal> {
         let now = self.now();
         if !self.store.is_shared() {
-            return self.try_attempt(address, login, now);
+            return self.try_attempt(origin, login, now);
         }
-        let keys = Keys::of(address, login);
+        let keys = Keys::of(origin, login);
         let by_login = self.store.attempts(&keys.login).await.map_err(Broken::from)?;
-        let by_address = self.store.attempts(&keys.address).await.map_err(Broken::from)?;
-        self.attempts.learn(address, login, by_login, by_address);
-        self.try_attempt(address, login, now)?;
+        let by_address = match &keys.address {
+            Some(address) => self.store.attempts(address).await.map_err(Broken::from)?,
+            None => None,
+        };
+        self.attempts.learn(origin, login, by_login, by_address);
+        self.try_attempt(origin, login, now)?;
         self.store.count_attempt(&keys.login, now).await.map_err(Broken::from)?;
         Ok(())
     }
 
-    fn try_attempt(&self, address: IpAddr, login: &str, now: u64) -> Result<(), SignInRefusal> {
-        self.attempts.begin(address, login, now).map_err(|wait| SignInRefusal::TooManyAttempts { wait })
+    fn try_attempt(&self, origin: Origin, login: &str, now: u64) -> Result<(), SignInRefusal> {
+        self.attempts.begin(origin, login, now).map_err(|wait| SignInRefusal::TooManyAttempts { wait })
     }
 
-    pub(super) async fn attempt_failed(&self, address: IpAddr, login: &str) -> Result<(), Broken> {
+    pub(super) async fn attempt_failed(&self, origin: Origin, login: &str) -> Result<(), Broken> {
         let now = self.now();
-        self.attempts.failed(address, now);
-        if self.store.is_shared() {
-            self.store.count_in_span(&Keys::of(address, login).address, now, MINUTE).await?;
+        self.attempts.failed(origin, now);
+        match Keys::of(origin, login).address {
+            Some(address) if self.store.is_shared() => {
+                Ok(self.store.count_in_span(&address, now, MINUTE).await?)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    pub(super) async fn attempt_succeeded(&self, address: IpAddr, login: &str) -> Result<(), Broken> {
-        self.attempts.succeeded(address, login);
+    pub(super) async fn attempt_succeeded(&self, origin: Origin, login: &str) -> Result<(), Broken> {
+        self.attempts.succeeded(origin, login);
         if self.store.is_shared() {
-            self.store.forget_attempts(&Keys::of(address, login).login).await?;
+            self.store.forget_attempts(&Keys::of(origin, login).login).await?;
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ use qism_signaling::protocol::{Name, UserId, snapshot::Localized};
 use serde::Serialize;
 
 use super::{Account, Broken, School, SchoolRole};
-use crate::{auth::Token, telemetry::Redacted};
+use crate::{
+    auth::{Marks, Token},
+    telemetry::Redacted,
+};
 
 /// A browser stays signed in this long; a shared phone signs out by its button.
 pub const STAYS: Duration = Duration::from_secs(30 * 24 * 3_600);
@@ -21,6 +24,8 @@ const LANGUAGES: [&str; 3] = ["ar", "fr", "en"];
 pub struct SignedIn {
     pub token: Token,
     pub account: Account,
+    /// The browser is known to this person from now on.
+    pub marks: Marks,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,12 +64,13 @@ pub struct MySchool {
 }
 
 impl School {
-    /// Checks login and password; slows guessing down.
+    /// Checks login and password; slows guessing down. `marks`: who is known to the browser.
     pub async fn sign_in(
         &self,
         login: &str,
         password: Redacted<String>,
         address: IpAddr,
+        marks: Marks,
     ) -> Result<SignedIn, SignInRefusal> {
         // Printed slips are copied by hand: case and space do not matter.
         let login = login.trim().to_lowercase();
@@ -72,24 +78,26 @@ impl School {
             // PostgreSQL would refuse the question, as if the database were away.
             return Err(SignInRefusal::WrongCredentials);
         }
-        self.begin_attempt(address, &login).await?;
-        let place = self.passwords.place(address).await.map_err(Broken::from)?;
-        self.attempts.recheck(address, self.now()).map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
+        let origin = self.origin(address, &login, &marks).await?;
+        self.begin_attempt(origin, &login).await?;
+        let place = self.passwords.place(origin).await.map_err(Broken::from)?;
+        self.attempts.recheck(origin, self.now()).map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
         let account = self.store.account_by_login(&login).await.map_err(Broken::from)?;
         let hash = account.as_ref().map(|account| account.password.as_str());
         let fits = self.passwords.fits(password, hash, place).await.map_err(Broken::from)?;
         let Some(account) = account.filter(|_| fits) else {
-            self.attempt_failed(address, &login).await?;
+            self.attempt_failed(origin, &login).await?;
             return Err(SignInRefusal::WrongCredentials);
         };
         if account.disabled {
             return Err(SignInRefusal::Disabled);
         }
-        self.attempt_succeeded(address, &login).await?;
+        self.attempt_succeeded(origin, &login).await?;
         let (token, now) = (Token::random(), self.now());
         let expires_at = now + STAYS.as_millis() as u64;
         self.store.add_sign_in(&token.hash(), account.user, now, expires_at).await.map_err(Broken::from)?;
-        Ok(SignedIn { token, account })
+        let marks = marks.with(&login, &account.password);
+        Ok(SignedIn { token, account, marks })
     }
 
     pub async fn sign_out(&self, token: &Token) -> Result<(), Broken> {

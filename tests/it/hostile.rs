@@ -225,6 +225,41 @@ async fn guesses_by_the_hundred_from_one_address_let_everybody_else_sign_in() {
 }
 
 #[tokio::test]
+async fn one_pupil_who_guesses_at_school_keeps_no_browser_from_signing_in_that_did_so_before() {
+    let server = Server::demo().await;
+    let sign_in = async |login: &str, password: &str, cookies: &str| {
+        let request = server.http.post(server.url("/api/session")).header("cookie", cookies);
+        let request = request.header("origin", server.running.url());
+        let body = json!({ "login": login, "password": password });
+        request.json(&body).send().await.expect("answered")
+    };
+    let status = async |login: &str, password: &str, cookies: &str| {
+        sign_in(login, password, cookies).await.status().as_u16()
+    };
+    let first = sign_in("student1", PASSWORD, "").await;
+    let cookies = first.headers().get_all("set-cookie").iter();
+    let pairs = cookies.map(|cookie| cookie.to_str().expect("ASCII").split(';').next().expect("a pair"));
+    let known = pairs.collect::<Vec<_>>().join("; ");
+    assert!(known.contains("qism-known="), "{known}");
+    let other = known.replace("known=", "known=00");
+    // From the address that all of them have.
+    for _ in 0..6 {
+        assert_eq!(status("student1", "guess", "").await, 401);
+    }
+    for _ in 0..2 {
+        assert_eq!(status("student1", PASSWORD, "").await, 429, "a browser that nobody knows");
+        assert_eq!(status("student1", PASSWORD, &other).await, 429, "with a mark that is none");
+    }
+    assert_eq!(status(" Student1", PASSWORD, &known).await, 200);
+    // Nor does it help to guess there: six at once, then one by one.
+    let mut guesses = Vec::new();
+    for _ in 0..7 {
+        guesses.push(status("student1", "guess", &known).await);
+    }
+    assert_eq!(guesses, [401, 401, 401, 401, 401, 401, 429]);
+}
+
+#[tokio::test]
 async fn a_sign_in_name_that_no_store_takes_is_nobodys() {
     let server = Server::demo().await;
     for login in ["a\0b", "\u{202e}student1", &"x".repeat(10_000)] {
