@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Permissions},
     io,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
 };
 
@@ -48,7 +48,9 @@ impl Store {
     }
 
     /// Puts a copy in the place of the store. Files that were there stay beside it, named `.replaced`, and the new ones belong to
-    /// whom they belonged, so that who calls this as root leaves them to the server's user; a PostgreSQL must be empty. Browsers that knew more than the copy does start again from it by themselves.
+    /// whom they belonged, so that who calls this as root leaves them to the server's user; a PostgreSQL must be empty. A copy of an
+    /// older version is brought forward: a file by the server that starts on it. Browsers that knew more than the copy does start again
+    /// from it by themselves.
     pub async fn restore(databases: impl Into<Databases>, from: &Path) -> Result<(), StorageError> {
         let databases = databases.into();
         let url = databases.default_url();
@@ -58,8 +60,9 @@ impl Store {
             expect_whole(copy, part).await?;
         }
         if !is_file(store) {
-            let [log, school] = copies;
-            return transfer::into_postgres(&databases, &log, &school).await;
+            let (log, school) =
+                (Current::of(&copies[0], PARTS[0]).await?, Current::of(&copies[1], PARTS[1]).await?);
+            return transfer::into_postgres(&databases, &log.pools, &school.pools).await;
         }
         for (part, copy) in PARTS.into_iter().zip(&copies) {
             put_in_place(&file(store, part), copy)?;
@@ -79,13 +82,50 @@ impl Store {
         let copy = within(from, databases.default_url(), Part::Log);
         expect_whole(&copy, Part::Log).await?;
         let school = Self::school_for(databases, Use::Command).await?;
-        let copy = Pools::open_copy(&copy).await?;
-        schema::expect_current(&copy, Part::Log).await?;
+        let copy = Current::of(&copy, Part::Log).await?;
         let schools = LessonSchools::new(school.clone());
-        let lessons = Logs::refill(databases, beginning, &mut *copy.read.acquire().await?, &schools).await;
-        copy.close().await;
+        let mut reading = copy.pools.read.acquire().await?;
+        let lessons = Logs::refill(databases, beginning, &mut reading, &schools).await;
+        drop(reading);
+        copy.pools.close().await;
         school.close().await;
         lessons
+    }
+}
+
+/// A copy in this version's schema: itself, or, where it is older, another one beside it that was brought forward and goes with this.
+struct Current {
+    pools: Pools,
+    made: Option<PathBuf>,
+}
+
+impl Current {
+    async fn of(copy: &Path, part: Part) -> Result<Self, StorageError> {
+        let pools = Pools::open_copy(copy).await?;
+        match schema::expect_current(&pools, part).await {
+            Err(StorageError::Older { .. }) => pools.close().await,
+            other => return other.map(|()| Self { pools, made: None }),
+        }
+        let made = with_ending(copy, ".forward");
+        let told = |problem| StorageError::Backup { path: made.display().to_string(), problem };
+        // Not with the copy's permissions, which may be for reading only.
+        let create = || File::options().write(true).create(true).truncate(true).mode(PRIVATE).open(&made);
+        let written = File::open(copy).and_then(|mut from| io::copy(&mut from, &mut create()?));
+        written.map_err(told)?;
+        let current = Self { pools: Pools::open_copy(&made).await?, made: Some(made) };
+        schema::upgrade(&current.pools, part).await?;
+        Ok(current)
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            if let Some(made) = &self.made {
+                // Mostly there is only the first.
+                let _ = fs::remove_file(with_ending(made, ending));
+            }
+        }
     }
 }
 

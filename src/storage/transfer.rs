@@ -1,8 +1,6 @@
 //! Rows from one engine to the other. A copy of a PostgreSQL store is the same two SQLite files as that of any store, so
 //! whatever was copied can be put back into either, and into one database or several.
 
-use std::path::Path;
-
 use futures_util::TryStreamExt as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
@@ -97,14 +95,11 @@ async fn made(file: &str, part: Part) -> Result<Pools, StorageError> {
 }
 
 /// Puts a copy into PostgreSQL databases that hold nothing and serve nobody. What is in one is all there or not at all; the school comes last.
-pub async fn into_postgres(databases: &Databases, log: &Path, school: &Path) -> Result<(), StorageError> {
+pub async fn into_postgres(databases: &Databases, log: &Pools, school: &Pools) -> Result<(), StorageError> {
     let to = Store::open_alone(databases).await?;
     if LessonSchools::new(to.school.clone()).is_served().await? {
         return Err(StorageError::InUse { path: "this database".into() });
     }
-    let (log, school) = (Pools::open_copy(log).await?, Pools::open_copy(school).await?);
-    schema::expect_current(&log, Part::Log).await?;
-    schema::expect_current(&school, Part::School).await?;
     let mut transaction = to.school.write.begin().await?;
     let mut reading = school.read.acquire().await?;
     for table in tables(&mut reading).await? {

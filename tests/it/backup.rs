@@ -141,3 +141,77 @@ async fn a_copy_of_a_running_postgresql_is_put_into_an_empty_one_and_into_a_file
     running.stop().await;
     server.running.stop().await;
 }
+
+/// Makes a copy what the first release would have made of it: of its tables, and of their columns, what it had.
+async fn take_back(file: &Path, part: &str, first: &'static str) {
+    use sqlx::{Connection as _, Row as _};
+    sqlx::any::install_default_drivers();
+    let mut own =
+        sqlx::AnyConnection::connect(&format!("sqlite://{}?mode=rw", file.display())).await.expect("opened");
+    let mut run = async |sql: String| {
+        let found = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&mut own).await.expect(&sql);
+        found.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).collect::<Vec<_>>()
+    };
+    let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_step'";
+    let tables = run(names.into()).await;
+    for table in &tables {
+        // References follow a table that is renamed, not one that is copied.
+        run(format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
+    }
+    run("PRAGMA foreign_keys = OFF".into()).await;
+    for table in &tables {
+        run(format!("DROP TABLE {table}")).await;
+    }
+    for step in first.split(';').filter(|step| !step.trim().is_empty()) {
+        run(step.to_owned()).await;
+    }
+    for table in run(format!("{names} AND name NOT LIKE 'kept_%'")).await {
+        let columns = run(format!("SELECT name FROM pragma_table_info('{table}')")).await.join(", ");
+        run(format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM kept_{table}")).await;
+    }
+    for table in &tables {
+        run(format!("DROP TABLE kept_{table}")).await;
+    }
+    run(format!("UPDATE schema_step SET step = 1 WHERE part = '{part}'")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_first_release_is_put_back_and_brought_forward() {
+    let server = Server::demo().await;
+    let (person, mut teacher) = server.enter("teacher1").await;
+    let id = teacher.command(say("من قبل")).await;
+    teacher.accepted(id).await;
+    let (lesson, copy) = (teacher.lesson, server.data().join("copy"));
+    let made = qism(&["backup"], &copy, server.data()).await;
+    assert!(made.status.success(), "{}", said(&made));
+    drop((person, teacher));
+    let Server { running, data, .. } = server;
+    running.stop().await;
+    let of = async |url: &str| {
+        let store = Store::open(url).await.expect("opened");
+        let log = store.journal().read(lesson, 0, 1_000).await.expect("read");
+        let people = store.account_by_login("student90").await.expect("read").map(|account| account.name);
+        store.close().await;
+        (log, people)
+    };
+    let file = format!("sqlite://{}", data.path().join("qism.db").display());
+    let put = qism(&["restore"], &copy, data.path()).await;
+    assert!(put.status.success(), "{}", said(&put));
+    let before = of(&file).await;
+    let first: [(&str, &str, &'static str); 2] = [
+        ("qism.db", "school", include_str!("../../src/storage/migrations/school/001_school.sql")),
+        ("qism-log.db", "log", include_str!("../../src/storage/migrations/log/001_log.sql")),
+    ];
+    for (name, part, sql) in first {
+        take_back(&copy.join(name), part, sql).await;
+    }
+    let put = qism(&["restore"], &copy, data.path()).await;
+    assert!(put.status.success(), "{}", said(&put));
+    assert!(of(&file).await == before, "into files");
+    let Some(postgres) = Postgres::start().await else { return skipped() };
+    let put = qism_on(&["restore"], &copy, &postgres.url(), data.path()).await;
+    assert!(put.status.success(), "{}", said(&put));
+    assert!(of(&postgres.url()).await == before, "into PostgreSQL");
+    let left = std::fs::read_dir(&copy).expect("a folder").count();
+    assert_eq!(left, 2, "nothing is left beside the copy");
+}
