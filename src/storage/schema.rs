@@ -28,6 +28,7 @@ const LOG: &[&str] = &[
     include_str!("migrations/log/002_days.sql"),
     include_str!("migrations/log/003_mark.sql"),
     include_str!("migrations/log/004_copied.sql"),
+    include_str!("migrations/log/005_copied_at.sql"),
 ];
 
 const TABLE: &str =

@@ -74,6 +74,21 @@ impl LessonSchools {
         Ok(())
     }
 
+    /// Milliseconds since the Unix epoch.
+    pub async fn now(&self) -> Result<u64, StorageError> {
+        Ok(self.0.now().await?)
+    }
+
+    /// When words of an erased person were last taken out of lessons; `i64::MAX` while they are. -1: never.
+    pub async fn last_erasure(&self) -> Result<i64, StorageError> {
+        let sql = format!(
+            "SELECT CAST(COALESCE(MAX(CASE WHEN done_at = 0 THEN {} ELSE done_at END), -1) AS BIGINT) FROM erasure",
+            i64::MAX
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.0.read).await?;
+        Ok(found.try_get(0)?)
+    }
+
     /// As they were when lessons were last moved.
     pub async fn shares(&self) -> Result<Shares, StorageError> {
         let found = sqlx::query("SELECT beginning, mark FROM log_share").fetch_all(&self.0.read).await?;

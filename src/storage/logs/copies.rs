@@ -19,19 +19,30 @@ pub type Begun = (LessonId, i64);
 /// Lessons moved at once.
 pub const AT_ONCE: usize = 100;
 /// Lessons looked at, at once.
-const PAGE: i64 = 1_000;
+pub const PAGE: usize = 1_000;
+/// Clocks differ by less, in milliseconds.
+const CLOCKS: i64 = 60_000;
 /// 1: the lesson o changes no more, but for what is erased in it.
 const OVER: &str = "CASE WHEN EXISTS (SELECT 1 FROM packed p WHERE p.lesson = o.lesson) \
      OR EXISTS (SELECT 1 FROM event e WHERE e.day = o.day AND e.lesson = o.lesson AND e.kind = 'ended') \
      THEN 1 ELSE 0 END";
 
+/// How closely a lesson is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// At its ends: a few rows.
+    Ends,
+    /// At all of its rows: texts may have been erased.
+    Rows,
+}
+
 /// What changes whenever a lesson does: events only come behind the others, texts only go, and what is packed has a digest.
 #[derive(PartialEq, Eq)]
 pub struct Print {
     began: (i64, i64),
+    last: Option<(i64, i64)>,
     rows: Option<i64>,
     texts: Option<i64>,
-    last: Option<(i64, i64)>,
     packed: Option<String>,
 }
 
@@ -55,17 +66,17 @@ impl Log {
             "SELECT o.lesson, o.day, CAST({over} AS BIGINT) FROM origin o WHERE o.lesson > $1 \
              AND NOT EXISTS (SELECT 1 FROM copied c WHERE c.lesson = o.lesson) ORDER BY o.lesson LIMIT $2"
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(after.to_owned()).bind(PAGE);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after.to_owned()).bind(PAGE as i64);
         let found = query.fetch_all(&self.pools.read).await?;
         found.iter().map(|found| Ok((begun(found)?, found.try_get::<i64, _>(2)? == 1))).collect()
     }
 
     /// Some copies, behind that of a lesson.
-    pub(super) async fn copies(&self, after: &str) -> Result<Vec<Begun>, StorageError> {
+    pub(super) async fn copies(&self, after: &str, count: usize) -> Result<Vec<Begun>, StorageError> {
         let sql = "SELECT c.lesson, COALESCE(o.day, 0) FROM copied c LEFT JOIN origin o ON o.lesson = c.lesson \
              WHERE c.lesson > $1 ORDER BY c.lesson LIMIT $2";
-        let found =
-            sqlx::query(sql).bind(after.to_owned()).bind(AT_ONCE as i64).fetch_all(&self.pools.read).await?;
+        let query = sqlx::query(sql).bind(after.to_owned()).bind(count as i64);
+        let found = query.fetch_all(&self.pools.read).await?;
         found.iter().map(begun).collect()
     }
 
@@ -86,13 +97,16 @@ fn begun(found: &AnyRow) -> Result<Begun, StorageError> {
     Ok((LessonId(id(&found.try_get::<String, _>(0)?)?), found.try_get(1)?))
 }
 
-/// From now on these are copies.
-pub async fn mark(within: &mut AnyConnection, lessons: &[Begun]) -> Result<(), StorageError> {
+/// From now on these are copies, of how the lessons were `at` that time.
+pub async fn mark(within: &mut AnyConnection, lessons: &[Begun], at: u64) -> Result<(), StorageError> {
     if lessons.is_empty() {
         return Ok(());
     }
-    let rows: Vec<String> = lessons.iter().map(|(lesson, _)| format!("('{lesson}')")).collect();
-    let sql = format!("INSERT INTO copied (lesson) VALUES {} ON CONFLICT DO NOTHING", rows.join(", "));
+    let rows: Vec<String> = lessons.iter().map(|(lesson, _)| format!("('{lesson}', {at})")).collect();
+    let sql = format!(
+        "INSERT INTO copied (lesson, at) VALUES {} ON CONFLICT (lesson) DO UPDATE SET at = excluded.at",
+        rows.join(", ")
+    );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(within).await?;
     Ok(())
 }
@@ -104,12 +118,14 @@ pub async fn unmark(within: &mut AnyConnection, lessons: &[Begun]) -> Result<(),
     Ok(())
 }
 
-/// Those of these lessons that are copies.
+/// Those of these lessons that are copies, made later than that (-1: whenever).
 pub async fn marked(
     within: &mut AnyConnection,
     lessons: &[Begun],
+    after: i64,
 ) -> Result<HashSet<LessonId>, StorageError> {
-    let sql = format!("SELECT lesson FROM copied WHERE lesson IN ({})", ids(lessons));
+    let after = if after < 0 { after } else { after.saturating_add(CLOCKS) };
+    let sql = format!("SELECT lesson FROM copied WHERE at > {after} AND lesson IN ({})", ids(lessons));
     let found = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(within).await?;
     found.iter().map(|found| Ok(LessonId(id(&found.try_get::<String, _>(0)?)?))).collect()
 }
@@ -161,15 +177,29 @@ fn days(lessons: &[Begun]) -> String {
 pub async fn prints(
     from: &mut AnyConnection,
     lessons: &[Begun],
+    look: Look,
 ) -> Result<HashMap<LessonId, Print>, StorageError> {
+    if lessons.is_empty() {
+        return Ok(HashMap::new());
+    }
     let (ids, days) = (ids(lessons), days(lessons));
+    let of_event = |what: &str, order: &str| {
+        format!(
+            "(SELECT {what} FROM event e WHERE e.day = o.day AND e.lesson = o.lesson AND e.day IN ({days}) {order})"
+        )
+    };
+    let last = |what| of_event(what, "ORDER BY e.number DESC LIMIT 1");
+    let count = |what| match look {
+        Look::Ends => "CAST(NULL AS BIGINT)".to_owned(),
+        Look::Rows => of_event(what, ""),
+    };
     let sql = format!(
-        "SELECT o.lesson, o.day, o.chain, e.events, e.texts, e.last, \
-         (SELECT l.chain FROM event l WHERE l.day = o.day AND l.lesson = o.lesson AND l.number = e.last), \
-         (SELECT p.digest FROM packed p WHERE p.lesson = o.lesson) \
-         FROM origin o LEFT JOIN (SELECT day, lesson, COUNT(*) AS events, COUNT(text) AS texts, MAX(number) AS last \
-         FROM event WHERE day IN ({days}) AND lesson IN ({ids}) GROUP BY day, lesson) e \
-         ON e.day = o.day AND e.lesson = o.lesson WHERE o.lesson IN ({ids})"
+        "SELECT o.lesson, o.day, o.chain, {}, {}, {}, {}, (SELECT p.digest FROM packed p WHERE p.lesson = o.lesson) \
+         FROM origin o WHERE o.lesson IN ({ids})",
+        count("COUNT(*)"),
+        count("COUNT(e.text)"),
+        last("e.number"),
+        last("e.chain"),
     );
     let found = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(from).await?;
     let print = |found: &AnyRow| {
