@@ -55,8 +55,8 @@ impl Node {
         let beats = beats.context("the first beat")?;
         let (bus, bus_events) = start_bus(cluster, incarnation, clock.clone())?;
         let homes = Homes::new(cluster.homes.clone());
-        let steer =
-            || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), incarnation, homes));
+        let own = (incarnation, cluster.node.clone());
+        let steer = || Arc::new(Steering::new(store.clone(), clock.clone(), beats.board(), own, homes));
         let steering = bus.is_some().then(steer);
         let key = |purpose| cluster.key.as_ref().map(|key| Seal::derive(key.reveal(), purpose));
         let (ticket_key, relay_key) = (key("qism tickets 1"), key("qism relays 1"));

@@ -5,6 +5,10 @@
 //!
 //! Where a lesson goes is decided once and kept as a row, so that all tickets of it say the same: before the bell for what is in
 //! the timetable, else by the first ticket. The row is advice, not a lock.
+//!
+//! When a node dies its people come back long before it is stale by its beat. So that they meet on one node all the same, it is known at
+//! once that a process was killed (its database session has ended), and, where a machine vanished or stands still, that the proxy passes it
+//! over while its beat is late: who asks first moves the lesson's row, and who was led past it is sent where the row says.
 
 use std::{
     sync::{
@@ -15,7 +19,7 @@ use std::{
 };
 
 use qism_signaling::{
-    hub::{LessonNow, ports::Clock},
+    hub::{LessonNow, fleet::STALE, ports::Clock},
     protocol::{IncarnationId, LessonId},
 };
 
@@ -24,7 +28,9 @@ use super::{
     homes::{Home, Homes},
     placement::{self, Lesson, Node},
 };
-use crate::storage::{NodeRow, OpenRoom, Place, Placing, PlannedLesson, Span, StorageError, Store};
+use crate::storage::{
+    Load, NodeRow, OpenRoom, Place, Placing, PlannedLesson, SessionNow, Span, StorageError, Store,
+};
 
 /// The timetable is looked at so often.
 const LOOK_AHEAD: Duration = Duration::from_secs(10);
@@ -33,18 +39,23 @@ const AHEAD: Duration = Duration::from_secs(20 * 60);
 /// Lessons placed at one look.
 const AT_ONCE: u32 = 500;
 
-impl From<NodeRow> for Place {
-    fn from(node: NodeRow) -> Self {
-        let NodeRow { name, draining, load, .. } = node;
-        Self { name, draining, load, seats: None }
+/// A beat that has not come for so long is late: the next one was due half a second ago.
+const LATE: Duration = Duration::from_millis(1_500);
+
+fn node(name: String, draining: bool, load: Load, seats: Option<u32>) -> Node {
+    let Load { capacity, people, promised, busy } = load;
+    Node { name, draining, capacity, people, promised, busy, seats }
+}
+
+impl From<NodeRow> for Node {
+    fn from(NodeRow { name, draining, load, .. }: NodeRow) -> Self {
+        node(name, draining, load, None)
     }
 }
 
 impl From<Place> for Node {
-    fn from(place: Place) -> Self {
-        let Place { name, draining, load, seats } = place;
-        let crate::storage::Load { capacity, people, promised, busy } = load;
-        Self { name, draining, capacity, people, promised, busy, seats }
+    fn from(Place { name, draining, load, seats, .. }: Place) -> Self {
+        node(name, draining, load, seats)
     }
 }
 
@@ -67,6 +78,7 @@ pub struct Steering {
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
     own: IncarnationId,
+    own_name: String,
     homes: Homes,
     placed: Placed,
 }
@@ -76,10 +88,10 @@ impl Steering {
         store: Store,
         clock: Arc<dyn Clock>,
         board: Arc<Board>,
-        own: IncarnationId,
+        (own, own_name): (IncarnationId, String),
         homes: Homes,
     ) -> Self {
-        Self { store, clock, board, own, homes, placed: Placed::default() }
+        Self { store, clock, board, own, own_name, homes, placed: Placed::default() }
     }
 
     pub fn placed(&self) -> &Placed {
@@ -92,7 +104,7 @@ impl Steering {
             Ok(node) => node,
             Err(error) => {
                 tracing::warn!(%lesson, %error, "where a lesson is placed cannot be read or written");
-                let nodes = places(self.board.alive().into_iter().map(Place::from).collect());
+                let nodes = named(self.board.alive());
                 let lesson = Lesson { id: lesson, expected: 0, home: Home::default(), placed: None };
                 placement::choose(&lesson, &nodes)
             }
@@ -100,39 +112,67 @@ impl Steering {
         node.map_or("/ws".into(), |name| format!("/ws/{name}"))
     }
 
-    /// The node for somebody who enters a lesson now.
-    async fn node(&self, lesson: LessonId) -> Result<Option<String>, StorageError> {
-        let (nodes, placed) = self.store.places(lesson, self.clock.now_ms()).await?;
-        let nodes = places(nodes);
-        match placed {
-            Some(placed) => self.keep(lesson, &placed, &nodes).await,
-            None => self.place(lesson, &nodes).await,
+    /// Whether somebody stays here whom a ticket had led to another node, past which the proxy came here. If not, the next ticket
+    /// leads them to where the others are.
+    pub async fn keeps(&self, lesson: LessonId, led_to: &str) -> bool {
+        if led_to == self.own_name {
+            return true;
+        }
+        match self.look(lesson, Some(led_to)).await {
+            // The ticket is still right: a proxy that goes past it would do so again.
+            Ok((_, placed)) => placed.is_none_or(|node| node == self.own_name || node == led_to),
+            Err(error) => {
+                tracing::warn!(%lesson, %error, "where a lesson is placed cannot be read");
+                true
+            }
         }
     }
 
-    /// A lesson that has its node: another one takes who finds no room there, and the lesson when it is gone.
-    async fn keep(&self, id: LessonId, placed: &str, nodes: &[Node]) -> Result<Option<String>, StorageError> {
-        let lesson = Lesson { id, expected: 1, home: Home::default(), placed: Some(placed) };
-        let is_gone = !nodes.iter().any(|node| node.name == placed && !node.draining);
-        if is_gone && self.board.judges() {
-            return self.move_from(&lesson, placed, nodes).await;
+    /// The node for somebody who enters a lesson now.
+    async fn node(&self, lesson: LessonId) -> Result<Option<String>, StorageError> {
+        match self.look(lesson, None).await? {
+            (nodes, Some(placed)) => Ok(self.with_room(lesson, &placed, &nodes)),
+            (nodes, None) => self.place(lesson, &nodes).await,
         }
+    }
+
+    /// The nodes that live, and the one on which the lesson has its place: another one than before, when that is gone.
+    async fn look(
+        &self,
+        lesson: LessonId,
+        passed_over: Option<&str>,
+    ) -> Result<(Vec<Node>, Option<String>), StorageError> {
+        let (places, placed) = self.store.places(lesson, self.clock.now_ms()).await?;
+        let nodes = named(living(places, self.own, passed_over));
+        let is_gone = |placed: &str| !nodes.iter().any(|node| node.name == placed && !node.draining);
+        match placed {
+            Some(placed) if is_gone(&placed) && self.board.judges() => {
+                let moved = self.move_from(lesson, &placed, &nodes).await?;
+                Ok((nodes, moved.or(Some(placed))))
+            }
+            placed => Ok((nodes, placed)),
+        }
+    }
+
+    /// The node of a lesson, or the next one for who finds no room there.
+    fn with_room(&self, id: LessonId, placed: &str, nodes: &[Node]) -> Option<String> {
+        let lesson = Lesson { id, expected: 1, home: Home::default(), placed: Some(placed) };
         let chosen = placement::choose(&lesson, nodes);
         if chosen.as_deref().is_some_and(|chosen| chosen != placed) {
             self.placed.spilled.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(chosen)
+        chosen
     }
 
     async fn move_from(
         &self,
-        lesson: &Lesson<'_>,
+        id: LessonId,
         gone: &str,
         nodes: &[Node],
     ) -> Result<Option<String>, StorageError> {
-        let planned = self.store.planned_lesson(lesson.id).await?;
+        let planned = self.store.planned_lesson(id).await?;
         let (expected, code) = planned.map_or((1, String::new()), |it| (it.expected, it.code));
-        let lesson = Lesson { expected, home: self.homes.of(&code), placed: None, ..*lesson };
+        let lesson = Lesson { id, expected, home: self.homes.of(&code), placed: None };
         let Some(to) = placement::choose(&lesson, nodes) else {
             return Ok(None);
         };
@@ -186,7 +226,7 @@ impl Steering {
         if coming.is_empty() {
             return Ok(());
         }
-        let nodes = places(alive.into_iter().map(Place::from).collect());
+        let nodes = named(alive);
         let asking: Vec<Lesson<'_>> = coming.iter().map(|planned| self.asking(planned)).collect();
         let plan = placement::plan(&asking, &nodes);
         let rows =
@@ -219,6 +259,27 @@ impl Steering {
 }
 
 /// Those that a path can name.
-fn places(nodes: Vec<Place>) -> Vec<Node> {
-    nodes.into_iter().filter(|node| !node.name.is_empty()).map(Node::from).collect()
+fn named(nodes: Vec<impl Into<Node>>) -> Vec<Node> {
+    nodes.into_iter().map(Into::into).filter(|node: &Node| !node.name.is_empty()).collect()
 }
+
+/// Those that live, as far as can be known before they are stale. A session tells of its process only to who has one that has been open for
+/// a while: when the database ends all of them, each server has another one, and has told so, after its next beat.
+fn living(mut places: Vec<Place>, own: IncarnationId, passed_over: Option<&str>) -> Vec<Place> {
+    let is_ours = |place: &Place| {
+        place.incarnation == own
+            && matches!(place.session, SessionNow::Open(for_ms) if u128::from(for_ms) >= STALE.as_millis())
+    };
+    let judges = places.iter().any(is_ours);
+    places.retain(|place| {
+        let is_killed = judges && place.session == SessionNow::Ended;
+        let is_late = u128::from(place.age_ms) >= LATE.as_millis();
+        let is_passed_over = is_late && passed_over == Some(place.name.as_str());
+        !is_killed && !is_passed_over
+    });
+    places
+}
+
+#[cfg(test)]
+#[path = "tests/steering.rs"]
+mod tests;

@@ -48,7 +48,7 @@ pub use moving::Transferred;
 pub use names::Session;
 pub use nodes::{Load, MediaDoors, NodeNow, NodeRow, OpenRoom};
 pub use people::AddedPerson;
-pub use places::{Hour, Place, Placing, PlannedLesson};
+pub use places::{Hour, Place, Placing, PlannedLesson, SessionNow};
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };

@@ -11,6 +11,9 @@ use super::{StorageError, Store};
 pub(super) const SESSION: &str =
     "CAST(pid AS TEXT) || '/' || CAST(CAST(EXTRACT(EPOCH FROM backend_start) * 1000000 AS BIGINT) AS TEXT)";
 
+/// When it began, in milliseconds since the Unix epoch.
+pub(super) const SESSION_SINCE: &str = "CAST(EXTRACT(EPOCH FROM backend_start) * 1000 AS BIGINT)";
+
 /// A connection on which nothing waits: it ends with the process that holds it, however that ends.
 pub struct Session {
     /// Never waited for: a connection alone cannot be shared between threads, and so could nobody who holds one.

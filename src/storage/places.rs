@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qism_signaling::protocol::LessonId;
+use qism_signaling::protocol::{IncarnationId, LessonId};
 use sqlx::{
     Any, AssertSqlSafe, Row as _,
     any::{AnyArguments, AnyRow},
@@ -11,18 +11,34 @@ use sqlx::{
 
 use super::{
     Load, StorageError, Store,
+    names::{SESSION, SESSION_SINCE},
     nodes::{load, stale_ms},
     row,
 };
 
-/// A server that lives, as a place for one lesson.
+/// A server that beat of late, as a place for one lesson.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    pub incarnation: IncarnationId,
     pub name: String,
     pub draining: bool,
     pub load: Load,
     /// Connections of the lesson that it holds; `None`: the lesson is not open there.
     pub seats: Option<u32>,
+    /// Milliseconds since its last beat.
+    pub age_ms: u64,
+    pub session: SessionNow,
+}
+
+/// What has become of the database session that a server's row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionNow {
+    /// It tells of none.
+    Untold,
+    /// Open for so many milliseconds.
+    Open(u64),
+    /// Its process has ended, or lost the connection a moment ago.
+    Ended,
 }
 
 /// What must be known of a lesson to find a server for it.
@@ -59,24 +75,31 @@ const PLANNED: &str = "SELECT l.id, s.code, \
      FROM lesson l JOIN school s ON s.id = l.school ";
 
 impl Store {
-    /// The servers that live, as they say at this moment: one that goes takes nobody from its very word on. And the name of the
-    /// one that the lesson was placed on.
+    /// The servers that beat of late, as they say at this moment: one that goes takes nobody from its very word on. And the name of
+    /// the one that the lesson was placed on.
     pub async fn places(
         &self,
         lesson: LessonId,
         now: u64,
     ) -> Result<(Vec<Place>, Option<String>), StorageError> {
-        let found = sqlx::query(
+        let sessions = match self.school.sqlite {
+            true => "(SELECT '' AS name, 0 AS since) AS s".to_owned(),
+            // Of these processes alone: the view of all sessions would cost more than the rest.
+            false => format!(
+                "LATERAL (SELECT {SESSION} AS name, {SESSION_SINCE} AS since \
+                 FROM pg_stat_get_activity(CAST(NULLIF(SPLIT_PART(n.session, '/', 1), '') AS INTEGER))) AS s"
+            ),
+        };
+        let sql = format!(
             "SELECT n.name, n.draining, n.load, n.capacity, n.people, n.promised, n.busy, COALESCE(r.seats, -1), \
-             (SELECT p.node FROM lesson_place p WHERE p.lesson = $1) FROM node n \
-             LEFT JOIN node_room r ON r.incarnation = n.incarnation AND r.lesson = $1 WHERE n.beat > $2",
-        )
-        .bind(lesson.to_string())
-        .bind(now.saturating_sub(stale_ms()) as i64)
-        .fetch_all(&self.school.read)
-        .await?;
+             (SELECT p.node FROM lesson_place p WHERE p.lesson = $1), n.incarnation, n.beat, n.session, s.since FROM node n \
+             LEFT JOIN node_room r ON r.incarnation = n.incarnation AND r.lesson = $1 \
+             LEFT JOIN {sessions} ON s.name = n.session WHERE n.beat > $2"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(lesson.to_string());
+        let found = query.bind(now.saturating_sub(stale_ms()) as i64).fetch_all(&self.school.read).await?;
         let placed = found.first().map(|found| found.try_get(8)).transpose()?.flatten();
-        Ok((found.iter().map(place).collect::<Result<_, _>>()?, placed))
+        Ok((found.iter().map(|found| place(found, now)).collect::<Result<_, _>>()?, placed))
     }
 
     /// A lesson that is to be placed.
@@ -182,12 +205,20 @@ fn expected(found: &AnyRow) -> Result<Option<(LessonId, u32)>, StorageError> {
     Ok(Some((LessonId(row::id(&lesson)?), found.try_get::<i64, _>(2)? as u32)))
 }
 
-fn place(found: &AnyRow) -> Result<Place, StorageError> {
+fn place(found: &AnyRow, now: u64) -> Result<Place, StorageError> {
+    let session = match found.try_get::<Option<i64>, _>(12)? {
+        _ if found.try_get::<String, _>(11)?.is_empty() => SessionNow::Untold,
+        Some(since) => SessionNow::Open(now.saturating_sub(since as u64)),
+        None => SessionNow::Ended,
+    };
     Ok(Place {
+        incarnation: IncarnationId(row::id(&found.try_get::<String, _>(9)?)?),
         name: found.try_get(0)?,
         draining: found.try_get::<i64, _>(1)? != 0,
         load: load(found, 2)?,
         seats: u32::try_from(found.try_get::<i64, _>(7)?).ok(),
+        age_ms: now.saturating_sub(found.try_get::<i64, _>(10)? as u64),
+        session,
     })
 }
 

@@ -1,8 +1,8 @@
 //! Where tickets send a lesson's people, with three servers in processes of their own: home, the next one when that is full, and
 //! places that were found before the bell.
 
-use qism::storage::Store;
-use qism_signaling::protocol::{LessonId, SessionId};
+use qism::storage::{Load, MediaDoors, NodeRow, Placing, PlannedLesson, Store};
+use qism_signaling::protocol::{ClientFrame, EVENT_FORMAT, IncarnationId, LessonId, ServerFrame, SessionId};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     cluster::Cluster,
     program::Program,
-    server::{Person, eventually},
+    server::{self, Person, eventually},
     timetable::plan_like,
 };
 
@@ -134,5 +134,61 @@ async fn lessons_of_the_timetable_have_their_place_before_the_bell() {
         (all && places.len() == 3).then_some(())
     });
     kept.await;
+    store.close().await;
+}
+
+/// A server that beats, from now on for ever, and whose process has ended.
+async fn killed(store: &Store, name: &str) {
+    let row = NodeRow {
+        incarnation: IncarnationId(Uuid::now_v7()),
+        name: name.into(),
+        version: "1".into(),
+        draining: false,
+        load: Load { capacity: 2_000, ..Load::default() },
+        media: MediaDoors::default(),
+        session: "1/1".into(),
+        event_format: EVENT_FORMAT,
+    };
+    let ever = store.database_now().await.expect("a clock") + 3_600_000;
+    store.beat(&row, ever, &[], &[]).await.expect("told");
+}
+
+async fn place(store: &Store, lesson: LessonId, node: &str) {
+    let now = store.database_now().await.expect("a clock");
+    let planned =
+        PlannedLesson { lesson, code: "01234A".into(), expected: 31, starts_at: now, ends_at: now + 1 };
+    store.place_lessons(&[(&planned, Placing { node, is_away: false })]).await.expect("placed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_people_of_a_killed_server_meet_on_one_before_anybody_calls_it_stale() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let store = Store::open_beside(cluster.storage_url()).await.expect("opened");
+    let person = Person::sign_in(&cluster.url(0), "teacher1").await;
+    let lesson = person.first_lesson().await;
+    killed(&store, "node9").await;
+    place(&store, lesson, "node9").await;
+    // Once the sessions of the two tell of others.
+    let people = [person.at(&cluster.url(0)), person.at(&cluster.url(1))];
+    let moved = eventually(async || {
+        let path = told(&people, lesson).await?;
+        let placed = store.placed_on(lesson).await.expect("read").filter(|node| node != "node9")?;
+        (path == format!("/ws/{placed}")).then_some((path, placed))
+    });
+    let (path, placed) = moved.await;
+    // Somebody with a ticket of before: the proxy brings them to whoever lives.
+    let late = Person::sign_in(&cluster.url(0), "student1").await;
+    let (right, wrong) = if placed == "node0" { (0, 1) } else { (1, 0) };
+    let knock = async |node: usize, path: &str| {
+        let ticket = late.ticket(lesson, SessionId(Uuid::now_v7())).await;
+        let mut socket = server::open_socket_at(&cluster.url(node), path).await;
+        socket.send(&ClientFrame::Hello { version: 1, ticket, position: None }).await;
+        socket
+    };
+    assert_eq!(knock(wrong, "/ws/node9").await.closed().await, Some(4502), "to where the others are");
+    for (node, path) in [(right, "/ws/node9"), (wrong, &*path), (wrong, "/ws")] {
+        let frame = knock(node, path).await.frame().await;
+        assert!(matches!(frame, ServerFrame::Welcome(_)), "{path} at {node}: {frame:?}");
+    }
     store.close().await;
 }

@@ -144,7 +144,16 @@ pub fn config(folder: &Path) -> Config {
 }
 
 async fn upgrade(stream: TcpStream, address: SocketAddr, origin: &str) -> Result<Socket, tungstenite::Error> {
-    let mut request = format!("ws://{address}/ws").into_client_request()?;
+    upgrade_at("/ws", stream, address, origin).await
+}
+
+async fn upgrade_at(
+    path: &str,
+    stream: TcpStream,
+    address: SocketAddr,
+    origin: &str,
+) -> Result<Socket, tungstenite::Error> {
+    let mut request = format!("ws://{address}{path}").into_client_request()?;
     request.headers_mut().insert("origin", HeaderValue::from_str(origin)?);
     let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
     Ok(Socket(socket))
@@ -152,9 +161,14 @@ async fn upgrade(stream: TcpStream, address: SocketAddr, origin: &str) -> Result
 
 /// A socket of the server at `url`.
 pub async fn open_socket(url: &str) -> Socket {
+    open_socket_at(url, "/ws").await
+}
+
+/// By a path, as a ticket says and a proxy brings it.
+pub async fn open_socket_at(url: &str, path: &str) -> Socket {
     let address = url.trim_start_matches("http://").parse().expect("an address");
     let stream = TcpStream::connect(address).await.expect("connected");
-    upgrade(stream, address, url).await.expect("upgraded")
+    upgrade_at(path, stream, address, url).await.expect("upgraded")
 }
 
 /// Through the door of the server at `url`, with a ticket of any server.

@@ -34,7 +34,7 @@ pub enum CloseCode {
     SlowReader,
     /// 4501: too many frames for too long; come back after 5 s.
     Flood,
-    /// 4502: this server goes down; come back at once, elsewhere.
+    /// 4502: this server goes down, or the one that was asked for did; come back at once, with another ticket.
     Draining,
     /// 4503: the store does not answer; come back with back-off.
     Unavailable,

@@ -76,9 +76,10 @@ async fn upgrade(
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return StatusCode::UPGRADE_REQUIRED.into_response();
     };
+    let led_to = request.uri().path().strip_prefix("/ws/").map(str::to_owned);
     tokio::spawn(async move {
         match upgrading.await {
-            Ok(transport) => Box::pin(converse(transport, state)).await,
+            Ok(transport) => Box::pin(converse(transport, state, led_to)).await,
             Err(error) => tracing::trace!(%error, "gone before the handshake was over"),
         }
         drop(permit);
@@ -95,12 +96,12 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(READABLE_BYTES))
 }
 
-/// A socket from its first frame to its last.
-async fn converse(transport: Upgraded, state: AppState) {
+/// A socket from its first frame to its last. `led_to`: the node that its path names.
+async fn converse(transport: Upgraded, state: AppState, led_to: Option<String>) {
     let wire = Wire::new(TokioIo::new(transport));
     let library = Library(wire.clone());
     let mut socket = WebSocketStream::from_raw_socket(library, Role::Server, Some(config())).await;
-    let mut line = match enter(&mut socket, wire, &state).await {
+    let mut line = match enter(&mut socket, wire, &state, led_to).await {
         Ok(line) => line,
         Err(End::Close(code)) => return say_goodbye(socket, code).await,
         Err(End::Gone) => return,
@@ -127,7 +128,12 @@ impl From<CloseCode> for End {
 }
 
 /// Waits for `hello`, checks the ticket, attaches to the hub.
-async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState) -> Result<Line, End> {
+async fn enter(
+    socket: &mut Socket,
+    wire: Arc<Wire<Transport>>,
+    state: &AppState,
+    led_to: Option<String>,
+) -> Result<Line, End> {
     let text = timeout(limits::HELLO, first_text(socket)).await.map_err(|_| CloseCode::Malformed)??;
     let Ok(ClientFrame::Hello { version, ticket, position }) = serde_json::from_str(&text) else {
         return Err(CloseCode::Malformed.into());
@@ -137,6 +143,11 @@ async fn enter(socket: &mut Socket, wire: Arc<Wire<Transport>>, state: &AppState
     }
     let entry = state.school.verify_ticket(&ticket).await.map_err(refused)?;
     let lesson = entry.lesson;
+    if let (Some(steering), Some(led_to)) = (&state.steering, led_to)
+        && !steering.keeps(lesson, &led_to).await
+    {
+        return Err(CloseCode::Draining.into());
+    }
     let (attached, outbox) = state.hub.attach(entry, position).await?;
     let shared: Arc<dyn hub::Wire> = wire.clone();
     outbox.connect(Arc::downgrade(&shared));

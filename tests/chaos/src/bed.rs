@@ -152,6 +152,23 @@ impl Bed {
         anyhow::bail!("no node tells of the lesson")
     }
 
+    /// How many living nodes hold connections of a lesson, by the rows of the beats.
+    pub async fn nodes_of(&self, lesson: LessonId) -> anyhow::Result<u64> {
+        let sql = format!(
+            "SELECT COUNT(*) FROM node_room r JOIN node n ON n.incarnation = r.incarnation WHERE r.lesson = '{lesson}' \
+             AND r.seats > 0 AND n.beat > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3000"
+        );
+        Ok(self.postgres.number(&sql).await.context("the rows of the beats")? as u64)
+    }
+
+    /// What all nodes send to each other, in bits per second, as they said last.
+    pub async fn relayed(&self) -> anyhow::Result<u64> {
+        let sql = "SELECT CAST(COALESCE(SUM(CAST(l ->> 'sent' AS BIGINT)), 0) AS BIGINT) FROM node_condition c \
+             JOIN node n ON n.incarnation = c.incarnation, json_array_elements(CAST(c.told AS JSON) -> 'links') AS l \
+             WHERE n.beat > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3000";
+        Ok(self.postgres.number(sql).await.context("what the nodes say of themselves")? as u64)
+    }
+
     /// A node dies and begins again at once.
     pub fn restart(&mut self, at: usize) -> anyhow::Result<()> {
         self.nodes[at].kill();

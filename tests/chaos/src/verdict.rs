@@ -169,6 +169,22 @@ impl Verdict {
         self.note("slowest_way_back", words)
     }
 
+    /// What came before the voice was back where that took longest.
+    pub fn slowest_voice(self, arrivals: &[Instant], steps: &[voice::Step], blows: &[Blow]) -> Self {
+        let back =
+            |blow: &Blow| voice::back(arrivals, blow.since, blow.until).unwrap_or(blow.until - blow.since);
+        let Some(worst) = blows.iter().max_by_key(|blow| back(blow)) else { return self };
+        let took = back(worst);
+        let before = |(_, at): &&voice::Step| (worst.since..worst.since + took).contains(at);
+        let mut steps: Vec<&voice::Step> = steps.iter().filter(before).collect();
+        steps.sort_by_key(|(_, at)| *at);
+        let words =
+            steps.iter().map(|(what, at)| format!("{what} at {} ms", (*at - worst.since).as_millis()));
+        let heard = format!("heard at {} ms", took.as_millis());
+        let words: Vec<String> = words.chain([heard]).collect();
+        self.note("slowest_voice_back", words.join(", "))
+    }
+
     pub fn note(mut self, key: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.more.insert(key, value.into());
         self

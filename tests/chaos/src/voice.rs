@@ -26,7 +26,17 @@ pub struct Voice {
     speaker: JoinHandle<()>,
     listener: JoinHandle<()>,
     arrivals: Arrivals,
+    steps: Steps,
     stop: watch::Sender<bool>,
+}
+
+/// What the two of them came through on their way back, and when.
+pub type Step = (&'static str, Instant);
+
+type Steps = Arc<Mutex<Vec<Step>>>;
+
+fn note(steps: &Steps, what: &'static str) {
+    steps.lock().unwrap_or_else(PoisonError::into_inner).push((what, Instant::now()));
 }
 
 /// When packets of the voice came, over whichever connection.
@@ -60,10 +70,10 @@ impl Voice {
         let lesson = teacher.current_lesson().await?;
         let speaking = Peer::enter(&teacher, Entrance::first(lesson)).await?;
         let listening = Peer::enter(&student, Entrance::first(lesson)).await?;
-        let arrivals = Arrivals::default();
-        let speaker = tokio::spawn(speak(speaking, teacher, stopped.clone()));
-        let listener = tokio::spawn(listen(listening, student, stopped, arrivals.clone()));
-        let voice = Self { speaker, listener, arrivals, stop };
+        let (arrivals, steps) = (Arrivals::default(), Steps::default());
+        let speaker = tokio::spawn(speak(speaking, teacher, stopped.clone(), steps.clone()));
+        let listener = tokio::spawn(listen(listening, student, stopped, arrivals.clone(), steps.clone()));
+        let voice = Self { speaker, listener, arrivals, steps, stop };
         let begun = Instant::now();
         while voice.latest().is_none() {
             anyhow::ensure!(begun.elapsed() < Duration::from_secs(20), "the voice is not heard");
@@ -76,14 +86,15 @@ impl Voice {
         heard(&self.arrivals).last().copied()
     }
 
-    /// When packets of the voice arrived.
-    pub async fn end(self) -> anyhow::Result<Vec<Instant>> {
+    /// When packets of the voice arrived, and what it came through on its way back.
+    pub async fn end(self) -> anyhow::Result<(Vec<Instant>, Vec<Step>)> {
         self.stop.send_replace(true);
         self.speaker.abort();
         self.listener.await?;
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut arrivals = heard(&self.arrivals).clone();
         arrivals.sort_unstable();
-        Ok(arrivals)
+        Ok((arrivals, steps))
     }
 }
 
@@ -149,9 +160,10 @@ async fn turn(peer: &Peer, reception: Option<&Reception>, stop: &watch::Receiver
     }
 }
 
-async fn speak(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>) {
+async fn speak(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>, steps: Steps) {
     while !*stop.borrow() {
         if peer.publish(Source::Microphone).await.is_ok() {
+            note(&steps, "the teacher speaks");
             while turn(&peer, None, &stop).await == Turn::Move {
                 // Both send until the new one does.
                 let Ok(new) = speak_beside(&peer, &who).await else { break };
@@ -159,7 +171,9 @@ async fn speak(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>) {
             }
         }
         if !*stop.borrow() {
+            note(&steps, "the teacher is cut");
             peer = come_back(&peer.cut()).await;
+            note(&steps, "the teacher is in");
         }
     }
 }
@@ -171,9 +185,16 @@ async fn speak_beside(peer: &Peer, who: &SignedIn) -> Result<Peer, ProbeError> {
     Ok(new)
 }
 
-async fn listen(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>, arrivals: Arrivals) {
+async fn listen(
+    mut peer: Peer,
+    who: SignedIn,
+    stop: watch::Receiver<bool>,
+    arrivals: Arrivals,
+    steps: Steps,
+) {
     while !*stop.borrow() {
         if let Ok(mut reception) = peer.listen(0).await {
+            note(&steps, "the student has answered");
             let mut hearing = Hearing::of(&reception, &arrivals);
             while turn(&peer, Some(&reception), &stop).await == Turn::Move {
                 let Ok((new, heard_there)) = listen_beside(&peer, &who).await else { break };
@@ -181,9 +202,14 @@ async fn listen(mut peer: Peer, who: SignedIn, stop: watch::Receiver<bool>, arri
                 (peer, reception, hearing) = (new, heard_there, there);
             }
             drop(hearing);
+            if let Some(up) = reception.up() {
+                steps.lock().unwrap_or_else(PoisonError::into_inner).push(("the student's leg is up", up));
+            }
         }
         if !*stop.borrow() {
+            note(&steps, "the student is cut");
             peer = come_back(&peer.cut()).await;
+            note(&steps, "the student is in");
         }
     }
 }

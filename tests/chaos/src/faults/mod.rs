@@ -52,6 +52,9 @@ const KEPT: Promise = Promise {
     at_least: &[],
 };
 
+/// The people of a dead node meet on one.
+const ON_ONE: &[(&str, f64)] = &[("nodes_after", 1.0)];
+
 macro_rules! fault {
     ($function:path, $name:literal, $what:literal, $promise:expr) => {
         Fault {
@@ -68,13 +71,13 @@ pub const FAULTS: &[Fault] = &[
         nodes::kill,
         "kill",
         "kill -9 of nodes under 500 lines a second, again and again",
-        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), at_most: ON_ONE, ..KEPT }
     ),
     fault!(
         nodes::kill_all,
         "kill-all",
         "all of a lesson's people are on the node that is killed",
-        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), at_most: ON_ONE, ..KEPT }
     ),
     fault!(
         nodes::restart,
@@ -86,7 +89,7 @@ pub const FAULTS: &[Fault] = &[
         nodes::vanish,
         "vanish",
         "a node is swallowed by its network: no packet comes or goes, nobody is told",
-        Promise { chat_back_ms: Some(4_000), media_back_ms: Some(5_000), ..KEPT }
+        Promise { chat_back_ms: Some(4_000), media_back_ms: Some(5_000), at_most: ON_ONE, ..KEPT }
     ),
     fault!(
         nodes::pause,
@@ -254,6 +257,15 @@ impl Stage {
         self.bed.host(self.classes[0].lesson).await
     }
 
+    /// On how many nodes the lesson is that is on most.
+    async fn most_nodes(&self) -> anyhow::Result<u64> {
+        let mut most = 0;
+        for class in &self.classes {
+            most = most.max(self.bed.nodes_of(class.lesson).await?);
+        }
+        Ok(most)
+    }
+
     /// Ends it, and judges what was promised to the first class, which was hurt until `back`, and to the others, which were not to notice.
     async fn judge_apart(self, hurt: Blow, back: Blow) -> anyhow::Result<Verdict> {
         let before = Blow { since: self.began, until: hurt.since };
@@ -277,7 +289,7 @@ impl Stage {
 
     /// Ends it, and judges what was promised to whom.
     async fn judge(self, blows: &[Blow]) -> anyhow::Result<Verdict> {
-        let arrivals = match self.voice {
+        let voice = match self.voice {
             Some(voice) => Some(voice.end().await?),
             None => None,
         };
@@ -294,8 +306,10 @@ impl Stage {
             everybody.extend(seen);
         }
         let verdict = verdict.chat_back(&everybody, blows).slowest(&everybody, blows);
-        Ok(match arrivals {
-            Some(arrivals) => verdict.media_back(&arrivals, blows),
+        Ok(match voice {
+            Some((arrivals, steps)) => {
+                verdict.media_back(&arrivals, blows).slowest_voice(&arrivals, &steps, blows)
+            }
             None => verdict,
         })
     }

@@ -10,6 +10,25 @@ use anyhow::Context as _;
 use super::{Stage, blow, lively, pass};
 use crate::{bed::Plan, class::Roll, node::Circumstances, verdict::Verdict};
 
+/// Where the people of dead nodes met: the worst of what was seen.
+#[derive(Default)]
+struct After {
+    nodes: u64,
+    relayed: u64,
+}
+
+impl After {
+    async fn see(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        self.nodes = self.nodes.max(stage.most_nodes().await?);
+        self.relayed = self.relayed.max(stage.bed.relayed().await?);
+        Ok(())
+    }
+
+    fn tell(&self, verdict: Verdict) -> Verdict {
+        verdict.note("nodes_after", self.nodes).note("relayed_bps_after", self.relayed)
+    }
+}
+
 /// Three classes of 42 write 504 lines a second; nodes are killed four times and come back.
 pub async fn kill(program: PathBuf) -> anyhow::Result<Verdict> {
     let every = Some(Duration::from_millis(250));
@@ -17,36 +36,38 @@ pub async fn kill(program: PathBuf) -> anyhow::Result<Verdict> {
         |class| Roll { class, students_per_class: 44, students: 42, teacher: class > 1, every, spread: None };
     let plan = Plan { students_per_class: 44, ..Plan::of(3) };
     let mut stage = Stage::with_voice(&program, plan, &[roll(1), roll(2), roll(3)]).await?;
-    let mut blows = Vec::new();
+    let (mut blows, mut after) = (Vec::new(), After::default());
     for _ in 0..4 {
         let doomed = stage.host().await?;
         let since = Instant::now();
         stage.bed.nodes[doomed].kill();
         pass(6.0).await;
         blows.push(blow(since));
+        after.see(&stage).await?;
         stage.bed.restart(doomed)?;
         stage.bed.nodes[doomed].is_ready().await?;
         // The proxy and the board see it again.
         pass(3.0).await;
     }
-    stage.judge(&blows).await
+    Ok(after.tell(stage.judge(&blows).await?))
 }
 
 /// A lesson of twenty and its voice, where their tickets lead: on one node.
 pub async fn kill_all(program: PathBuf) -> anyhow::Result<Verdict> {
     let mut stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
-    let mut blows = Vec::new();
+    let (mut blows, mut after) = (Vec::new(), After::default());
     for _ in 0..5 {
         let doomed = stage.host().await?;
         let since = Instant::now();
         stage.bed.nodes[doomed].kill();
         pass(5.0).await;
         blows.push(blow(since));
+        after.see(&stage).await?;
         stage.bed.restart(doomed)?;
         stage.bed.nodes[doomed].is_ready().await?;
         pass(4.0).await;
     }
-    stage.judge(&blows).await
+    Ok(after.tell(stage.judge(&blows).await?))
 }
 
 /// Two incarnations of one name within a second.
@@ -72,9 +93,11 @@ pub async fn vanish(program: PathBuf) -> anyhow::Result<Verdict> {
     stage.bed.nodes[host].part_from(None)?;
     pass(15.0).await;
     let blows = [blow(since)];
+    let mut after = After::default();
+    after.see(&stage).await?;
     stage.bed.nodes[host].heal()?;
     pass(6.0).await;
-    stage.judge(&blows).await
+    Ok(after.tell(stage.judge(&blows).await?))
 }
 
 /// A hundred lines a second: some append is always in flight.

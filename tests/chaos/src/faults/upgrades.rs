@@ -56,7 +56,7 @@ async fn crosses((from, to): (usize, usize)) -> anyhow::Result<Duration> {
     let voice = voice.with_context(|| format!("from node {} to node {}", from + 1, to + 1))?;
     let took = begun.elapsed();
     pass(2.0).await;
-    let heard = voice.end().await?.len();
+    let heard = voice.end().await?.0.len();
     // Packets come every 20 ms.
     anyhow::ensure!(heard > 50, "{heard} packets crossed in two seconds");
     Ok(took)
