@@ -53,14 +53,14 @@ describe('mishaps', { concurrency: false }, () => {
     ['its words', /\/assets\/ar-[^/]*\.js$/],
   ])
     test(`a page that loses ${part} on its way starts over by itself`, async () => {
-      const context = await browser.newContext({ locale: 'ar', serviceWorkers: 'block' });
+      const context = await scene.browser.newContext({ locale: 'ar', serviceWorkers: 'block' });
       const page = await context.newPage();
       let asked = 0;
       await page.route(address, (route) => {
         asked += 1;
         return asked < 3 ? route.abort('connectionaborted') : route.continue();
       });
-      await page.goto(school.url);
+      await page.goto(scene.school.url);
       await page.getByText('في انتظار الشبكة').waitFor();
       await eventually('all of it is asked for again', () => asked >= 3);
       await page.getByLabel(student.t('signIn.login'), { exact: true }).waitFor();
