@@ -73,6 +73,8 @@ export function openCable(address = '10.77.0.1/24') {
     ip(command);
   // An address of IPv6 is usable at once only without the search for a duplicate.
   ip(`addr add ${address} dev ${CABLE}${address.includes(':') ? ' nodad' : ''}`);
+  // As a phone that goes over to another network while it has both: the browser is never without one.
+  ip('addr add fe80::1/64 dev end nodad');
 }
 
 /** As when a phone goes from Wi-Fi to mobile data: the old address is gone, another one is there. */
