@@ -67,7 +67,7 @@ lint-web: $(WEB)/node_modules/.package-lock.json
 
 test-rust: ## unit, scenario, integration and architecture tests
 	tools/setup.sh cc postgres redis promtool
-	cargo test --workspace --locked
+	tools/test-rust
 
 test-web: web ## the browser app's unit tests and its budgets
 	cd $(WEB) && npm test && npm run budget

@@ -1,5 +1,4 @@
 // A teacher whose network hardly takes her voice: a link of her own in a namespace. Needs root and iproute2.
-import assert from 'node:assert/strict';
 import { CHROMIUM, launch, PHONE } from './support/browser.mjs';
 import { eventually, hears, sees } from './support/identity.mjs';
 import { inNamespace, openFarEnd } from './support/network.mjs';
@@ -41,7 +40,7 @@ inNamespace('a teacher on a narrow link', import.meta.url, 1, () => {
     await teacher.page.getByText(teacher.t('connection.cameraRests')).first().waitFor();
     await eventually('the picture is gone', async () => !(await sees(student.page, TEACHER.hue)));
     await eventually('the voice is there', () => hears(student.page, TEACHER.hz));
-    assert.ok(await teacher.button('bar.cameraOn').isVisible());
+    await teacher.button('bar.cameraOn').waitFor();
     scene.far.be({});
     await teacher.button('bar.cameraOff').waitFor({ timeout: 120_000 });
     await eventually('the picture is back', () => sees(student.page, TEACHER.hue));
