@@ -132,7 +132,7 @@ async fn packed_lesson(store: &Store, like: LessonId, user: UserId) -> LessonId 
 /// The name first, then the words.
 async fn loses(line: &mut Line, user: UserId) {
     let is_nameless = |frame: &ServerFrame| match frame {
-        ServerFrame::People { people } => {
+        ServerFrame::People { people, .. } => {
             people.iter().any(|person| person.user == user && person.name == Name::default()).then_some(())
         }
         _ => None,

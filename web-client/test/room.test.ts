@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Event, Participant, Snapshot } from '../src/protocol/generated.ts';
 import { addPage, addPending, applyToChat, EMPTY_CHAT, markPending } from '../src/room/chat.ts';
-import { apply, fromSnapshot, type LessonState, trackOf } from '../src/room/state.ts';
+import { apply, fromSnapshot, type LessonState, trackOf, withParticipants } from '../src/room/state.ts';
 
 const T = 'teacher';
 const S = 'student';
@@ -79,6 +79,15 @@ describe('the fold of a lesson', () => {
   test('counts on from the given number where a crowd is not listed', () => {
     const crowd = lesson([person(T), person(S)], { students_present: 400 });
     expect(after(crowd, attached('another')).studentsPresent).toBe(401);
+  });
+
+  test('a page of a large lesson adds people, as they are now, and leaves the number to who counts', () => {
+    const large = lesson([person(T)], { students_present: 1_500 });
+    const page = withParticipants(large, [person(T, { floor: true }), person('another')]);
+    expect(page.participants.get(T)?.floor).toBe(true);
+    expect(page.participants.has('another')).toBe(true);
+    expect(page.studentsPresent).toBe(1_500);
+    expect(page.position).toEqual(large.position);
   });
 
   test('hands queue in their order; the floor takes one out', () => {

@@ -9,7 +9,7 @@ use super::{
     event::Logged,
     ids::{Attach, CommandId, Position, SessionId, UserId},
     media::{LegKind, OfferedTrack, Pictures, Publication, ReceiveMode, Slot, VideoCodec, WantedVideo},
-    snapshot::{LessonInfo, Person, Role, Snapshot},
+    snapshot::{LessonInfo, Participant, Person, Role, Snapshot},
 };
 
 /// From a client. The first one is `hello`; everything else before it closes the connection.
@@ -111,11 +111,15 @@ pub enum ServerFrame {
         lines: Vec<Logged>,
         more: bool,
     },
-    /// Names of people who were not in `welcome` (a visitor).
+    /// Names of people who were not in `welcome` (a visitor). In a lesson too large for one frame also whoever was not in its
+    /// snapshot: each of `participants` as of this moment, in place of what was known.
     People {
         people: Vec<Person>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(optional, as = "Option<Vec<Participant>>")]
+        participants: Vec<Participant>,
     },
-    /// Students connected now, where attached and left are withheld; at most one per second.
+    /// Students connected now, where attached and left are withheld (at most one per second) and behind each page of people.
     Counts {
         students_present: u32,
     },
@@ -194,7 +198,8 @@ pub struct Welcome {
     pub session: SessionId,
     pub attach: Attach,
     pub lesson: LessonInfo,
-    /// The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates.
+    /// The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates. Who matters
+    /// most comes first; of a large lesson the others follow by `people`.
     pub people: Vec<Person>,
     /// Present on a first entry and where the position is not known any more; absent when the missing events follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]

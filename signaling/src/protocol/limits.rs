@@ -21,8 +21,13 @@ pub const OUTBOX_BYTES: usize = 256 * 1024;
 /// Time between two writes to everybody in a busy lesson: so much per connection, and never more than the second.
 pub const FAN_OUT_GAP_PER_SEAT: Duration = Duration::from_micros(25);
 pub const FAN_OUT_GAP: Duration = Duration::from_millis(50);
-/// Largest page of pulled history.
+/// Largest page of pulled history, and of the people of a large lesson.
 pub const PAGE_BYTES: usize = 64 * 1024;
+/// People and participants of one frame. Beside 500 raised hands, a first frame stays below [`PAGE_BYTES`] with as many.
+pub const ROSTER_BYTES: usize = 40 * 1024;
+/// Bytes of missed events that are sent one by one on resume; with more the client is reset. Well below [`OUTBOX_BYTES`], which
+/// they must fit into with all that comes meanwhile.
+pub const RESUME_BYTES: usize = 128 * 1024;
 /// Lines of one chat page.
 pub const CHAT_PAGE_LINES: usize = 50;
 /// Missing events sent one by one on resume; with more the client is reset.

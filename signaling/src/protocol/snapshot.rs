@@ -130,6 +130,7 @@ pub struct Snapshot {
     pub chat: ChatMode,
     pub slow_mode_s: u16,
     /// Above [`super::limits::FULL_ROSTER_PEOPLE`] people a student gets only staff, self, hands and speakers here.
+    /// Of more than fit into one frame the others follow by `people`.
     pub participants: Vec<Participant>,
     /// Raised hands, first come first.
     pub hands: Vec<UserId>,

@@ -8,7 +8,6 @@ impl Room {
     /// What a fresh client of this person starts from.
     pub fn snapshot(&self, user: UserId, role: Role) -> Snapshot {
         let staff = role != Role::Student;
-        let all = staff || !self.is_crowd();
         Snapshot {
             position: self.head,
             phase: self.course.phase,
@@ -18,14 +17,19 @@ impl Room {
             participants: self
                 .roster
                 .members()
-                .filter(|(_, member)| member.presence != Presence::Gone)
-                .filter(|(other, _)| all || *other == user || self.is_notable(*other))
-                .map(|(other, member)| self.participant(other, member))
+                .filter_map(|(other, _)| self.participant_seen(other, user, role))
                 .collect(),
             hands: self.floor.hands().to_vec(),
             kept_out: if staff { self.roster.kept_out().iter().copied().collect() } else { Vec::new() },
             students_present: self.roster.students_present(),
         }
+    }
+
+    /// Somebody who is here, or was cut off just now, if `by` may see them.
+    pub fn participant_seen(&self, other: UserId, by: UserId, role: Role) -> Option<Participant> {
+        let all = role != Role::Student || !self.is_crowd();
+        let member = self.roster.member(other).filter(|member| member.presence != Presence::Gone)?;
+        (all || other == by || self.is_notable(other)).then(|| self.participant(other, member))
     }
 
     fn participant(&self, user: UserId, member: &Member) -> Participant {

@@ -41,3 +41,24 @@ async fn students_of_a_crowd_see_counts_and_the_few_who_matter() {
         .position(|f| matches!(f, ServerFrame::Event(l) if matches!(l.event, Event::Said { .. })));
     assert!(name.is_some() && name < line, "the name of the speaker comes first");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_tells_a_student_of_a_crowd_no_more_names_than_a_welcome() {
+    let class = Class::of(120);
+    let mut teacher = class.enter(class.teacher).await;
+    let mut student = class.enter(class.students[0]).await;
+    teacher.say("one").await.expect("said");
+    student.now().await;
+    let mut log = class.journal.log(class.lesson);
+    log.pop();
+    class.journal.replace(class.lesson, log);
+    wait(2).await;
+    let told = student.now().await;
+    let names = told.iter().find_map(|frame| match frame {
+        ServerFrame::Reset { people, .. } => Some(people.iter().map(|p| p.user).collect::<Vec<_>>()),
+        _ => None,
+    });
+    let mut names = names.expect("a reset");
+    names.sort();
+    assert_eq!(names, [class.teacher, class.students[0]]);
+}

@@ -30,7 +30,7 @@ fn erasures(log: &[Event]) -> usize {
 /// Whether the frames say that this person has no name.
 fn takes_the_name(frames: &[ServerFrame], user: UserId) -> bool {
     let nameless = |frame: &ServerFrame| match frame {
-        ServerFrame::People { people } => {
+        ServerFrame::People { people, .. } => {
             people.iter().any(|person| person.user == user && person.name == Name::default())
         }
         _ => false,

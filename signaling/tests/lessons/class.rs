@@ -110,7 +110,7 @@ impl Class {
         Self { hub, journal, admissions, media, media_events, lesson, teacher, students, director }
     }
 
-    fn entry(&self, user: UserId, session: u128) -> Entry {
+    pub fn entry(&self, user: UserId, session: u128) -> Entry {
         let role = match user {
             user if user == self.teacher => Role::Teacher,
             user if user == self.director => Role::Director,

@@ -170,3 +170,22 @@ async fn the_floor_has_ten_holders_at_most() {
     let one_more = Command::GiveFloor { user: class.students[10] };
     assert_eq!(teacher.ask(one_more).await, Err(ErrorCode::Invalid));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_missed_more_bytes_than_may_wait_starts_from_a_snapshot() {
+    let class = Class::of(2);
+    let (mut teacher, mut students) = class.full().await;
+    students[1].now().await;
+    let away = students.pop().expect("two");
+    let (entry, position) = (away.entry, away.position);
+    away.attached.disconnected().await;
+    let text = "ق".repeat(limits::CHAT_TEXT_CHARS);
+    for _ in 0..limits::RESUME_BYTES / text.len() {
+        teacher.say(&text).await.expect("said");
+        students[0].now().await;
+        stay(&[&students[0]], 1).await;
+    }
+    let mut back = class.try_enter(entry.user, entry.session.0.as_u128(), Some(position)).await.expect("in");
+    assert!(back.welcome.as_ref().is_some_and(|welcome| welcome.snapshot.is_some()));
+    assert!(!back.now().await.iter().any(|f| matches!(f, ServerFrame::Event(_))));
+}

@@ -2,6 +2,7 @@
 
 mod a_budget_is_kept;
 mod a_crowd_gets_counts;
+mod a_large_lesson_opens;
 mod an_erased_person;
 mod chat_is_exactly_once;
 mod class;

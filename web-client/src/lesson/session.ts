@@ -9,7 +9,7 @@ import type {
   ServerFrame,
   Welcome,
 } from '../protocol/generated.ts';
-import { apply, fromSnapshot, type LessonState } from '../room/state.ts';
+import { apply, fromSnapshot, type LessonState, withParticipants } from '../room/state.ts';
 import { type ApiError, ticket } from '../school/api.ts';
 import { tabMemory } from '../signal/memory.ts';
 import { PendingCommands, type Refused } from '../signal/pending.ts';
@@ -137,6 +137,7 @@ export class LessonSession {
         break;
       case 'people':
         this.#meet(frame.people);
+        if (this.state.value) this.state.value = withParticipants(this.state.value, frame.participants ?? []);
         break;
       case 'counts':
         if (this.state.value) this.state.value = { ...this.state.value, studentsPresent: frame.students_present };

@@ -80,6 +80,7 @@ camera: Recipients | null, published: Array<PublishedTrack>, };
 export type Snapshot = { position: Position, phase: Phase, locked: boolean, chat: ChatMode, slow_mode_s: number, 
 /**
  * Above [`super::limits::FULL_ROSTER_PEOPLE`] people a student gets only staff, self, hands and speakers here.
+ * Of more than fit into one frame the others follow by `people`.
  */
 participants: Array<Participant>, 
 /**
@@ -129,7 +130,8 @@ export type ClientFrame = { "type": "hello", version: number, ticket: string,
 position?: Position, } | { "type": "command", id: CommandId, command: Command, } | { "type": "pull", request: number, pull: Pull, } | { "type": "publisher_offer", sdp: string, tracks: Array<OfferedTrack>, } | { "type": "open_subscriber", cameras: number, packed?: boolean, } | { "type": "subscriber_answer", sdp: string, } | { "type": "restart_subscriber", } | { "type": "receive", mode: ReceiveMode, cameras: Array<WantedVideo>, } | { "type": "set_budget", bytes: number | null, } | { "type": "ping", nonce: number, };
 export type Welcome = { version: number, user: UserId, role: Role, session: SessionId, attach: Attach, lesson: LessonInfo, 
 /**
- * The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates.
+ * The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates. Who matters
+ * most comes first; of a large lesson the others follow by `people`.
  */
 people: Array<Person>, 
 /**
@@ -140,4 +142,4 @@ snapshot?: Snapshot,
  * Milliseconds since the Unix epoch, for drawing clocks.
  */
 server_time: number, };
-export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "packed_offer", packed: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "pictures_stopped", stopped: boolean, } | { "type": "data_used", bytes: number, budget: number | null, pictures: Pictures, } | { "type": "voice_rate", bitrate: number, } | { "type": "screen_rate", bitrate: number | null, } | { "type": "codecs_decoded", codecs: Array<VideoCodec>, } | { "type": "move", within_ms: number, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };
+export type ServerFrame = { "type": "welcome" } & Welcome | { "type": "event" } & Logged | { "type": "accepted", id: CommandId, number: number, } | { "type": "refused", id: CommandId, error: ErrorCode, retry_after_ms?: number, } | { "type": "reset", snapshot: Snapshot, people: Array<Person>, } | { "type": "chat_page", request: number, lines: Array<Logged>, more: boolean, } | { "type": "people", people: Array<Person>, participants?: Array<Participant>, } | { "type": "counts", students_present: number, } | { "type": "publisher_answer", sdp: string, } | { "type": "subscriber_offer", sdp: string, } | { "type": "packed_offer", packed: string, } | { "type": "slot_assigned", slot: Slot, publication: Publication | null, } | { "type": "speaking", users: Array<UserId>, } | { "type": "layers_wanted", layers: Array<boolean>, } | { "type": "pictures_stopped", stopped: boolean, } | { "type": "data_used", bytes: number, budget: number | null, pictures: Pictures, } | { "type": "voice_rate", bitrate: number, } | { "type": "screen_rate", bitrate: number | null, } | { "type": "codecs_decoded", codecs: Array<VideoCodec>, } | { "type": "move", within_ms: number, } | { "type": "leg_lost", leg: LegKind, } | { "type": "error", error: ErrorCode, } | { "type": "pong", nonce: number, server_time: number, };

@@ -49,6 +49,14 @@ export function fromSnapshot(snapshot: Snapshot): LessonState {
   };
 }
 
+/** A large lesson comes page by page: these are as of now, whatever was known. The number of students is told beside them. */
+export function withParticipants(state: LessonState, page: readonly Participant[]): LessonState {
+  if (page.length === 0) return state;
+  const participants = new Map(state.participants);
+  for (const participant of page) participants.set(participant.user, participant);
+  return { ...state, participants };
+}
+
 /** The state after the next event. Pure; never refuses. */
 export function apply(state: LessonState, logged: Logged): LessonState {
   const position = { number: logged.number, chain: logged.chain };

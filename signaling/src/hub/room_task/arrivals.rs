@@ -1,6 +1,6 @@
 //! Coming in and going away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
@@ -8,18 +8,17 @@ use uuid::Uuid;
 use crate::{
     protocol::{
         Attach, CloseCode, CommandId, LegKind, Person, Position, Role, ServerFrame, SessionId, UserId,
-        VERSION, frame::Welcome, limits,
+        VERSION, frame::Welcome,
     },
     room::roster::Arrival,
 };
 
-use super::{Cut, RoomMessage, RoomTask};
+use super::{Cut, RoomMessage, RoomTask, people::Beginning};
 use crate::hub::{
     appender::{Intent, Knock, Wish},
     outbox::Outbox,
     ports::{Leg, MediaOrder, Unavailable},
     registry::Entry,
-    render,
     seats::{Reception, Seat, SeatId},
 };
 
@@ -110,7 +109,7 @@ impl RoomTask {
             reception,
             held: None,
         };
-        self.welcome(&seat, knock.position);
+        let untold = self.welcome(&seat, knock.position);
         self.begin_account(&seat);
         if lost {
             for leg in [LegKind::Subscriber, LegKind::Publisher] {
@@ -118,6 +117,7 @@ impl RoomTask {
             }
         }
         let id = self.seats.add(seat);
+        self.pages.follow(id, untold);
         self.empty_since = None;
         self.departs_too(id);
         if knock.reply.send(Ok(id)).is_err() {
@@ -152,9 +152,14 @@ impl RoomTask {
         kept
     }
 
-    fn welcome(&self, seat: &Seat, position: Option<Position>) {
-        let missing = position.and_then(|position| self.missing_since(position));
-        let snapshot = missing.is_none().then(|| self.room.snapshot(seat.user, seat.role));
+    /// Gives back who is still to be told of.
+    fn welcome(&self, seat: &Seat, position: Option<Position>) -> VecDeque<UserId> {
+        let missing = position.and_then(|position| self.missing_since(position, seat));
+        let Beginning { snapshot, people, untold } = match &missing {
+            None => self.beginning(seat),
+            Some(_) => self.beginning_again(seat),
+        };
+        let snapshot = missing.is_none().then_some(snapshot);
         seat.outbox.send(&ServerFrame::Welcome(Box::new(Welcome {
             version: VERSION,
             user: seat.user,
@@ -162,19 +167,13 @@ impl RoomTask {
             session: seat.session,
             attach: seat.attach,
             lesson: self.roll.info.clone(),
-            people: self.people_for(seat.user, seat.role),
+            people,
             snapshot,
             server_time: self.hub.ports.clock.now_ms(),
         })));
-        for (logged, audience) in missing.into_iter().flatten() {
-            seat.outbox.push(match &audience.others {
-                Some(others) if !audience.readers.include(seat.user, seat.role) => {
-                    render::instead(logged, others)
-                }
-                _ => render::event(logged),
-            });
-        }
+        missing.into_iter().flatten().for_each(|frame| seat.outbox.push(frame));
         self.tell_present(seat);
+        untold
     }
 
     /// What no event says and is otherwise told when it changes: who speaks, and in a crowd how many are here.
@@ -184,16 +183,6 @@ impl RoomTask {
             let students_present = self.room.roster.students_present();
             seat.outbox.send(&ServerFrame::Counts { students_present });
         }
-    }
-
-    /// Whose names this person may know from the start.
-    fn people_for(&self, user: UserId, role: Role) -> Vec<Person> {
-        let all = role != Role::Student || self.people.len() <= limits::FULL_ROSTER_PEOPLE;
-        self.people
-            .values()
-            .filter(|p| all || p.user == user || p.role != Role::Student || self.named.contains(&p.user))
-            .cloned()
-            .collect()
     }
 
     /// The socket is gone: the place is kept for the grace of a cut line, media goes on.

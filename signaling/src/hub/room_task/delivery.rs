@@ -3,12 +3,17 @@
 use bytes::Bytes;
 
 use crate::{
-    protocol::{CommandId, Event, Logged, Name, Position, Role, ServerFrame, UserId},
+    protocol::{CommandId, Event, Logged, Name, Position, Role, ServerFrame, UserId, limits},
     room::audience::Audience,
 };
 
-use super::{RING, RoomTask};
-use crate::hub::{ports::Erase, registry::LessonNow, render, seats::SeatId};
+use super::{RING, RoomTask, people::Beginning};
+use crate::hub::{
+    ports::Erase,
+    registry::LessonNow,
+    render,
+    seats::{Seat, SeatId},
+};
 
 /// Events that go to the director with a removal or report.
 const RECENT: usize = 50;
@@ -98,7 +103,7 @@ impl RoomTask {
         }
         if let Some(person) = self.people.get(&user) {
             let people = vec![person.clone()];
-            self.broadcast(&render::frame(&ServerFrame::People { people }));
+            self.broadcast(&render::frame(&ServerFrame::People { people, participants: Vec::new() }));
         }
     }
 
@@ -109,11 +114,12 @@ impl RoomTask {
             return;
         }
         let people = vec![person.clone()];
-        self.broadcast(&render::frame(&ServerFrame::People { people }));
+        self.broadcast(&render::frame(&ServerFrame::People { people, participants: Vec::new() }));
     }
 
-    /// The events after a position, when they are still at hand and the history is the same one.
-    pub(super) fn missing_since(&self, position: Position) -> Option<Vec<&(Logged, Audience)>> {
+    /// The events after a position as this person may see them, when they are still at hand, the history is the same one, and
+    /// they are not so long that a snapshot is less.
+    pub(super) fn missing_since(&self, position: Position, seat: &Seat) -> Option<Vec<Bytes>> {
         if position == self.room.head {
             return Some(Vec::new());
         }
@@ -121,16 +127,29 @@ impl RoomTask {
             logged.number == position.number && logged.chain == position.chain
         };
         let at = self.ring.iter().position(known)?;
-        Some(self.ring.iter().skip(at + 1).collect())
+        let mut bytes = 0;
+        let frames = self.ring.iter().skip(at + 1).map(|(logged, audience)| {
+            let frame = match &audience.others {
+                Some(others) if !audience.readers.include(seat.user, seat.role) => {
+                    render::instead(logged, others)
+                }
+                _ => render::event(logged),
+            };
+            bytes += frame.len();
+            (bytes <= limits::RESUME_BYTES).then_some(frame)
+        });
+        frames.collect()
     }
 
     /// Everybody starts again from a snapshot.
-    pub(super) fn reset_all(&self) {
-        for (_, seat) in self.seats.iter() {
-            let snapshot = Box::new(self.room.snapshot(seat.user, seat.role));
-            let people = self.people.values().cloned().collect();
-            seat.outbox.send(&ServerFrame::Reset { snapshot, people });
-        }
+    pub(super) fn reset_all(&mut self) {
+        let reset = self.seats.iter().map(|(id, seat)| {
+            let Beginning { snapshot, people, untold } = self.beginning(seat);
+            seat.outbox.send(&ServerFrame::Reset { snapshot: Box::new(snapshot), people });
+            (id, untold)
+        });
+        let reset: Vec<_> = reset.collect();
+        reset.into_iter().for_each(|(id, untold)| self.pages.follow(id, untold));
     }
 
     /// Removals and reports reach the director, with the last events. Done by the node that wrote them.

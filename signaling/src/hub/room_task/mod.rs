@@ -2,7 +2,7 @@
 //!
 //! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
 //! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
-//! [`commands`], [`commits`], [`delivery`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes have to do with it:
+//! [`commands`], [`commits`], [`delivery`], [`people`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes have to do with it:
 //! [`elsewhere`], [`ghosts`], [`holds`], [`voices`], [`departure`].
 
 mod arrivals;
@@ -17,6 +17,7 @@ mod fault;
 mod ghosts;
 mod holds;
 mod media;
+mod people;
 mod rhythm;
 mod voices;
 
@@ -108,6 +109,8 @@ pub(crate) struct RoomTask {
     strangers: arrivals::Strangers,
     /// Whose names students of a crowd have been told.
     named: HashSet<UserId>,
+    /// Who is still to be told of people that their first frame did not hold.
+    pages: people::Pages,
     room: Room,
     seats: Seats,
     lanes: Lanes,
@@ -238,6 +241,7 @@ impl RoomTask {
             people,
             strangers: arrivals::Strangers::default(),
             named: HashSet::new(),
+            pages: people::Pages::default(),
             room: Room::new(origin),
             seats: Seats::default(),
             lanes: Lanes::default(),
@@ -290,6 +294,7 @@ impl RoomTask {
                 },
                 _ = tick.tick() => self.tick().await,
                 () = self.rhythm.next() => {}
+                () = self.pages.next() => self.tell_pages(),
                 () = self.early.overdue(writing) => self.close_gap().await,
                 () = departure::turn(self.departure.as_ref()) => self.next_departs(),
             }
