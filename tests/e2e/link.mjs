@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { addFigures, enterFarLesson, enterNamespace, openFarSchool } from './support/bench.mjs';
 import { SHARED_TAB } from './support/browser.mjs';
+import { watchGaps } from './support/gaps.mjs';
 
 const { values } = parseArgs({
   options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } },
@@ -15,6 +16,8 @@ const SLIDE = `<title>${SHARED_TAB}</title><body style="font:bold 90px sans-seri
 /** Noise in a corner: as many bits as a film, so that a narrow link has something to leave out. */
 const FILM = `const film = document.body.appendChild(document.createElement('canvas')); film.width = 480; film.height = 270; const brush = film.getContext('2d');
 setInterval(() => { const picture = brush.createImageData(480, 270); crypto.getRandomValues(picture.data.subarray(0, 65536)); picture.data.forEach((_, i) => { picture.data[i] = i % 4 === 3 ? 255 : picture.data[i % 65536]; }); brush.putImageData(picture, 0, 0); }, 200)`;
+/** The slot of the teacher's voice: what a shared screen sounds like is another one. */
+const VOICE = '0';
 /** How often the page is asked. */
 const GLANCE_MS = 100;
 const DELAY = { delay_ms: 50 };
@@ -24,7 +27,7 @@ enterNamespace();
 
 /** What came to the page so far. */
 function received(page) {
-  return page.evaluate(async () => {
+  return page.evaluate(async (voice) => {
     const sum = { at: performance.now(), total: 0, concealed: 0, silent: 0, bytes: 0, frames: {} };
     for (const connection of window.connections) {
       for (const report of (await connection.getStats()).values()) {
@@ -32,7 +35,7 @@ function received(page) {
         if (report.kind === 'video') {
           sum.bytes += report.bytesReceived;
           sum.frames[report.mid] = report.framesDecoded ?? 0;
-        } else if (report.packetsReceived) {
+        } else if (report.mid === voice && report.packetsReceived) {
           sum.total += report.totalSamplesReceived;
           sum.concealed += report.concealedSamples - report.silentConcealedSamples;
           sum.silent += report.silentConcealedSamples;
@@ -40,7 +43,7 @@ function received(page) {
       }
     }
     return sum;
-  });
+  }, VOICE);
 }
 
 /** Glances at a page for a while. */
@@ -60,18 +63,28 @@ function concealed(glances) {
   return Number(((100 * (last.concealed - first.concealed)) / Math.max(1, last.total - first.total)).toFixed(2));
 }
 
-/** The longest time, in ms, in which nearly every sample was made up, be it as silence. */
-function longestSilence(glances) {
-  let [longest, now] = [0, 0];
+/** The browser counts them at this rate, whatever it plays at. */
+const SAMPLES_PER_MS = 48;
+
+/**
+ * No time without the voice was longer, in ms: what was made up in glances on end, be it as silence. The first and the last of them, of
+ * which a part was made up, count with that part; where it does not adjoin the rest, this is too much and never too little.
+ */
+function longestMadeUp(glances) {
+  let [longest, run] = [0, 0];
   for (let i = 1; i < glances.length; i += 1) {
     const [before, after] = [glances[i - 1], glances[i]];
     const made = after.concealed + after.silent - before.concealed - before.silent;
     const samples = after.total - before.total;
-    now = samples > 0 && made < 0.9 * samples ? 0 : now + (after.at - before.at);
-    longest = Math.max(longest, now);
+    longest = Math.max(longest, run + made);
+    run = made < 0.9 * samples ? made : run + made;
   }
-  return Math.round(longest);
+  return Math.round(longest / SAMPLES_PER_MS);
 }
+
+/** The longest silence that came out of the page since `quietly`, in steps of 2.7 ms. */
+const quietest = async (page) => (await page.evaluate(() => window.gaps.told())).silence;
+const quietly = (page) => page.evaluate(() => window.gaps.reset());
 
 /** Bits per second of pictures between two glances. */
 const rate = (before, after) => (8_000 * (after.bytes - before.bytes)) / (after.at - before.at);
@@ -93,7 +106,8 @@ const place = await openFarSchool({ slow: true });
 const { far } = place;
 const figures = {};
 try {
-  const { teacher, student } = await enterFarLesson(place);
+  const { teacher, student } = await enterFarLesson(place, { bypassCSP: true });
+  await watchGaps(student.page);
   far.be(DELAY);
   const slides = await teacher.context.newPage();
   await slides.setViewportSize({ width: 1280, height: 720 });
@@ -119,12 +133,14 @@ try {
     const wide = await watch(student.page, 5_000);
     const wanted = rate(wide[0], wide.at(-1));
     figures['voice.step.wide_screen_fps'] = Number(fps(wide).toFixed(1));
+    await quietly(student.page);
     far.be({ ...DELAY, kbps: 250 });
     const narrow = await watch(student.page, 30_000);
     far.be(DELAY);
     const after = await watch(student.page, 20_000);
     figures['voice.step.wide_kbps'] = Math.round(wanted / 1_000);
-    figures['voice.step.longest_silence_ms'] = longestSilence([...narrow, ...after]);
+    figures['voice.step.longest_silence_ms'] = await quietest(student.page);
+    figures['voice.step.longest_made_up_ms'] = longestMadeUp([...narrow, ...after]);
     figures['voice.step.concealed_percent'] = concealed(narrow);
     figures['voice.step.pictures_back_s'] = backAfter(after, wanted);
     console.log('step', figures);
@@ -146,6 +162,7 @@ try {
       await wait(GLANCE_MS);
       if (grown((await received(student.page)).frames) > 0) first = (Date.now() - shared) / 1_000;
     }
+    await quietly(student.page);
     const glances = await watch(student.page, seconds * 1000);
     const blank = [];
     for (let at = 0; at + 10 < glances.length; at += 10)
@@ -159,7 +176,8 @@ try {
     const gaps = [...news.slice(1), glances.at(-1).at].map((at, index) => at - news[index]);
     figures['voice.steady.frames_per_s'] = Number(((frames.at(-1) - frames[0]) / seconds).toFixed(2));
     figures['voice.steady.longest_without_a_frame_s'] = Number((Math.max(...gaps) / 1_000).toFixed(1));
-    figures['voice.steady.longest_silence_ms'] = longestSilence(glances);
+    figures['voice.steady.longest_silence_ms'] = await quietest(student.page);
+    figures['voice.steady.longest_made_up_ms'] = longestMadeUp(glances);
     figures['voice.steady.concealed_percent'] = concealed(glances);
   }
 } finally {

@@ -34,13 +34,13 @@ export async function openFarSchool({ slow = false } = {}) {
   return { far, school, near, away, close };
 }
 
-/** A teacher with voice and camera, and a student at the far end who hears them. */
-export async function enterFarLesson({ school, near, away }) {
+/** A teacher with voice and camera, and a student at the far end who hears them. `how`: of the student, see `Person`. */
+export async function enterFarLesson({ school, near, away }, how = {}) {
   const teacher = await Person.open(near, school, { login: 'teacher1', language: 'fr', hz: 440 });
   await teacher.signIn();
   await teacher.enterLesson();
   await teacher.turnCameraOn();
-  const student = await Person.open(away, school, { login: 'student1', language: 'fr' });
+  const student = await Person.open(away, school, { login: 'student1', language: 'fr', ...how });
   await student.context.addInitScript(keepConnections);
   await student.signIn();
   await student.enterLesson({ listenOnly: true });
