@@ -1,21 +1,18 @@
-//! Golden logs: what a release wrote, every later one must fold to the same state. `tests/fixtures/logs/<release>.json` holds
-//! a lesson's log, the last position and the views of a teacher and a student. Older files are never written again; the
-//! running release's: `QISM_REGENERATE=1 cargo test -p qism-signaling --test golden_log`.
+//! Golden logs: what was written in one format of events, every later version must fold to the same state.
+//! `tests/fixtures/logs/format-<number>.json` holds a lesson's log, the last position and the views of a teacher and a student. Files of
+//! older formats are never written again; that of the newest: `QISM_REGENERATE=1 cargo test -p qism-signaling --test golden_log`.
 
 use std::{fs, path::PathBuf};
 
 use qism_signaling::{
     protocol::{
-        Attach, Chain, ChatMode, CommandId, Event, IncarnationId, LeftReason, Logged, PauseReason,
-        Recipients, RemovalReason, Role, ServerFrame, SessionId, Snapshot, Source, UserId,
+        Attach, Chain, ChatMode, CommandId, EVENT_FORMAT, Event, IncarnationId, LeftReason, Logged,
+        PauseReason, Recipients, RemovalReason, Role, ServerFrame, SessionId, Snapshot, Source, UserId,
     },
     room::{Room, chain},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-/// The log format of this release. A new one comes with a new kind of event.
-const RELEASE: &str = "0.2";
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Golden {
@@ -156,18 +153,18 @@ fn write_down() -> Golden {
 }
 
 #[test]
-fn every_releases_log_folds_to_the_state_it_had() {
-    let current = folder().join(format!("{RELEASE}.json"));
+fn a_log_of_every_format_folds_to_the_state_it_had() {
+    let current = folder().join(format!("format-{EVENT_FORMAT}.json"));
     if std::env::var_os("QISM_REGENERATE").is_some() {
         fs::create_dir_all(folder()).expect("a folder for the logs");
         let text = serde_json::to_string_pretty(&write_down()).expect("JSON");
         fs::write(&current, text + "\n").expect("the golden log is written");
     }
-    assert!(current.exists(), "the log of this release is missing: QISM_REGENERATE=1");
+    assert!(current.exists(), "the log of the newest format is missing: QISM_REGENERATE=1");
     for entry in fs::read_dir(folder()).expect("golden logs") {
         let path = entry.expect("a file").path();
         let text = fs::read_to_string(&path).expect("a golden log");
-        let found: Golden = serde_json::from_str(&text).expect("a log that this release reads");
+        let found: Golden = serde_json::from_str(&text).expect("a log that this version reads");
         let folded = golden(found.origin, found.log.clone());
         assert_eq!(folded, found, "{}", path.display());
     }
