@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_link_is_hardly_ever_taken_for_a_fit_one() {
+    fn a_bad_link_is_seldom_taken_for_a_fit_one_within_a_minute_and_often_near_the_bound() {
         let minute = 120;
         let fooled = |pair: fn(&mut Rig) -> Option<bool>| {
             (0..100).filter(|&seed| Rig::new(seed).until_fit(minute, pair).is_some()).count()
@@ -201,7 +201,8 @@ mod tests {
             fooled(|rig| rig.pair(0, 50, 10)),
         ];
         println!("of 100 minutes: 40 % lost {lossy}, 30 % {wavering}, 50 kbit/s with jitter {unsteady}");
-        assert!(lossy <= 15 && wavering <= 60 && unsteady <= 20);
+        // 5, 37, 10. A link that loses 30 % is hardly worse than the quarter that stops pictures: there every third minute tries them again.
+        assert!(lossy <= 6 && wavering <= 40 && unsteady <= 12);
     }
 
     #[test]

@@ -32,6 +32,8 @@ const TURN: Duration = Duration::from_secs(3);
 const BEFORE: Duration = Duration::from_secs(4);
 /// One Opus frame of 20 ms, hybrid, mono.
 const TOC: u8 = 15 << 3;
+/// By so much voices may follow each other faster on the wire than in their seats: the first packet of the one before came late.
+const LATE: Duration = Duration::from_millis(200);
 /// Time in a slot's stream is that on the wall, but for the grain of packets.
 const OFF: i64 = 130;
 
@@ -101,6 +103,8 @@ struct Crowd {
     seats: VoiceSeats,
     start: Instant,
     slots: [Option<UserId>; SEATS],
+    /// When each of them got whom it has.
+    since: [Instant; SEATS],
 }
 
 impl Crowd {
@@ -144,6 +148,7 @@ impl Crowd {
             seats: VoiceSeats::default(),
             start,
             slots: [None; SEATS],
+            since: [start; SEATS],
         }
     }
 
@@ -209,6 +214,9 @@ impl Crowd {
             if self.slots[place].is_some_and(|user| seated.contains(&user)) {
                 continue;
             }
+            let held = self.now - self.since[place];
+            assert!(self.slots[place].is_none() || held >= HOLD, "held for {held:?}");
+            self.since[place] = self.now;
             self.slots[place] = seated.iter().find(|user| !self.slots.contains(&Some(**user))).copied();
             let publication = self.slots[place].map(|user| Publication { user, source: Source::Microphone });
             let (leg, slot, cap) = (self.student, Slot(1 + place as u8), LayerCap::FULL);
@@ -294,8 +302,9 @@ impl Stream {
             return;
         }
         assert!(header.marker || !is_lossless, "a voice begins with a marker");
+        // The seat is held for all of `HOLD`: `Crowd::assign`.
         let held = self.changed.replace(now).map(|changed| now - changed);
-        assert!(held.is_none_or(|held| held >= HOLD - Duration::from_millis(200)), "held for {held:?}");
+        assert!(held.is_none_or(|held| held >= HOLD - LATE), "heard for {held:?}");
     }
 }
 

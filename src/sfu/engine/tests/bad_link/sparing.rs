@@ -6,7 +6,8 @@ use super::{
     *,
 };
 
-/// Bytes of a frame at the 16 kbit/s that browsers are told while anybody saves data, as Chromium sends them on the average.
+/// Bytes of a frame at the `limits::SAVER_VOICE_BITRATE` (15 kbit/s) that browsers are told while anybody saves data, as Chromium sends
+/// them on the average.
 const SAVING: usize = 36;
 const MB: f64 = 1e6;
 
