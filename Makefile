@@ -92,10 +92,10 @@ fuzz: ## every reader of untrusted bytes under libFuzzer, FUZZ_SECONDS each (an 
 fuzz-seeds: ## writes the seeds of the fuzz corpora anew
 	python3 tests/fuzz/seeds.py
 
-bench: ## all benches, under 10 minutes: target/bench/summary.json
+bench: ## chat and media, under 20 minutes: target/bench/summary.json
 	tools/setup.sh cc strace namespaces janus
 	cargo build --release --locked --workspace
-	benches/run --rounds 3
+	benches/run
 
 bench-media: ## what a forwarded packet costs, beside Janus and the bare kernel, under 15 minutes: target/bench/summary.json (root)
 	tools/setup.sh cc namespaces janus

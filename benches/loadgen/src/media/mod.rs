@@ -11,6 +11,7 @@ pub mod plane;
 mod publisher;
 mod rates;
 pub mod relay;
+mod rounds;
 mod sdp;
 mod storm;
 mod transport;
@@ -29,6 +30,7 @@ use crate::{
 use janus::Janus;
 use lesson::Lesson;
 use rates::{Compared, Plan, compare, compare_apart};
+use rounds::Rounds;
 pub use {
     audience::Audience,
     lesson::subscribe,
@@ -91,7 +93,7 @@ async fn class(program: &Path, effort: Effort, figures: &mut Figures) -> anyhow:
     tell(SMALL, &small, figures);
     tell_apart(SMALL, &compare_apart(lesson.side(), plan(SMALL, Pattern::Full)).await?, figures);
     let slow = compare(lesson.side(), None, plan(SMALL, Pattern::Slow)).await?;
-    put(figures, "media.cpu_us_per_packet.50_slow", slow.qism.us_per_packet());
+    put_cost(figures, "media.cpu_us_per_packet.50_slow", slow.qism.us_per_packet(), &slow.qism);
     tokio::time::sleep(SETTLED).await;
     let memory = lesson.server.process().memory();
     join_cost(&mut lesson, MIDDLE / effort.share, figures).await;
@@ -153,29 +155,26 @@ async fn join_cost(lesson: &mut Lesson, students: usize, figures: &mut Figures) 
 /// Packets that come one by one: the kernel has nothing to cut.
 async fn even(lesson: &Lesson, during: Duration, rounds: usize, figures: &mut Figures) {
     println!("  {MIDDLE} subscribers, Even");
-    let mut costs = Vec::new();
-    for _ in 0..rounds.div_ceil(2) {
-        let round = lesson.side().round(Pattern::Even, during).await;
-        costs.extend(round.map(|round| round.us_per_packet));
+    let mut made = Rounds::wanting(rounds);
+    while made.is_due() {
+        made.take(lesson.side().round(Pattern::Even, during).await);
     }
-    if !costs.is_empty() {
-        figures.put("media.even_us_per_packet.200", crate::figures::median(costs));
-    }
+    put_cost(figures, "media.even_us_per_packet.200", made.us_per_packet(), &made);
 }
 
 fn tell(subscribers: usize, compared: &Compared, figures: &mut Figures) {
     let (qism, janus) = (compared.qism.us_per_packet(), compared.janus.us_per_packet());
-    put(figures, &format!("media.cpu_us_per_packet.{subscribers}"), qism);
+    put_cost(figures, &format!("media.cpu_us_per_packet.{subscribers}"), qism, &compared.qism);
     put(figures, &format!("media.floor_us_per_packet.{subscribers}"), compared.floor);
     ratio(figures, &format!("media.floor_ratio.{subscribers}"), qism, compared.floor);
-    put(figures, &format!("media.janus_us_per_packet.{subscribers}"), janus);
+    put_cost(figures, &format!("media.janus_us_per_packet.{subscribers}"), janus, &compared.janus);
     ratio(figures, &format!("media.janus_ratio.{subscribers}"), qism, janus);
 }
 
 /// Of rounds in which server and load had cores of their own.
 fn tell_apart(subscribers: usize, compared: &Compared, figures: &mut Figures) {
     let qism = compared.qism.us_per_packet();
-    put(figures, &format!("media.apart_us_per_packet.{subscribers}"), qism);
+    put_cost(figures, &format!("media.apart_us_per_packet.{subscribers}"), qism, &compared.qism);
     put(figures, &format!("media.apart_floor_us_per_packet.{subscribers}"), compared.floor);
     ratio(figures, &format!("media.apart_floor_ratio.{subscribers}"), qism, compared.floor);
 }
@@ -192,8 +191,14 @@ fn delays(compared: &Compared, figures: &mut Figures) {
 fn put(figures: &mut Figures, key: &str, value: Option<f64>) {
     match value {
         Some(value) => figures.put(key, value),
-        None => println!("  {key}: not measured"),
+        None => figures.miss(key),
     }
+}
+
+/// A cost, and the number of valid rounds that it is the median of.
+fn put_cost<T>(figures: &mut Figures, key: &str, value: Option<f64>, rounds: &Rounds<T>) {
+    put(figures, key, value);
+    put(figures, &format!("{key}.rounds"), value.map(|_| rounds.valid().len() as f64));
 }
 
 fn ratio(figures: &mut Figures, key: &str, ours: Option<f64>, theirs: Option<f64>) {

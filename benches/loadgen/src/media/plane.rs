@@ -26,11 +26,15 @@ use super::{
     Effort,
     audience::Audience,
     publisher::{Pattern, Publisher},
+    put_cost,
+    rates::MOST_LOST,
+    ratio,
+    rounds::Rounds,
     sdp::Remote,
     transport::{Identity, Transport},
 };
 use crate::{
-    figures::{Figures, median},
+    figures::Figures,
     process::{Process, seconds_between},
 };
 
@@ -289,8 +293,8 @@ impl Lessons {
         Ok(Self { plane, publishers, audience })
     }
 
-    /// Microseconds of CPU by delivered packet.
-    async fn round(&self, name: &str, during: Duration) -> anyhow::Result<f64> {
+    /// Microseconds of CPU by delivered packet; `None` when the round is void.
+    async fn round(&self, name: &str, during: Duration) -> anyhow::Result<Option<f64>> {
         self.publishers.iter().for_each(|publisher| publisher.send(Pattern::Sparse));
         tokio::time::sleep(WARMING).await;
         self.audience.restart();
@@ -303,8 +307,14 @@ impl Lessons {
             bail!("{name}: nothing was heard");
         }
         let cost = seconds_between(&cpu, &after) * 1e6 / heard.packets as f64;
-        println!("    {name:<16}{cost:>8.2} µs a packet, {} packets, {} lost", heard.packets, heard.lost);
-        Ok(cost)
+        let is_void = heard.lost as f64 > (heard.lost + heard.packets) as f64 * MOST_LOST;
+        println!(
+            "    {name:<16}{cost:>8.2} µs a packet, {} packets, {} lost{}",
+            heard.packets,
+            heard.lost,
+            if is_void { ": void" } else { "" }
+        );
+        Ok((!is_void).then_some(cost))
     }
 }
 
@@ -314,14 +324,18 @@ pub async fn run(effort: Effort, figures: &mut Figures) -> anyhow::Result<()> {
     println!("media: {lessons} lessons of {STUDENTS} and one of {}", lessons * STUDENTS);
     let one = Lessons::open(1, lessons * STUDENTS).await?;
     let many = Lessons::open(lessons, STUDENTS).await?;
-    let (mut costs_one, mut costs_many) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        costs_one.push(one.round("one", during).await?);
-        costs_many.push(many.round("a hundred", during).await?);
+    let (mut of_one, mut of_many) = (Rounds::wanting(rounds), Rounds::wanting(rounds));
+    while of_one.is_due() || of_many.is_due() {
+        if of_one.is_due() {
+            of_one.take(one.round("one", during).await?);
+        }
+        if of_many.is_due() {
+            of_many.take(many.round("a hundred", during).await?);
+        }
     }
-    let (one, many) = (median(costs_one), median(costs_many));
-    figures.put("media.one_lesson_us_per_packet.2000", one);
-    figures.put("media.hundred_lessons_us_per_packet.2000", many);
-    figures.put("media.hundred_lessons_over_one", many / one);
+    let (one, many) = (of_one.median(|cost| *cost), of_many.median(|cost| *cost));
+    put_cost(figures, "media.one_lesson_us_per_packet.2000", one, &of_one);
+    put_cost(figures, "media.hundred_lessons_us_per_packet.2000", many, &of_many);
+    ratio(figures, "media.hundred_lessons_over_one", many, one);
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::{
     audience::Audience,
     floor,
     publisher::{Pattern, Publisher},
+    rounds::Rounds,
 };
 use crate::{
     figures::{median, quantile},
@@ -14,8 +15,8 @@ use crate::{
 
 /// Until a pattern flows everywhere.
 const WARMING: Duration = Duration::from_millis(1_500);
-/// A round that lost more says nothing about cost.
-const MOST_LOST: f64 = 0.005;
+/// A round that lost a greater share says nothing about cost.
+pub const MOST_LOST: f64 = 0.005;
 /// Nor one in which less of what was sent was passed on: voice alone is another load.
 const LEAST_WHOLE: f64 = 0.95;
 
@@ -76,15 +77,7 @@ impl Side<'_> {
     }
 }
 
-/// Valid rounds of one side.
-#[derive(Debug, Default)]
-pub struct Rounds(Vec<Round>);
-
-impl Rounds {
-    fn median(&self, figure: impl Fn(&Round) -> f64) -> Option<f64> {
-        (!self.0.is_empty()).then(|| median(self.0.iter().map(figure).collect()))
-    }
-
+impl Rounds<Round> {
     pub fn us_per_packet(&self) -> Option<f64> {
         self.median(|round| round.us_per_packet)
     }
@@ -103,10 +96,10 @@ impl Rounds {
 }
 
 /// What interleaved rounds measured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Compared {
-    pub qism: Rounds,
-    pub janus: Rounds,
+    pub qism: Rounds<Round>,
+    pub janus: Rounds<Round>,
     /// µs a packet.
     pub floor: Option<f64>,
 }
@@ -128,25 +121,27 @@ pub async fn compare_apart(qism: Side<'_>, plan: Plan) -> anyhow::Result<Compare
     compare(qism, None, plan).await
 }
 
-/// Ours, the other, the floor, and again.
+/// Ours, the other, the floor, and again, until each has its rounds or too many were void.
 pub async fn compare(qism: Side<'_>, janus: Option<Side<'_>>, plan: Plan) -> anyhow::Result<Compared> {
     let Plan { subscribers, pattern, rounds, during } = plan;
     println!("  {subscribers} subscribers, {pattern:?}");
-    let (mut compared, mut floors) = (Compared::default(), Vec::new());
-    for _ in 0..rounds {
-        compared.qism.0.extend(qism.round(pattern, during).await);
-        if let Some(janus) = janus {
-            compared.janus.0.extend(janus.round(pattern, during).await);
+    let (mut ours, mut theirs) = (Rounds::wanting(rounds), Rounds::wanting(janus.map_or(0, |_| rounds)));
+    let mut floors = Vec::new();
+    while ours.is_due() || theirs.is_due() {
+        if ours.is_due() {
+            ours.take(qism.round(pattern, during).await);
+        }
+        if let Some(janus) = janus.filter(|_| theirs.is_due()) {
+            theirs.take(janus.round(pattern, during).await);
         }
         let floor = move || floor::cpu_us_per_packet(subscribers, pattern, during);
         let floor = tokio::task::spawn_blocking(floor).await??;
         println!("    floor {floor:>8.2} µs a packet");
         floors.push(floor);
     }
-    tell_spread(qism.name, compared.qism.0.iter().map(|round| round.us_per_packet));
+    tell_spread(qism.name, ours.valid().iter().map(|round| round.us_per_packet));
     tell_spread("floor", floors.iter().copied());
-    compared.floor = (!floors.is_empty()).then(|| median(floors));
-    Ok(compared)
+    Ok(Compared { qism: ours, janus: theirs, floor: (!floors.is_empty()).then(|| median(floors)) })
 }
 
 /// How far apart the rounds were: no ratio is worth more.
