@@ -285,10 +285,12 @@ impl Hub {
         told[usize::from(!database)].is_some_and(|at| at.elapsed() < within)
     }
 
-    /// Opens the room of a lesson that nobody has asked for here: its node died, and somebody must write it down.
+    /// A node on which this lesson was has died, and it is here that its people are written off: at once, also where nobody has
+    /// asked for the room yet.
     pub fn adopt(self: &Arc<Self>, lesson: LessonId) {
         if !self.is_closing() {
-            self.room(lesson);
+            // Where the queue is full the room's next tick finds them.
+            let _ = self.room(lesson).try_send(RoomMessage::NodeDied);
         }
     }
 

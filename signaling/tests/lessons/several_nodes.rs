@@ -235,6 +235,17 @@ async fn the_people_of_a_dead_node_are_cut_off_once_and_come_back_on_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_node_is_written_down_in_the_moment_in_which_it_is_known() {
+    let (classes, _wire, mut teacher, _students) = spread(3).await;
+    wait(2).await;
+    let known = Instant::now();
+    beat(&classes, &[2]);
+    classes[..2].iter().for_each(|class| class.hub.adopt(class.lesson));
+    teacher.until(|event| matches!(event, Event::Left { reason: LeftReason::Cut, .. })).await;
+    assert!(known.elapsed() < Duration::from_millis(10), "{:?}", known.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_came_back_in_time_is_not_cut_off() {
     let (classes, _wire, _teacher, students) = spread(3).await;
     let user = classes[2].students[2];

@@ -84,6 +84,8 @@ pub(crate) enum RoomMessage {
     Erase {
         user: UserId,
     },
+    /// One that some of the lesson's people were on.
+    NodeDied,
     /// Nobody is heard here any more.
     CastOff,
     /// Everybody to another node, while media goes on here.
@@ -319,6 +321,7 @@ impl RoomTask {
             RoomMessage::Head(head) => self.head_seen(head).await,
             RoomMessage::Withdraw { user } => self.withdraw(user),
             RoomMessage::Erase { user } => self.erase(user),
+            RoomMessage::NodeDied => self.write_ghosts(Instant::now()),
             RoomMessage::CastOff => self.cast_off(),
             RoomMessage::MoveOut => self.move_out(),
             RoomMessage::Drain => self.drain(),
