@@ -158,7 +158,7 @@ target/previous/qism: tests/chaos/PREVIOUS $(WEB)/dist/index.html
 
 previous: target/previous/qism ## the program of the revision before, for `make chaos`
 
-chaos: release target/previous/qism ## breaks a real cluster in every way that is promised to be survived, about 25 minutes (FAULT=name for one): target/bench/chaos.json (root)
+chaos: release target/previous/qism ## breaks a real cluster in every way that is promised to be survived, about 27 minutes (FAULT=name for one): target/bench/chaos.json (root)
 	tools/setup.sh postgres redis haproxy namespaces faketime
 	cargo build --release --locked --workspace
 	$(TARGET)/release/qism-chaos --server $(TARGET)/release/qism $(FAULT)

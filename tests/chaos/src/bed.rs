@@ -1,6 +1,6 @@
 //! A whole cluster: PostgreSQL, Redis, nodes, a proxy; made anew for each fault.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::Context as _;
 use qism::{config::Config, storage::Store};
@@ -167,6 +167,15 @@ impl Bed {
              JOIN node n ON n.incarnation = c.incarnation, json_array_elements(CAST(c.told AS JSON) -> 'links') AS l \
              WHERE n.beat > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3000";
         Ok(self.postgres.number(sql).await.context("what the nodes say of themselves")? as u64)
+    }
+
+    /// What an operator does with an account, by `qism user` on the first node's machine; returns when it is done.
+    pub async fn user(&self, words: &[&str]) -> anyhow::Result<()> {
+        let mut program = Command::new(&self.around.program);
+        program.arg("user").args(words).arg("--config").arg(self.around.folder.join("node1.toml"));
+        let output = tokio::task::spawn_blocking(move || program.output()).await??;
+        anyhow::ensure!(output.status.success(), "qism user: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     /// A node dies and begins again at once.

@@ -7,6 +7,7 @@ mod class;
 mod faults;
 mod network;
 mod node;
+mod presence;
 mod proxy;
 mod show;
 mod verdict;

@@ -51,14 +51,14 @@ pub struct Verdict {
 /// What must not be exceeded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Promise {
-    /// What was acknowledged may be gone: nobody was told that it was safe.
+    /// What was acknowledged may be gone: nobody was told that it was safe. What is there everybody must be told all the same.
     pub loses_the_tail: bool,
     pub chat_back_ms: Option<u64>,
     pub media_back_ms: Option<u64>,
     pub media_gap_ms: Option<u64>,
     pub delivery_p99_ms: Option<u64>,
     pub nobody_reconnects: bool,
-    /// Of what only this fault has.
+    /// Of any figure, by its key; one that is not there is none that was kept.
     pub at_most: &'static [(&'static str, f64)],
     pub at_least: &'static [(&'static str, f64)],
 }
@@ -194,18 +194,19 @@ impl Verdict {
         let within = |figure: Option<u64>, bound: Option<u64>| {
             bound.is_none_or(|bound| figure.is_some_and(|figure| figure <= bound))
         };
-        let more = |key: &str| self.more.get(key).and_then(serde_json::Value::as_f64);
-        let lossless = promise.loses_the_tail || self.lost + self.behind == 0;
+        let all = serde_json::to_value(self).unwrap_or_default();
+        let figure = |key: &str| all.get(key).and_then(serde_json::Value::as_f64);
         self.error.is_none()
-            && lossless
-            && self.duplicated + self.reordered + self.diverged + self.refused + self.thrown_out == 0
+            && (promise.loses_the_tail || self.lost == 0)
+            && self.behind + self.duplicated + self.reordered + self.diverged + self.refused + self.thrown_out
+                == 0
             && within(self.chat_back_p95_ms, promise.chat_back_ms)
             && within(self.media_back_p95_ms, promise.media_back_ms)
             && within(self.media_gap_p95_ms, promise.media_gap_ms)
             && within(self.delivery_p99_ms, promise.delivery_p99_ms)
             && !(promise.nobody_reconnects && self.reconnections > 0)
-            && promise.at_most.iter().all(|(key, bound)| more(key).is_some_and(|figure| figure <= *bound))
-            && promise.at_least.iter().all(|(key, bound)| more(key).is_some_and(|figure| figure >= *bound))
+            && promise.at_most.iter().all(|(key, bound)| figure(key).is_some_and(|figure| figure <= *bound))
+            && promise.at_least.iter().all(|(key, bound)| figure(key).is_some_and(|figure| figure >= *bound))
     }
 }
 
@@ -341,6 +342,20 @@ mod tests {
         let noted = |wait: f64, share: f64| judged(|_| {}).note("wait", wait).note("share", share);
         assert!(noted(250.0, 0.99).kept(&narrow) && !judged(|_| {}).kept(&narrow));
         assert!(!noted(251.0, 1.0).kept(&narrow) && !noted(9.0, 0.98).kept(&narrow));
+        let tail = Promise { loses_the_tail: true, at_least: &[("resets", 1.0)], ..promise };
+        let reset = |seen: &mut Seen| {
+            seen.resets = 1;
+            seen.acknowledged.push((id(9), 4));
+        };
+        assert!(
+            judged(reset).kept(&tail) && !judged(|_| {}).kept(&tail),
+            "who kept what is gone was not reset"
+        );
+        let stuck = |seen: &mut Seen| {
+            reset(seen);
+            seen.told.pop();
+        };
+        assert!(!judged(stuck).kept(&tail), "who was reset and is told nothing more is stuck");
         let twice = [log(), log()].concat();
         assert!(Verdict::of(&twice, &[]).duplicated > 0);
     }

@@ -9,7 +9,7 @@ use super::{Stage, blow, pass};
 use crate::{bed::Plan, browser::Browser, class::Roll, verdict::Verdict};
 
 const ROOM: usize = 1_000;
-const STUCK: usize = 50;
+pub const STUCK: usize = 50;
 /// Each has told the system to keep a few kilobytes for it and reads none of them.
 const WRITERS: usize = 20;
 

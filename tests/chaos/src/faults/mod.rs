@@ -5,6 +5,7 @@ mod links;
 mod narrow;
 mod nodes;
 mod resources;
+mod rights;
 mod stores;
 mod upgrades;
 
@@ -15,11 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use qism::probe::{Entrance, Peer};
+
 use crate::{
     bed::{Bed, Plan},
     class::{Class, Roll},
-    verdict::{Blow, Promise, Verdict},
-    voice::Voice,
+    presence::right_after,
+    verdict::{Blow, Promise, Verdict, percentile},
+    voice::{Voice, sign_in},
 };
 
 /// What nodes run.
@@ -52,8 +56,12 @@ const KEPT: Promise = Promise {
     at_least: &[],
 };
 
-/// The people of a dead node meet on one.
-const ON_ONE: &[(&str, f64)] = &[("nodes_after", 1.0)];
+/// The people of a dead node meet on one, and everybody is shown as they are.
+const ON_ONE: &[(&str, f64)] = &[("nodes_after", 1.0), ("presence_right_p95_ms", 4_000.0)];
+
+/// A right that was taken back ends within a second; while Redis is away within three.
+const SILENCED: Promise = Promise { at_most: &[("voice_stopped_ms", 1_000.0)], ..KEPT };
+const SILENCED_LATER: Promise = Promise { at_most: &[("voice_stopped_ms", 3_000.0)], ..KEPT };
 
 macro_rules! fault {
     ($function:path, $name:literal, $what:literal, $promise:expr) => {
@@ -83,7 +91,12 @@ pub const FAULTS: &[Fault] = &[
         nodes::restart,
         "restart",
         "a node is killed and starts again at once",
-        Promise { chat_back_ms: Some(1_000), media_back_ms: Some(2_000), ..KEPT }
+        Promise {
+            chat_back_ms: Some(1_000),
+            media_back_ms: Some(2_000),
+            at_most: &[("ready_again_ms", 5_000.0)],
+            ..KEPT
+        }
     ),
     fault!(
         nodes::vanish,
@@ -131,11 +144,39 @@ pub const FAULTS: &[Fault] = &[
         stores::lost_tail,
         "lost-tail",
         "PostgreSQL is killed; an asynchronous standby without the last lines takes its place",
-        Promise { loses_the_tail: true, chat_back_ms: Some(8_000), ..KEPT }
+        Promise {
+            loses_the_tail: true,
+            chat_back_ms: Some(8_000),
+            at_least: &[("resets", lively_people() as f64)],
+            ..KEPT
+        }
     ),
-    fault!(stores::mute, "mute", "a teacher mutes a student while PostgreSQL is down", KEPT),
-    fault!(stores::mute_all, "mute-all", "a teacher mutes all while PostgreSQL is down", KEPT),
-    fault!(stores::remove, "remove", "a teacher removes a student who speaks while PostgreSQL is down", KEPT),
+    fault!(rights::mute, "mute", "a teacher mutes a student while PostgreSQL is down", SILENCED),
+    fault!(rights::mute_all, "mute-all", "a teacher mutes all while PostgreSQL is down", SILENCED),
+    fault!(
+        rights::remove,
+        "remove",
+        "a teacher removes a student who speaks while PostgreSQL is down",
+        SILENCED
+    ),
+    fault!(
+        rights::remove_across,
+        "remove-across",
+        "a teacher removes a student who speaks to others on another node",
+        SILENCED
+    ),
+    fault!(
+        rights::remove_without_redis,
+        "remove-across-redis",
+        "the same while Redis is away",
+        SILENCED_LATER
+    ),
+    fault!(
+        rights::disable,
+        "disable",
+        "an operator disables the account of a student who speaks on another node",
+        SILENCED
+    ),
     fault!(
         links::postgres,
         "link-postgres",
@@ -199,7 +240,11 @@ pub const FAULTS: &[Fault] = &[
         crowd::stuck,
         "stuck",
         "50 of a room of 1,000 read nothing",
-        Promise { delivery_p99_ms: Some(1_000), ..KEPT }
+        Promise {
+            delivery_p99_ms: Some(1_000),
+            at_least: &[("stuck_readers_closed", crowd::STUCK as f64)],
+            ..KEPT
+        }
     ),
     fault!(
         upgrades::upgrade,
@@ -225,6 +270,8 @@ struct Stage {
     bed: Bed,
     classes: Vec<Class>,
     voice: Option<Voice>,
+    /// Somebody of the first class who does not come back from the node that dies.
+    companion: Option<Peer>,
     began: Instant,
 }
 
@@ -249,7 +296,17 @@ impl Stage {
         }
         // Everybody has come and a good deal has been said.
         pass(4.0).await;
-        Ok(Self { bed, classes, voice, began: Instant::now() })
+        Ok(Self { bed, classes, voice, companion: None, began: Instant::now() })
+    }
+
+    /// The companion comes in, anew after each blow: the last one of the class but the voice's listener.
+    async fn accompany(&mut self) -> anyhow::Result<()> {
+        let login = format!("student{}", self.bed.around.students_per_class - 1);
+        let entrance = Entrance::first(self.classes[0].lesson);
+        self.companion = Some(Peer::enter(&sign_in(&login).await?, entrance).await?);
+        // Everybody has been told.
+        pass(0.5).await;
+        Ok(())
     }
 
     /// The node on which the first class is, counted from 0.
@@ -296,11 +353,17 @@ impl Stage {
         let (mut verdict, mut everybody) = (Verdict::default(), Vec::new());
         let during = Blow { since: self.began, until: Instant::now() };
         let during = blows.first().copied().unwrap_or(during);
+        let mut gone = self.companion.map(|companion| companion.welcome.user);
         for class in self.classes {
             let lesson = class.lesson;
             let seen = class.end().await;
             let log = self.bed.log(lesson).await?;
             verdict.add(&Verdict::of(&log, &seen));
+            // Of the first class.
+            if let Some(gone) = gone.take() {
+                let times = blows.iter().flat_map(|blow| right_after(&log, &seen, gone, *blow)).collect();
+                verdict = verdict.note("presence_right_p95_ms", percentile(times, 0.95));
+            }
             let figure = Verdict::default().delivery(&log, &seen, during).delivery_p99_ms;
             verdict.delivery_p99_ms = verdict.delivery_p99_ms.max(figure);
             everybody.extend(seen);
@@ -315,10 +378,17 @@ impl Stage {
     }
 }
 
+const LIVELY: usize = 20;
+
+/// With their teacher.
+const fn lively_people() -> usize {
+    LIVELY + 1
+}
+
 /// Half a class that writes ten lines a second together, on so many nodes.
 fn lively(spread: Option<usize>) -> Roll {
     let every = Some(Duration::from_secs(2));
-    Roll { class: 1, students_per_class: 40, students: 20, teacher: spread.is_some(), every, spread }
+    Roll { class: 1, students_per_class: 40, students: LIVELY, teacher: spread.is_some(), every, spread }
 }
 
 async fn pass(seconds: f64) {

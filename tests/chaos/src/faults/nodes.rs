@@ -35,9 +35,20 @@ pub async fn kill(program: PathBuf) -> anyhow::Result<Verdict> {
     let roll =
         |class| Roll { class, students_per_class: 44, students: 42, teacher: class > 1, every, spread: None };
     let plan = Plan { students_per_class: 44, ..Plan::of(3) };
-    let mut stage = Stage::with_voice(&program, plan, &[roll(1), roll(2), roll(3)]).await?;
+    let stage = Stage::with_voice(&program, plan, &[roll(1), roll(2), roll(3)]).await?;
+    killed(stage, 4).await
+}
+
+/// A lesson of twenty and its voice, where their tickets lead: on one node.
+pub async fn kill_all(program: PathBuf) -> anyhow::Result<Verdict> {
+    killed(Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?, 5).await
+}
+
+/// So many times the node of the first class dies, and comes back when people are on another one.
+async fn killed(mut stage: Stage, times: usize) -> anyhow::Result<Verdict> {
     let (mut blows, mut after) = (Vec::new(), After::default());
-    for _ in 0..4 {
+    for _ in 0..times {
+        stage.accompany().await?;
         let doomed = stage.host().await?;
         let since = Instant::now();
         stage.bed.nodes[doomed].kill();
@@ -47,24 +58,6 @@ pub async fn kill(program: PathBuf) -> anyhow::Result<Verdict> {
         stage.bed.restart(doomed)?;
         stage.bed.nodes[doomed].is_ready().await?;
         // The proxy and the board see it again.
-        pass(3.0).await;
-    }
-    Ok(after.tell(stage.judge(&blows).await?))
-}
-
-/// A lesson of twenty and its voice, where their tickets lead: on one node.
-pub async fn kill_all(program: PathBuf) -> anyhow::Result<Verdict> {
-    let mut stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
-    let (mut blows, mut after) = (Vec::new(), After::default());
-    for _ in 0..5 {
-        let doomed = stage.host().await?;
-        let since = Instant::now();
-        stage.bed.nodes[doomed].kill();
-        pass(5.0).await;
-        blows.push(blow(since));
-        after.see(&stage).await?;
-        stage.bed.restart(doomed)?;
-        stage.bed.nodes[doomed].is_ready().await?;
         pass(4.0).await;
     }
     Ok(after.tell(stage.judge(&blows).await?))
@@ -87,7 +80,8 @@ pub async fn restart(program: PathBuf) -> anyhow::Result<Verdict> {
 }
 
 pub async fn vanish(program: PathBuf) -> anyhow::Result<Verdict> {
-    let stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
+    let mut stage = Stage::with_voice(&program, Plan::of(2), &[lively(None)]).await?;
+    stage.accompany().await?;
     let host = stage.host().await?;
     let since = Instant::now();
     stage.bed.nodes[host].part_from(None)?;

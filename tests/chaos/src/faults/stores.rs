@@ -6,21 +6,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use qism::probe::{Entrance, Peer};
-use qism_signaling::protocol::{
-    ClientFrame, Command, CommandId, ErrorCode, Event, RemovalReason, ServerFrame, Source, UserId,
-};
-use uuid::Uuid;
 
 use super::{Stage, blow, lively, pass};
-use crate::{
-    bed::{Bed, Plan},
-    class::Roll,
-    network,
-    node::PORT,
-    verdict::Verdict,
-    voice,
-};
+use crate::{bed::Plan, class::Roll, network, node::PORT, verdict::Verdict};
 
 pub async fn redis(program: PathBuf) -> anyhow::Result<Verdict> {
     let mut stage = Stage::silent(&program, Plan::of(3), &[lively(Some(3))]).await?;
@@ -108,96 +96,4 @@ pub async fn lost_tail(program: PathBuf) -> anyhow::Result<Verdict> {
     stage.bed.postgres = standby;
     pass(15.0).await;
     stage.judge(&[blow(since)]).await
-}
-
-pub async fn mute(program: PathBuf) -> anyhow::Result<Verdict> {
-    silenced(program, |user| Command::Mute { user }).await
-}
-
-pub async fn mute_all(program: PathBuf) -> anyhow::Result<Verdict> {
-    silenced(program, |_| Command::MuteAll {}).await
-}
-
-pub async fn remove(program: PathBuf) -> anyhow::Result<Verdict> {
-    let reason = RemovalReason::Disturbing;
-    silenced(program, |user| Command::Remove { user, reason, note: String::new(), keep_out: false }).await
-}
-
-/// A student has the floor and speaks; the teacher ends that while nothing can be written. How long is it heard, and is it heard
-/// again before PostgreSQL is back?
-async fn silenced(program: PathBuf, command: impl Fn(UserId) -> Command) -> anyhow::Result<Verdict> {
-    let mut bed = Bed::make(&program, &Plan::of(2)).await?;
-    let people = [
-        voice::sign_in("teacher1").await?,
-        voice::sign_in("student1").await?,
-        voice::sign_in("student2").await?,
-    ];
-    let lesson = people[0].current_lesson().await?;
-    let teacher = Peer::enter(&people[0], Entrance::first(lesson)).await?;
-    let mut speaker = Peer::enter(&people[1], Entrance::first(lesson)).await?;
-    let mut listener = Peer::enter(&people[2], Entrance::first(lesson)).await?;
-    let user = speaker.welcome.user;
-    teacher.command(Command::GiveFloor { user }).await?;
-    speaker.event("the floor", |event| matches!(event, Event::FloorGiven { .. })).await?;
-    speaker.publish(Source::Microphone).await?;
-    let heard = listener.listen(0).await?;
-    let packets = || heard.all().iter().map(|(_, slot)| slot.packets).sum::<u64>();
-    let began = Instant::now();
-    while packets() < 50 {
-        anyhow::ensure!(began.elapsed() < Duration::from_secs(15), "the student is not heard");
-        pass(0.05).await;
-    }
-    bed.postgres.kill();
-    pass(0.8).await;
-    let count = packets();
-    pass(0.2).await;
-    anyhow::ensure!(packets() > count, "the voice stopped with PostgreSQL, before the mute");
-    let since = Instant::now();
-    let id = CommandId(Uuid::now_v7());
-    let (mut count, mut latest, mut sent) = (packets(), since, None::<Instant>);
-    let mut answers = 0;
-    while since.elapsed() < Duration::from_secs(20) {
-        // As the app does: again when told.
-        if sent.is_none_or(|sent| sent.elapsed() > Duration::from_secs(1) && refusals(&teacher, id) > answers)
-        {
-            answers = refusals(&teacher, id);
-            teacher.send(ClientFrame::Command { id, command: command(user) }).await?;
-            sent = Some(Instant::now());
-        }
-        pass(0.01).await;
-        let now = packets();
-        if now > count {
-            (count, latest) = (now, Instant::now());
-        }
-    }
-    bed.postgres.revive().await;
-    let back = Instant::now();
-    while teacher
-        .heard(|frame| matches!(frame, ServerFrame::Accepted { id: told, .. } if *told == id).then_some(()))
-        .is_empty()
-    {
-        anyhow::ensure!(
-            back.elapsed() < Duration::from_secs(20),
-            "the mute is not written when PostgreSQL is back"
-        );
-        if refusals(&teacher, id) > answers {
-            answers = refusals(&teacher, id);
-            pass(1.0).await;
-            teacher.send(ClientFrame::Command { id, command: command(user) }).await?;
-        }
-        pass(0.05).await;
-    }
-    pass(2.0).await;
-    anyhow::ensure!(packets() == count, "the voice came back");
-    let stopped = (latest - since).as_millis() as u64;
-    anyhow::ensure!(stopped < 1_000, "the voice was heard for {stopped} ms after the mute, or again");
-    Ok(Verdict::default().note("voice_stopped_ms", stopped).note("refused_as_later", answers))
-}
-
-fn refusals(peer: &Peer, id: CommandId) -> usize {
-    let refused = |frame: &ServerFrame| match frame {
-        ServerFrame::Refused { id: told, error: ErrorCode::Unavailable, .. } if *told == id => Some(()),
-        _ => None,
-    };
-    peer.heard(refused).len()
 }
