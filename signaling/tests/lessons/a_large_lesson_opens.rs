@@ -9,10 +9,11 @@ use std::{
 use qism_signaling::{
     hub::{Attached, OutboxReader, Outgoing},
     protocol::{
-        Command, Event, LeftReason, Participant, Person, Position, Role, ServerFrame, Snapshot, UserId,
-        limits,
+        ClientFrame, Command, CommandId, Event, LeftReason, Participant, Person, Position, Recipients, Role,
+        ServerFrame, Snapshot, UserId, limits,
     },
 };
+use uuid::Uuid;
 
 use crate::class::{Class, Seated, wait};
 
@@ -113,6 +114,12 @@ async fn the_teacher_of_fifteen_hundred_comes_in_last_a_director_visits_and_a_re
         seated.push((attached, reader, known));
     }
     drop(students);
+    let say = Command::Say { text: "lost with the tail".into(), to: Recipients::Everyone };
+    let line = ClientFrame::Command { id: CommandId(Uuid::now_v7()), command: say };
+    seated[0].0.receive(line).await;
+    for (_, reader, known) in &mut seated {
+        known.read(reader).await;
+    }
     let mut log = class.journal.log(class.lesson);
     log.pop();
     class.journal.replace(class.lesson, log);
