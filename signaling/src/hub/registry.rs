@@ -210,15 +210,12 @@ impl Hub {
     }
 
     fn room(self: &Arc<Self>, lesson: LessonId) -> mpsc::Sender<RoomMessage> {
-        let entry = self.rooms.entry(lesson).or_insert_with(|| self.open(lesson));
-        if !entry.queue.is_closed() {
-            return entry.queue.clone();
+        let mut room = self.rooms.entry(lesson).or_insert_with(|| self.open(lesson));
+        if room.queue.is_closed() {
+            // While the entry is held: of two who find a room closed, one opens the next.
+            *room = self.open(lesson);
         }
-        drop(entry);
-        let room = self.open(lesson);
-        let queue = room.queue.clone();
-        self.rooms.insert(lesson, room);
-        queue
+        room.queue.clone()
     }
 
     fn open(self: &Arc<Self>, lesson: LessonId) -> Room {
@@ -409,5 +406,61 @@ impl Hub {
             .filter(|room| lesson.is_none_or(|lesson| lesson == *room.key()))
             .map(|room| (*room.key(), room.queue.clone()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::hub::{
+        envelope::Content,
+        memory::{ManualClock, MemoryAdmissions, MemoryJournal, RecordingMedia},
+    };
+
+    /// Takes its time to listen, so that whoever else wants to open the room comes in between.
+    struct SlowBus;
+
+    impl Bus for SlowBus {
+        fn publish(&self, _: LessonId, _: Content) {}
+
+        fn listen(&self, _: LessonId, _: bool) {
+            thread::sleep(Duration::from_millis(50));
+        }
+
+        fn is_up(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn two_callers_who_find_a_room_closed_get_the_same_new_one() {
+        // Its tasks are never run: a room that is opened stays as it is.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let _in_it = runtime.enter();
+        let ports = Ports {
+            journal: Arc::new(MemoryJournal::default()),
+            bus: Arc::new(SlowBus),
+            admissions: Arc::new(MemoryAdmissions::default()),
+            clock: Arc::new(ManualClock::starting_at(1)),
+            media: Arc::new(RecordingMedia::default()),
+        };
+        let config = HubConfig::new(IncarnationId(Uuid::from_u128(1)));
+        let hub = Hub::start(config, ports, mpsc::channel(1).1, mpsc::channel(1).1);
+        let lesson = LessonId(Uuid::from_u128(2));
+        hub.rooms.insert(lesson, Room { queue: mpsc::channel(1).0, shown: Arc::default() });
+        let call = || {
+            let (hub, handle) = (hub.clone(), runtime.handle().clone());
+            thread::spawn(move || {
+                let _in_it = handle.enter();
+                hub.room(lesson)
+            })
+        };
+        let (one, two) = (call(), call());
+        let (one, two) = (one.join().expect("called"), two.join().expect("called"));
+        assert!(one.same_channel(&two));
     }
 }
