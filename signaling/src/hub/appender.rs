@@ -1,4 +1,4 @@
-//! What waits for the log: two lanes, decided together on one head and written by one append at a time.
+//! What waits for the log: lanes, decided together on one head and written by one append at a time.
 
 use std::collections::VecDeque;
 
@@ -95,14 +95,19 @@ pub(crate) struct Plan {
     pub refused: Vec<(Intent, Refusal)>,
 }
 
-/// The two lanes. In each [`limits::APPEND_QUEUE`] commands may wait: more are answered `busy`.
+/// What protects the lesson, and what else is wished: in each of these lanes [`limits::APPEND_QUEUE`] commands may wait, more are
+/// answered `busy`.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
+    /// Batches that are decided again, before both: what came later, as the taking back of what was given in them, goes behind them, in the
+    /// same append. No longer than the batch that was in flight.
+    again: VecDeque<Intent>,
     safety: VecDeque<Intent>,
     ordinary: VecDeque<Intent>,
 }
 
-/// Intents in one append: bounds the statement and the time others wait.
+/// Intents in one append: bounds the statement and the time others wait. As many again of what protects the lesson, behind a batch
+/// that is decided again.
 const BATCH: usize = 128;
 
 impl Lanes {
@@ -122,21 +127,26 @@ impl Lanes {
     /// Puts a batch that must be decided again in front, in its order.
     pub(crate) fn put_back(&mut self, intents: impl DoubleEndedIterator<Item = Intent>) {
         for intent in intents.rev() {
-            self.safety.push_front(intent);
+            self.again.push_front(intent);
         }
     }
 
-    /// The next batch: safety first.
+    /// The next batch: what is decided again, then safety, which waits for no other append because of it.
     pub(crate) fn take(&mut self) -> Vec<Intent> {
-        let safety = self.safety.len().min(BATCH);
-        let ordinary = self.ordinary.len().min(BATCH - safety);
-        self.safety.drain(..safety).chain(self.ordinary.drain(..ordinary)).collect()
+        let again = self.again.len();
+        let safety = self.safety.len().min(BATCH.min((2 * BATCH).saturating_sub(again)));
+        let ordinary = self.ordinary.len().min(BATCH.saturating_sub(again + safety));
+        self.again
+            .drain(..)
+            .chain(self.safety.drain(..safety))
+            .chain(self.ordinary.drain(..ordinary))
+            .collect()
     }
 
     /// Takes what people sent; what the server itself wants stays.
     pub(crate) fn take_commands(&mut self) -> Vec<Intent> {
         let mut taken = Vec::new();
-        for lane in [&mut self.safety, &mut self.ordinary] {
+        for lane in [&mut self.again, &mut self.safety, &mut self.ordinary] {
             let is_command = |intent: &Intent| matches!(intent.wish, Wish::Command { .. });
             let (commands, own): (Vec<_>, Vec<_>) = lane.drain(..).partition(is_command);
             taken.extend(commands);
@@ -146,7 +156,7 @@ impl Lanes {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.safety.len() + self.ordinary.len()
+        self.again.len() + self.safety.len() + self.ordinary.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -232,6 +242,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::protocol::Recipients;
 
     fn command(user: u128, command: Command) -> Intent {
         let by = (SessionId(Uuid::nil()), Attach::default());
@@ -254,5 +265,39 @@ mod tests {
         let lesson = LessonId(Uuid::nil());
         let end = Intent::new(lesson, None, CommandId(Uuid::now_v7()), Wish::End(EndReason::NoAdult));
         assert!(lanes.push(end, true).is_ok(), "what the server wants is never lost");
+    }
+
+    #[test]
+    fn what_is_decided_again_keeps_its_place_and_a_mute_that_came_meanwhile_goes_with_it() {
+        let (mut lanes, teacher, student) = (Lanes::default(), 1, 2);
+        let say = || command(student, Command::Say { text: "a".into(), to: Recipients::Everyone });
+        for _ in 0..2 * BATCH {
+            lanes.push(say(), false).expect("room");
+        }
+        let batch = lanes.take();
+        let first: Vec<_> = batch.iter().map(|intent| intent.command).collect();
+        let mute = command(teacher, Command::Mute { user: UserId(Uuid::from_u128(student)) });
+        let muted = mute.command;
+        lanes.push(mute, true).expect("room");
+        lanes.put_back(batch.into_iter());
+        let again: Vec<_> = lanes.take().into_iter().map(|intent| intent.command).collect();
+        assert_eq!(again[..BATCH], first);
+        assert_eq!(again[BATCH..], [muted]);
+        assert_eq!(lanes.len(), BATCH, "the others wait behind it");
+    }
+
+    #[test]
+    fn however_often_a_batch_is_decided_again_it_does_not_grow_without_end() {
+        let (mut lanes, teacher, student) = (Lanes::default(), 1, 2);
+        for _ in 0..limits::APPEND_QUEUE {
+            let mute = command(teacher, Command::Mute { user: UserId(Uuid::from_u128(student)) });
+            lanes.push(mute, true).expect("room");
+        }
+        for _ in 0..5 {
+            let batch = lanes.take();
+            assert!(batch.len() <= 2 * BATCH);
+            lanes.put_back(batch.into_iter());
+        }
+        assert_eq!(lanes.len(), limits::APPEND_QUEUE);
     }
 }
