@@ -27,7 +27,7 @@ use crate::{
     storage::{LogHealth, Store},
 };
 
-/// Events of the media plane that wait for the hub. Full: the engine drops the newest speaking levels.
+/// Events of the media plane that wait for the hub, which takes them at once. Full: each engine thread keeps as many, then drops the oldest.
 const MEDIA_EVENTS: usize = 4_096;
 
 pub(super) async fn open_store(storage: &Storage) -> anyhow::Result<Store> {

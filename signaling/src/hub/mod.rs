@@ -18,6 +18,7 @@ mod render;
 mod room_task;
 mod seats;
 mod session;
+mod untaken;
 mod watch;
 
 pub use outbox::{OutboxReader, Outgoing, Waiting, Wire};

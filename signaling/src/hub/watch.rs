@@ -1,6 +1,6 @@
 //! The hub's own tasks: comparing heads with the journal, passing on what the media plane and the bus tell.
 
-use std::sync::Weak;
+use std::{sync::Weak, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -9,7 +9,11 @@ use super::{
     ports::MediaEvent,
     registry::Hub,
     room_task::RoomMessage,
+    untaken::Untaken,
 };
+
+/// A room that was too busy to take what the media plane tells is asked again after this.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// Every `head_check`, one query asks for the heads of all local lessons: events written by anybody else are seen even
 /// when no bus tells. Twice as often while the bus is away; at once when it is back.
@@ -66,25 +70,21 @@ pub(crate) async fn bus(hub: Weak<Hub>, mut events: mpsc::Receiver<BusEvent>) {
     }
 }
 
-/// Media events to the room they are about. Speaking levels may be dropped when a room is busy; the next ones follow.
+/// Media events to the room they are about.
 pub(crate) async fn media(hub: Weak<Hub>, mut events: mpsc::Receiver<MediaEvent>) {
-    while let Some(event) = events.recv().await {
-        let Some(hub) = hub.upgrade() else { return };
-        let lesson = match &event {
-            MediaEvent::LegUp { leg }
-            | MediaEvent::LegLost { leg }
-            | MediaEvent::PicturesStopped { leg, .. }
-            | MediaEvent::PicturesSpared { leg, .. } => leg.lesson,
-            MediaEvent::Speaking { lesson, .. }
-            | MediaEvent::VoiceBegins { lesson, .. }
-            | MediaEvent::HeardElsewhere { lesson, .. }
-            | MediaEvent::Carried { lesson, .. }
-            | MediaEvent::LayersWanted { lesson, .. }
-            | MediaEvent::ScreenRate { lesson, .. }
-            | MediaEvent::CodecsDecoded { lesson, .. } => *lesson,
+    let mut untaken = Untaken::default();
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => Some(event),
+                None => return,
+            },
+            () = tokio::time::sleep(TRY_AGAIN), if !untaken.is_empty() => None,
         };
-        if let Some(queue) = hub.queue_to(lesson) {
-            let _ = queue.try_send(RoomMessage::Media(event));
+        let Some(hub) = hub.upgrade() else { return };
+        match event {
+            Some(event) => untaken.hand_on(event, |lesson| hub.queue_to(lesson)),
+            None => untaken.try_again(|lesson| hub.queue_to(lesson)),
         }
     }
 }
