@@ -190,7 +190,8 @@ fn applies(rule: &Rule, path: &str) -> bool {
 
 fn offences(rule: &Rule, path: &str, code: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (index, line) in code.lines().enumerate().take(before_tests(code)) {
+    for (index, line) in without_tests(code).into_iter().enumerate() {
+        let Some(line) = line else { continue };
         for word in rule.words.iter().filter(|word| has_word(line, word)) {
             found.push(format!("{path}:{}: `{word}`: {}", index + 1, rule.why));
         }
@@ -216,9 +217,38 @@ fn has_word(line: &str, word: &str) -> bool {
     renamed
 }
 
-/// Lines before the file's own test module, which may use anything.
-fn before_tests(code: &str) -> usize {
-    code.lines().position(|line| line.starts_with("#[cfg(test)]")).unwrap_or(usize::MAX)
+/// Lines, `None` in place of those that are there for tests only and may use anything: each such attribute with its item.
+fn without_tests(code: &str) -> Vec<Option<&str>> {
+    let lines: Vec<&str> = code.lines().collect();
+    let mut kept = Vec::with_capacity(lines.len());
+    while let Some(line) = lines.get(kept.len()) {
+        if line.trim_start().starts_with("#[cfg(test)]") {
+            kept.resize(kept.len() + item_lines(&lines[kept.len()..]), None);
+        } else {
+            kept.push(Some(*line));
+        }
+    }
+    kept
+}
+
+/// Lines from an attribute to the end of its item: a `;`, or the brace that closes it.
+fn item_lines(lines: &[&str]) -> usize {
+    let (mut braces, mut brackets) = (0i32, 0i32);
+    for (index, line) in lines.iter().enumerate() {
+        for c in line.chars() {
+            match c {
+                '{' => braces += 1,
+                '}' => braces -= 1,
+                '(' | '[' => brackets += 1,
+                ')' | ']' => brackets -= 1,
+                _ => {}
+            }
+            if (c == '}' && braces <= 0) || (c == ';' && braces == 0 && brackets == 0) {
+                return index + 1;
+            }
+        }
+    }
+    lines.len()
 }
 
 /// The log may be in other databases than the school: `src/storage/logs` asks for nothing but the log, everybody else for nothing of it.
@@ -247,12 +277,12 @@ pub fn tables(path: &str, text: &str, school: &[String], log: &[String]) -> Vec<
 /// Long files and long functions.
 pub fn sizes(path: &str, text: &str) -> Vec<String> {
     let code = bare(text);
-    let lines = code.lines().count().min(before_tests(&code));
+    let lines = without_tests(&code).into_iter().flatten().count();
     too_long(path, lines).into_iter().chain(long_functions(path, &code)).collect()
 }
 
 fn long_functions(path: &str, code: &str) -> Vec<String> {
-    let lines: Vec<&str> = code.lines().take(before_tests(code)).collect();
+    let lines: Vec<&str> = without_tests(code).into_iter().map(Option::unwrap_or_default).collect();
     let starts = lines.iter().enumerate().filter(|(_, line)| starts_function(line));
     let long = starts.filter_map(|(start, line)| {
         let counted = function_lines(&lines[start..]);
@@ -350,6 +380,26 @@ mod tests {
         ] {
             assert_eq!(layers(path, good), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn only_what_stands_behind_the_attribute_is_for_tests_and_not_the_file_below_it() {
+        for (items, line) in [
+            ("#[cfg(test)]\nmod tests;\n", 3),
+            ("#[cfg(test)]\n#[path = \"tests/x.rs\"]\nmod tests;\n", 4),
+            ("#[cfg(test)]\nuse std::time::{\n    Instant,\n};\n", 5),
+            ("#[cfg(test)]\nconst A: [u8; 2] = [\n    1,\n    2,\n];\n", 6),
+            ("impl X {\n    #[cfg(test)]\n    fn f(a: [u8; 2]) -> u8 {\n        { 1 }\n    }\n}\n", 7),
+        ] {
+            let text = format!("{items}fn f() {{ Instant::now(); }}\n");
+            let found = layers("signaling/src/room/mod.rs", &text);
+            assert_eq!(found.len(), 1, "{text}{found:?}");
+            assert!(found[0].starts_with(&format!("signaling/src/room/mod.rs:{line}:")), "{found:?}");
+            let long = format!("{items}{}", "const A: u8 = 1;\n".repeat(601));
+            assert_eq!(sizes("src/x.rs", &long).len(), 1, "{items}");
+        }
+        let tested = "#[cfg(test)]\nimpl X {\n    fn f() { Instant::now(); }\n}\n";
+        assert!(layers("signaling/src/room/mod.rs", tested).is_empty());
     }
 
     #[test]
