@@ -25,9 +25,9 @@ pub const FAN_OUT_GAP: Duration = Duration::from_millis(50);
 pub const PAGE_BYTES: usize = 64 * 1024;
 /// People and participants of one frame. Beside 500 raised hands, a first frame stays below [`PAGE_BYTES`] with as many.
 pub const ROSTER_BYTES: usize = 40 * 1024;
-/// Bytes of missed events that are sent one by one on resume; with more the client is reset. Well below [`OUTBOX_BYTES`], which
-/// they must fit into with all that comes meanwhile.
-pub const RESUME_BYTES: usize = 128 * 1024;
+/// Bytes of missed events that are sent one by one on resume; with more the client is reset. [`RESUME_EVENTS`] of the usual length
+/// fit in, and beside them the names of a welcome and what comes meanwhile into [`OUTBOX_BYTES`].
+pub const RESUME_BYTES: usize = 176 * 1024;
 /// Lines of one chat page.
 pub const CHAT_PAGE_LINES: usize = 50;
 /// Missing events sent one by one on resume; with more the client is reset.

@@ -112,3 +112,26 @@ impl Floor {
         if self.cameras.contains_key(&user) { vec![Event::CameraRevoked { user, by }] } else { Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_queue_of_hands_is_full_at_its_limit_and_has_a_place_when_one_is_lowered() {
+        let user = |number: usize| UserId(Uuid::from_u128(number as u128));
+        let mut floor = Floor::default();
+        for number in 0..limits::HANDS {
+            for event in floor.raise(user(number)).expect("a place") {
+                floor.apply(&event);
+            }
+        }
+        assert_eq!(floor.hands().len(), limits::HANDS);
+        assert_eq!(floor.raise(user(limits::HANDS)), Err(ErrorCode::Busy));
+        assert_eq!(floor.raise(user(3)), Ok(Vec::new()), "it is up already");
+        floor.apply(&Event::HandLowered { user: user(3), by: user(3) });
+        assert!(floor.raise(user(limits::HANDS)).is_ok());
+    }
+}

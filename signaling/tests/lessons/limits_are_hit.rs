@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use qism_signaling::protocol::{
-    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, Recipients, ServerFrame, limits,
+    ClientFrame, CloseCode, Command, CommandId, ErrorCode, Event, Publication, Pull, ReceiveMode, Recipients,
+    ServerFrame, Source, WantedVideo, limits,
 };
 use uuid::Uuid;
 
-use crate::class::{Class, settle, stay, wait};
+use crate::class::{Class, settle, stay, user, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_is_answered_too_fast_and_a_flood_closed() {
@@ -188,4 +189,85 @@ async fn who_missed_more_bytes_than_may_wait_starts_from_a_snapshot() {
     let mut back = class.try_enter(entry.user, entry.session.0.as_u128(), Some(position)).await.expect("in");
     assert!(back.welcome.as_ref().is_some_and(|welcome| welcome.snapshot.is_some()));
     assert!(!back.now().await.iter().any(|f| matches!(f, ServerFrame::Event(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_missed_events_as_the_limit_says_are_sent_one_by_one_and_with_more_it_is_a_snapshot() {
+    let class = Class::of(3);
+    let (teacher, mut students) = class.full().await;
+    let mut away = Vec::new();
+    for mut seat in students.split_off(1) {
+        seat.now().await;
+        away.push((seat.entry, seat.position));
+        seat.attached.disconnected().await;
+    }
+    let student = &mut students[0];
+    let before_return = away[0].1.number + limits::RESUME_EVENTS as u64 - 1;
+    let mut next = Command::RaiseHand {};
+    while (class.log().len() as u64) < before_return {
+        student.ask(next.clone()).await.expect("done");
+        next = match next {
+            Command::RaiseHand {} => Command::LowerHand { user: student.entry.user },
+            _ => Command::RaiseHand {},
+        };
+        teacher.attached.receive(ClientFrame::Ping { nonce: 0 }).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    let mut missed = Vec::new();
+    for (entry, position) in away {
+        let back = class.try_enter(entry.user, entry.session.0.as_u128(), Some(position)).await;
+        let mut back = back.expect("admitted");
+        let events = back.now().await.into_iter().filter(|f| matches!(f, ServerFrame::Event(_))).count();
+        let from_snapshot = back.welcome.is_some_and(|welcome| welcome.snapshot.is_some());
+        missed.push((events, from_snapshot));
+    }
+    assert_eq!(
+        missed,
+        [(limits::RESUME_EVENTS, false), (0, true)],
+        "the second also missed the first's return"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_cameras_are_wanted_than_the_limit_says() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    teacher.ask(Command::Publish { source: Source::Camera, muted: false }).await.expect("published");
+    let viewer = &mut students[0];
+    viewer.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
+    let wanted = |others: usize| {
+        let users = (0..others).map(|n| user(5_000 + n as u128)).chain([class.teacher]);
+        let cameras = users.map(|user| WantedVideo { user, width: 640, height: 360 }).collect();
+        ClientFrame::Receive { mode: ReceiveMode::Everything, cameras }
+    };
+    let is_face = |frame: &ServerFrame| {
+        let face = Some(Publication { user: class.teacher, source: Source::Camera });
+        matches!(frame, ServerFrame::SlotAssigned { publication, .. } if *publication == face)
+    };
+    viewer.attached.receive(wanted(limits::WANTED_VIDEOS)).await;
+    assert!(!viewer.now().await.iter().any(is_face), "one too many");
+    viewer.attached.receive(wanted(limits::WANTED_VIDEOS - 1)).await;
+    assert!(viewer.now().await.iter().any(is_face), "the last of so many");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_long_lines_ends_at_its_bytes_and_says_that_there_are_more() {
+    let class = Class::of(0);
+    let mut teacher = class.enter(class.teacher).await;
+    let text = "ق".repeat(limits::CHAT_TEXT_CHARS);
+    for _ in 0..limits::CHAT_PAGE_LINES {
+        teacher.say(&text).await.expect("said");
+        wait(1).await;
+    }
+    teacher.now().await;
+    let pull = Pull::Chat { before: None };
+    teacher.attached.receive(ClientFrame::Pull { request: 1, pull }).await;
+    let told = teacher.now().await;
+    let page = told.iter().find(|frame| matches!(frame, ServerFrame::ChatPage { .. })).expect("a page");
+    let bytes = serde_json::to_vec(page).expect("it came as JSON").len();
+    assert!(bytes <= limits::PAGE_BYTES, "{bytes}");
+    assert!(bytes > limits::PAGE_BYTES - 3 * text.len(), "{bytes}: one more would have had a place");
+    assert!(
+        matches!(page, ServerFrame::ChatPage { more: true, lines, .. } if lines.len() < limits::CHAT_PAGE_LINES)
+    );
 }

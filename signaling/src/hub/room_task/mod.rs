@@ -98,8 +98,8 @@ pub(crate) enum RoomMessage {
 const TICK: Duration = Duration::from_millis(500);
 /// Ticks of all rooms come together on a grid of this, so that one wake-up serves several.
 const GRID: Duration = Duration::from_millis(20);
-/// Events kept for resumes.
-const RING: usize = crate::protocol::limits::RESUME_EVENTS;
+/// Events kept for resumes: those that may be missed, and the last one that was not.
+const RING: usize = limits::RESUME_EVENTS + 1;
 
 /// The state of one room task.
 pub(crate) struct RoomTask {
