@@ -7,7 +7,7 @@ use ts_rs::TS;
 use super::{ids::UserId, media::Source};
 
 /// A wish of a participant, sent with a [`super::CommandId`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[ts(export_to = "generated.ts")]
 pub enum Command {

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A fact of a lesson. Bodies hold user ids, never names; erasable text is an `Option` that `apply` never reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[ts(export_to = "generated.ts")]
 pub enum Event {
@@ -144,7 +144,7 @@ pub enum Event {
 }
 
 /// An event as it stands in the log, word for word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
     #[serde(rename = "type")]
     pub kind: String,

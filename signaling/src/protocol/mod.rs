@@ -10,6 +10,7 @@ pub mod frame;
 pub mod ids;
 pub mod limits;
 pub mod media;
+mod redaction;
 pub mod snapshot;
 
 pub use close::CloseCode;

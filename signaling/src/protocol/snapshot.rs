@@ -35,7 +35,7 @@ impl Role {
 }
 
 /// A person's name in both scripts; either may be missing, never both.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]
 pub struct Name {
     pub arabic: Option<Spelling>,
@@ -43,7 +43,7 @@ pub struct Name {
 }
 
 /// One script's spelling of a name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export_to = "generated.ts")]
 pub struct Spelling {
     pub given: String,
