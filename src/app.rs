@@ -14,6 +14,7 @@ mod metrics;
 mod node;
 mod packing;
 mod parts;
+mod schools;
 mod stopping;
 
 use std::{
@@ -49,6 +50,7 @@ pub use checking::check_config;
 pub use copies::{backup, restore, transfer};
 pub use demo::demo;
 pub use health::health;
+pub use schools::school;
 
 /// `qism serve`: until a signal.
 pub async fn serve(options: Serve) -> anyhow::Result<()> {

@@ -38,6 +38,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let is_well = block_on(async { Ok(probe::run(options).await?) })?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::School(options) => block_on(app::school(options))?,
         Command::User(options) => block_on(app::user(options))?,
         Command::Backup(options) => block_on(app::backup(options))?,
         Command::Restore(options) => block_on(app::restore(options))?,

@@ -27,7 +27,7 @@ pub async fn user(options: User) -> anyhow::Result<()> {
 }
 
 /// A reader who has seen enough (`| head`) is no error.
-fn print_all(text: &str) -> anyhow::Result<()> {
+pub(super) fn print_all(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
         _ => Ok(()),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use crate::{
     probe::{Address, LessonChoice},
@@ -20,6 +21,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Try it:         qism demo
 Run a school:   qism check-config --config qism.toml && qism serve --config qism.toml
+Fill it:        qism school --help
 
 Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.";
 
@@ -29,6 +31,8 @@ pub enum Command {
     Serve(Serve),
     /// Serve a demonstration school whose lessons are now, and print its sign-ins.
     Demo(Demo),
+    /// Make a school; read its people and its timetable from tables: also while the server runs.
+    School(School),
     /// List, add, disable, enable or erase accounts, replace a password, move a student: also while the server runs.
     User(User),
     /// Copy the store into a new folder, also while the server runs.
@@ -88,6 +92,107 @@ pub struct Health {
     /// Ask whether it takes new people, too: its database answers, and it is not about to stop.
     #[arg(long)]
     pub ready: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SCHOOL_HELP)]
+pub struct School {
+    #[command(subcommand)]
+    pub action: SchoolAction,
+    /// Configuration of the server; without it the defaults hold.
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "data")]
+    pub config: Option<PathBuf>,
+    /// Folder of a demonstration school.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+}
+
+/// How a school comes to be.
+#[derive(Debug, Subcommand)]
+pub enum SchoolAction {
+    /// Make a school, with the subjects that are usual in Morocco.
+    Add {
+        /// Its GRESA code.
+        code: String,
+        #[command(flatten)]
+        name: InLanguages,
+    },
+    /// Add a subject that is not among the usual ones.
+    Subject {
+        #[command(flatten)]
+        name: InLanguages,
+        #[command(flatten)]
+        school: Which,
+    },
+    /// Read people and classes from a table; print the first passwords of those who are new, as a table for slips.
+    #[command(after_help = PEOPLE_HELP)]
+    People {
+        /// CSV in UTF-8.
+        table: PathBuf,
+        #[command(flatten)]
+        school: Which,
+    },
+    /// Read the timetable of a week from a table: between two days the school's lessons are these from now on.
+    #[command(after_help = TIMETABLE_HELP)]
+    Timetable {
+        /// CSV in UTF-8.
+        table: PathBuf,
+        /// The first day, as 2026-09-07.
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        from: Date,
+        /// The last day.
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        to: Date,
+        #[command(flatten)]
+        school: Which,
+    },
+}
+
+/// The name of a school or a subject.
+#[derive(Debug, Args)]
+pub struct InLanguages {
+    #[arg(long, value_name = "NAME")]
+    pub arabic: String,
+    #[arg(long, value_name = "NAME")]
+    pub french: String,
+    /// Without it the French one is shown in English, too.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub english: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    /// GRESA of the school; needed only where the store holds several.
+    #[arg(long, value_name = "CODE")]
+    pub school: Option<String>,
+}
+
+const SCHOOL_HELP: &str = "\
+A new school, while its server runs:
+  qism school add 01234A --arabic \"إعدادية ابن بطوطة\" --french \"Collège Ibn Battouta\"
+  qism school people people.csv > slips.csv
+  qism school timetable week.csv --from 2026-09-07 --to 2027-06-30";
+
+const PEOPLE_HELP: &str = "\
+The first line names the columns: login, role, class, subject, given_arabic, family_arabic, given_latin, family_latin.
+Names in one script are enough. A student has one line, with a class, which is made where there is none yet; a teacher one
+for each class and subject; anybody else neither. Who is there already keeps account, password and class.
+  login;role;class;subject;given_arabic;family_arabic;given_latin;family_latin
+  s.alaoui;student;1APIC-1;;سلمى;العلوي;Salma;Alaoui
+  n.bennani;teacher;1APIC-1;Mathématiques;نادية;بناني;Nadia;Bennani
+  n.bennani;teacher;1APIC-2;Mathématiques;;;;
+  direction;director;;;فاطمة;المرنيسي;Fatima;El Mernissi";
+
+const TIMETABLE_HELP: &str = "\
+The first line names the columns: day, from, to, class, subject, teacher (their login). A line is a lesson each week. Days in English,
+French or Arabic. Called again with another table, or other days, it takes away what is no longer in it; lessons that have begun, or do so
+within half an hour, stay. For holidays call it for the days before and after them; a table of the first line alone clears days.
+  day;from;to;class;subject;teacher
+  lundi;8h;9h;1APIC-1;Mathématiques;n.bennani
+  lundi;9h;10h;1APIC-2;Mathématiques;n.bennani";
+
+fn date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "a day is written as 2026-09-07".to_owned())
 }
 
 #[derive(Debug, Args)]

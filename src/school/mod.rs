@@ -1,4 +1,4 @@
-//! Use cases of the school: signing in, accounts, today's lessons, admission to a lesson, reports, the demonstration.
+//! Use cases of the school: opening it, signing in, accounts, timetable, today's lessons, admission to a lesson, reports, the demonstration.
 //!
 //! Not here: HTTP, SQL, what happens inside a lesson.
 
@@ -9,10 +9,15 @@ pub mod demo;
 mod erasing;
 mod fleet;
 mod new_account;
+mod opening;
+mod planning;
 mod reports;
+mod sheet;
 mod sign_in;
+mod subjects;
 mod today;
 mod troubles;
+mod week;
 
 use std::sync::Arc;
 
@@ -29,6 +34,8 @@ pub use admission::{EntryRefusal, TicketRefusal};
 pub use erasing::{EraseError, People, PersonRow};
 pub use fleet::{FleetView, ServerState, ServerView};
 pub use new_account::{NewAccountError, Wanted};
+pub use opening::{Enrolled, OpeningError, Slip};
+pub use planning::Planned;
 pub use reports::{ReportKind, ReportView};
 pub use sign_in::{Me, SignInRefusal, SignedIn};
 pub use today::{LessonRow, Roster, StartRefusal, Today};

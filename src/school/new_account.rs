@@ -1,12 +1,13 @@
 //! Accounts made one by one at the command line, and the list of them.
 
-use qism_signaling::protocol::{
-    Name, UserId,
-    snapshot::{Localized, Spelling},
-};
+use qism_signaling::protocol::{Name, UserId, snapshot::Spelling};
 use uuid::Uuid;
 
-use super::{Broken, School, SchoolRole, accounts::slip_password};
+use super::{
+    Broken, School, SchoolRole,
+    accounts::slip_password,
+    subjects::{class_named, subject_named},
+};
 use crate::{
     auth::hash_now,
     storage::{AddedPerson, ListedAccount, NewPerson, SchoolRecord, StorageError, Teaching},
@@ -37,7 +38,9 @@ pub enum NewAccountError {
     Name,
     #[error("somebody has the login {0} already")]
     Taken(String),
-    #[error("this store holds no school; `qism demo` makes one to try")]
+    #[error(
+        "this store holds no school yet; make it first: qism school add CODE --arabic NAME --french NAME"
+    )]
     NoSchool,
     #[error("say which school by --school: {0}")]
     WhichSchool(String),
@@ -112,7 +115,7 @@ impl School {
         Ok(Redacted::new(password))
     }
 
-    async fn only_school(&self, code: Option<&str>) -> Result<SchoolRecord, NewAccountError> {
+    pub(super) async fn only_school(&self, code: Option<&str>) -> Result<SchoolRecord, NewAccountError> {
         let mut schools = self.store.schools().await?;
         let codes: Vec<String> = schools.iter().map(|school| school.code.clone()).collect();
         schools.retain(|school| code.is_none_or(|code| school.code == code));
@@ -125,13 +128,10 @@ impl School {
     }
 
     async fn groups(&self, school: Uuid, classes: &[String]) -> Result<Vec<Uuid>, NewAccountError> {
+        let known = self.store.groups(school).await?;
         let mut groups = Vec::new();
         for class in classes {
-            let group = self.store.group_by_name(school, class.trim()).await?;
-            let Some(group) = group else {
-                let known = self.store.group_names(school).await?.join(", ");
-                return Err(NewAccountError::UnknownClass { wanted: class.clone(), known });
-            };
+            let group = class_named(&known, class)?;
             if !groups.contains(&group) {
                 groups.push(group);
             }
@@ -140,28 +140,19 @@ impl School {
     }
 
     async fn subject(&self, school: Uuid, wanted: &str) -> Result<Uuid, NewAccountError> {
-        let subjects = self.store.subjects(school).await?;
-        let folded = wanted.trim().to_lowercase();
-        let is = |name: &Localized| {
-            [&name.ar, &name.fr, &name.en].iter().any(|name| name.to_lowercase() == folded)
-        };
-        if let Some(found) = subjects.iter().find(|subject| is(&subject.name)) {
-            return Ok(found.subject);
-        }
-        let known: Vec<&str> = subjects.iter().map(|subject| subject.name.fr.as_str()).collect();
-        Err(NewAccountError::UnknownSubject { wanted: wanted.to_owned(), known: known.join(", ") })
+        Ok(subject_named(&self.store.subjects(school).await?, wanted)?.subject)
     }
 }
 
 /// As it is kept: sign-in takes both cases.
-fn login(typed: &str) -> Result<String, NewAccountError> {
+pub(super) fn login(typed: &str) -> Result<String, NewAccountError> {
     let login = typed.trim().to_lowercase();
     let fits = |letter: char| letter.is_alphanumeric() || "._-@".contains(letter);
     let is_login = !login.is_empty() && login.chars().count() <= MAX_CHARS && login.chars().all(fits);
     is_login.then_some(login).ok_or_else(|| NewAccountError::Login(typed.to_owned()))
 }
 
-fn spelling(name: Option<(String, String)>) -> Result<Option<Spelling>, NewAccountError> {
+pub(super) fn spelling(name: Option<(String, String)>) -> Result<Option<Spelling>, NewAccountError> {
     let fits = |part: &str| {
         !part.is_empty() && part.chars().count() <= MAX_CHARS && !part.chars().any(char::is_control)
     };

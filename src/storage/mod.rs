@@ -52,7 +52,7 @@ pub use places::{Hour, Place, Placing, PlannedLesson, SessionNow};
 pub use records::{
     Account, LessonRecord, ListedAccount, Report, SchoolRecord, SchoolRole, Subject, TaughtGroup,
 };
-pub use seed::{NewGroup, NewLesson, NewPerson, NewSchool, NewSubject, Teaching};
+pub use seed::{NewGroup, NewLesson, NewPeople, NewPerson, NewSchool, NewSubject, Teaching};
 pub use timetable::Span;
 pub use withdrawals::Withdrawal;
 

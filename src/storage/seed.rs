@@ -1,4 +1,4 @@
-//! Writing a whole school at once: the demonstration, later an import.
+//! Writing a school: the whole demonstration at once, or a new one and then its people by the table.
 
 use qism_signaling::protocol::{LessonId, Name, UserId, snapshot::Localized};
 use sqlx::AnyConnection;
@@ -60,7 +60,67 @@ pub struct NewLesson {
     pub ends_at: u64,
 }
 
+/// People for a school that is there, and the classes that they need.
+#[derive(Clone, Debug)]
+pub struct NewPeople {
+    pub school: Uuid,
+    pub groups: Vec<NewGroup>,
+    pub people: Vec<NewPerson>,
+    /// Students in classes, old or new.
+    pub enrolled: Vec<(Uuid, UserId)>,
+    /// Those that are there already stay.
+    pub teachings: Vec<Teaching>,
+}
+
+/// So many lessons are written by one transaction: nobody who signs in meanwhile waits for a whole year of them.
+const LESSONS_AT_ONCE: usize = 500;
+
 impl Store {
+    /// All of them or nobody.
+    pub async fn add_people(&self, new: &NewPeople) -> Result<(), StorageError> {
+        let mut transaction = self.school.write.begin().await?;
+        for group in &new.groups {
+            insert_group(&mut transaction, new.school, group).await?;
+        }
+        for person in &new.people {
+            insert_person(&mut transaction, new.school, person).await?;
+        }
+        for (group, student) in &new.enrolled {
+            insert_enrollment(&mut transaction, *group, *student).await?;
+        }
+        for teaching in &new.teachings {
+            insert_teaching(&mut transaction, teaching).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    pub async fn add_subject(&self, school: Uuid, new: &NewSubject) -> Result<(), StorageError> {
+        let mut connection = self.school.write.acquire().await?;
+        insert_subject(&mut connection, school, new).await
+    }
+
+    /// Takes lessons away and adds others, some hundreds at a time: what broke off is done by the same call once more.
+    pub async fn replan(&self, add: &[NewLesson], remove: &[LessonId]) -> Result<(), StorageError> {
+        for some in remove.chunks(LESSONS_AT_ONCE) {
+            let mut transaction = self.school.write.begin().await?;
+            for lesson in some {
+                sqlx::query("DELETE FROM lesson WHERE id = $1")
+                    .bind(lesson.to_string())
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+        }
+        for some in add.chunks(LESSONS_AT_ONCE) {
+            let mut transaction = self.school.write.begin().await?;
+            for lesson in some {
+                insert_lesson(&mut transaction, lesson).await?;
+            }
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     /// All of it or nothing.
     pub async fn add_school(&self, new: &NewSchool) -> Result<(), StorageError> {
         let mut transaction = self.school.write.begin().await?;
@@ -159,12 +219,14 @@ pub(super) async fn insert_enrollment(
 }
 
 pub(super) async fn insert_teaching(into: &mut AnyConnection, new: &Teaching) -> Result<(), StorageError> {
-    sqlx::query("INSERT INTO teaching (teacher, study_group, subject) VALUES ($1, $2, $3)")
-        .bind(new.teacher.to_string())
-        .bind(new.group.to_string())
-        .bind(new.subject.to_string())
-        .execute(into)
-        .await?;
+    sqlx::query(
+        "INSERT INTO teaching (teacher, study_group, subject) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    )
+    .bind(new.teacher.to_string())
+    .bind(new.group.to_string())
+    .bind(new.subject.to_string())
+    .execute(into)
+    .await?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Changes of an account that take rights back. Each writes its withdrawal in the transaction of the change itself, so
 //! that no server can see the one without the other.
 
+use std::collections::BTreeMap;
+
 use qism_signaling::protocol::UserId;
 use sqlx::{Any, Row as _, Transaction};
 use uuid::Uuid;
@@ -77,12 +79,13 @@ impl Store {
         found.map(|found| row::id(&found.try_get::<String, _>(0)?)).transpose()
     }
 
-    pub async fn group_names(&self, school: Uuid) -> Result<Vec<String>, StorageError> {
-        let found = sqlx::query("SELECT name FROM study_group WHERE school = $1 ORDER BY name")
+    /// All of a school, by name.
+    pub async fn groups(&self, school: Uuid) -> Result<BTreeMap<String, Uuid>, StorageError> {
+        let found = sqlx::query("SELECT name, id FROM study_group WHERE school = $1")
             .bind(school.to_string())
             .fetch_all(&self.school.read)
             .await?;
-        found.iter().map(|found| Ok(found.try_get(0)?)).collect()
+        found.iter().map(|found| Ok((found.try_get(0)?, row::id(&found.try_get::<String, _>(1)?)?))).collect()
     }
 
     /// Those since a moment, oldest first.

@@ -21,7 +21,7 @@ fn help_names_every_command_and_the_exit_codes() {
     let output = qism(&["--help"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0));
-    for word in ["serve", "demo", "user", "health", "check-config", "Exit codes"] {
+    for word in ["serve", "demo", "school", "user", "health", "check-config", "Exit codes"] {
         assert!(text.contains(word), "{word} in {text}");
     }
 }

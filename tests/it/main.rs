@@ -18,6 +18,7 @@ mod lossy;
 mod media_between_nodes;
 mod media_over_tcp;
 mod one_academy;
+mod opening;
 mod over_tcp;
 mod packing;
 mod peer;

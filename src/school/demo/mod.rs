@@ -7,7 +7,7 @@ mod timetable;
 use qism_signaling::protocol::{Name, UserId, snapshot::Localized};
 use uuid::Uuid;
 
-use super::{Broken, School, SchoolRole};
+use super::{Broken, School, SchoolRole, subjects::usual_subjects};
 use crate::{
     auth::hash_now,
     storage::{AddedPerson, NewGroup, NewPerson, NewSchool, NewSubject, Teaching},
@@ -180,16 +180,9 @@ fn groups(size: Size) -> Vec<NewGroup> {
     size.classes().enumerate().map(group).collect()
 }
 
+/// One for each of the first teachers.
 fn subjects() -> Vec<NewSubject> {
-    [
-        text("الرياضيات", "Mathématiques", "Mathematics"),
-        text("اللغة الفرنسية", "Français", "French"),
-        text("الفيزياء والكيمياء", "Physique-chimie", "Physics and chemistry"),
-        text("علوم الحياة والأرض", "Sciences de la vie et de la Terre", "Life and Earth sciences"),
-    ]
-    .into_iter()
-    .map(|name| NewSubject { id: id(&name.en), name })
-    .collect()
+    usual_subjects().take(4).map(|name| NewSubject { id: id(&name.en), name }).collect()
 }
 
 /// Four teachers teach one subject each to the first classes; each further one, theirs to their own class.
