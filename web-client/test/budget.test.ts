@@ -30,6 +30,8 @@ test('the wish is told with every welcome, and the server’s account is shown',
 test('an own number is read in the digits of any keyboard, within the server’s limits', () => {
   expect(toBytes('40')).toBe(40_000_000);
   expect(toBytes(' ٤٠ ')).toBe(40_000_000);
+  expect(toBytes('۴۰')).toBe(40_000_000);
+  for (const unit of ['40 MB', '40Mo', '٤٠ ميغا', '40 ميغابايت']) expect(toBytes(unit)).toBe(40_000_000);
   expect(toBytes('10000')).toBe(10_000_000_000);
-  for (const wrong of ['', '0', '10001', '-5', '2.5', '40 MB']) expect(toBytes(wrong)).toBeUndefined();
+  for (const wrong of ['', '0', '10001', '-5', '2.5', '40 GB', '4 0']) expect(toBytes(wrong)).toBeUndefined();
 });

@@ -23,6 +23,8 @@ const SAVED: std::ops::RangeInclusive<i64> = 100_000..=1_000_000;
 const SPEND: i64 = 5;
 /// Pictures count as spared for so long after the last time they were: what is told should not flicker.
 const SPARED: Duration = Duration::from_secs(30);
+/// With so much more left than a moment ago somebody has raised the budget, by at least 1,000,000 bytes; the hub's account and the leg's differ by less.
+const RAISED: u64 = 500_000;
 /// Nothing is reckoned with less time than this.
 const LEAST_TIME: Duration = Duration::from_secs(1);
 
@@ -72,8 +74,13 @@ impl DataBudget {
         budget
     }
 
-    /// The hub's account, which knows more than this leg.
+    /// The hub's account, which knows more than this leg. A budget that was raised begins anew: what was told of the smaller one would hide
+    /// pictures that come.
     pub fn set(&mut self, left: u64, time: Duration, saver: bool, now: Instant) {
+        if left > self.left + RAISED {
+            let voices = self.voices;
+            *self = Self { voices, ..Self::new(left, time, saver, now) };
+        }
         (self.left, self.ends, self.saver) = (left, now + time, saver);
     }
 
@@ -235,6 +242,20 @@ mod tests {
         assert_eq!(data.pictures(allowed, true, start), Pictures::Screen);
         data.set(MB, LESSON, true, start);
         assert_eq!(data.pictures(0, true, start), Pictures::None);
+    }
+
+    #[test]
+    fn who_raises_the_budget_is_told_at_once_that_pictures_come() {
+        let start = Instant::now();
+        let mut data = DataBudget::new(MB, LESSON, true, start);
+        assert_eq!(data.pictures(0, true, start), Pictures::None);
+        let later = start + Duration::from_secs(2);
+        data.spent(10_000, 0, later);
+        data.set(MB - 12_000, LESSON, true, later);
+        assert_eq!(data.pictures(0, true, later), Pictures::None, "an account is no new wish");
+        data.set(100 * MB, LESSON, false, later);
+        assert_eq!(data.pictures(100_000, false, later), Pictures::Full);
+        assert!(data.allowance(later).burst > 0);
     }
 
     #[test]

@@ -14,6 +14,8 @@ interface Props {
   inputMode?: 'numeric';
   value: string;
   onValue: (value: string) => void;
+  /** It was left, or the enter key said that this is it. */
+  onChange?: () => void;
   /** A button inside the field's end. */
   addon?: ComponentChildren;
 }

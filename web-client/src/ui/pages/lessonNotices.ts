@@ -86,14 +86,14 @@ export class LessonNotices {
     return this.#budget();
   }
 
-  /** What a budget takes away; put away once, it does not come back for the same reason. */
+  /** What a budget takes away; put away once, it does not come back for the same reason and budget. */
   #budget(): Notice[] {
     const { bytes, budget, pictures } = this.#session.data.used.value;
     if (budget === null) return [];
     const rest = pictures === 'none' || pictures === 'screen' ? pictures : undefined;
     const reason = bytes >= budget ? ('usedUp' as const) : rest;
     if (!reason) return [];
-    const key = `budget-${reason}`;
+    const key = `budget-${reason}-${budget}`;
     if (this.#closed.value.has(key)) return [];
     const text = t(`budget.${reason}`, { budget: megabytes(budget) });
     return [{ key, tone: 'warning', icon: 'receive', text, closable: true }];

@@ -19,6 +19,8 @@ const plain = [25, 50, 100] as const;
 /** The server's limits. */
 const least = 1;
 const most = 10_000;
+/** So long after the last key a number is what was meant. */
+const settleMs = 1_000;
 
 /** How much data this lesson may cost: a plain choice or an own number, with what was used and what is left. */
 export function BudgetChoices({ data, onChoose }: Props) {
@@ -63,15 +65,26 @@ function OwnBudget({ budget, asked, onChoose }: OwnProps) {
     field.current?.scrollIntoView({ block: 'center' });
   }, []);
   const [text, setText] = useState(budget === null ? '' : String(Math.round(budget / mb)));
-  const wrong = text !== '' && toBytes(text) === undefined;
+  const wrong = text.trim() !== '' && toBytes(text) === undefined;
+  // The first digits of a number are another number: pictures would stop for a moment.
+  const settle = useSettled(settleMs, () => {
+    const bytes = toBytes(text);
+    if (bytes !== undefined && bytes !== budget) onChoose(bytes);
+  });
   const change = (typed: string) => {
     setText(typed);
-    const bytes = toBytes(typed);
-    if (bytes !== undefined) onChoose(bytes);
+    settle.later();
   };
   return (
     <div ref={field}>
-      <TextField label={t('receive.budgetOwnLabel')} inputMode="numeric" dir="ltr" value={text} onValue={change} />
+      <TextField
+        label={t('receive.budgetOwnLabel')}
+        inputMode="numeric"
+        dir="ltr"
+        value={text}
+        onValue={change}
+        onChange={settle.now}
+      />
       {wrong && (
         <p class="small budget-wrong" role="alert">
           {t('receive.budgetRange', { least: megabytes(least * mb), most: megabytes(most * mb) })}
@@ -81,9 +94,32 @@ function OwnBudget({ budget, asked, onChoose }: OwnProps) {
   );
 }
 
-/** Digits of any keyboard; `undefined` where it is no number within the limits. */
+/** Does once, a while after the last `later`, at `now`, or when the part goes, what was wished for at the last drawing. */
+function useSettled(ms: number, act: () => void): { later: () => void; now: () => void } {
+  const newest = useRef(act);
+  newest.current = act;
+  const [settle] = useState(() => {
+    let timer: number | undefined;
+    const now = () => {
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      timer = undefined;
+      newest.current();
+    };
+    const later = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(now, ms);
+    };
+    return { later, now };
+  });
+  useEffect(() => () => settle.now(), [settle]);
+  return settle;
+}
+
+/** Digits of any keyboard, with or without a unit behind them; `undefined` where it is no number within the limits. */
 export function toBytes(typed: string): number | undefined {
-  const latin = typed.trim().replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
-  const number = /^\d{1,5}$/.test(latin) ? Number(latin) : Number.NaN;
+  const latin = typed.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) & 0xf));
+  const digits = /^\s*(\d{1,5})\s*(mb|mo|ميغا(بايت)?)?\s*$/iu.exec(latin)?.[1];
+  const number = digits === undefined ? Number.NaN : Number(digits);
   return number >= least && number <= most ? number * mb : undefined;
 }
