@@ -52,9 +52,11 @@ export function lessonView(
     microphone: ownTrack(session, me, 'microphone'),
     cameraTrack: ownTrack(session, me, 'camera'),
     screenTrack: ownTrack(session, me, 'screen'),
+    cameraRests: session.media.own.strain.value === 'camera',
     canShareScreen: canCaptureScreen(),
     receiveMode,
     showsVideo: receiveMode === 'low_video' || receiveMode === 'everything',
+    picturesRest: picturesRest(session),
     data: session.data.used,
     chat: {
       items: chatItems([...chat.lines, ...chat.pending], byId),
@@ -86,12 +88,16 @@ function ownTrack(session: LessonSession, me: LessonPerson, source: Source): Own
   return (source === 'camera' ? me.camera : me.screen) ? 'on' : 'off';
 }
 
-/** A face that a budget has stopped would mislead; the last page of a screen can still be read. */
+function picturesRest(session: LessonSession): LessonView['picturesRest'] {
+  if (session.media.picturesStopped) return 'weak';
+  return session.data.used.value.pictures === 'none' ? 'budget' : undefined;
+}
+
+/** A face that stands still would mislead; the last page of a screen can still be read. */
 function videoOf(session: LessonSession, user: string, source: Source): MediaStream | undefined {
   if (user === session.self.value?.user) return ownVideo(session, source);
-  const { pictures } = session.data.used.value;
-  const rests = source === 'camera' && (pictures === 'screen' || pictures === 'none');
-  return rests ? undefined : session.media.videoOf(user, source);
+  const rests = picturesRest(session) !== undefined || session.data.used.value.pictures === 'screen';
+  return rests && source === 'camera' ? undefined : session.media.videoOf(user, source);
 }
 
 /** One stream per own track, so that the picture is not started anew at each drawing. */

@@ -93,6 +93,8 @@ function view(me: LessonPerson, more: Partial<LessonView> = {}): LessonView {
     canShareScreen: true,
     receiveMode: 'everything',
     showsVideo: true,
+    picturesRest: undefined,
+    cameraRests: false,
     data: signal({ bytes: 7_430_000, budget: null, pictures: 'full' }),
     chat: { items: lines(me), more: true, loadingOlder: false, unread: 0 },
     notices: [],

@@ -54,7 +54,7 @@ export function LessonScreen({ view, actions }: Props) {
         <LessonHeader view={view} actions={actions} compact={compact} openDialog={setDialog} />
         <Notices notices={view.notices} actions={actions} />
         <main class="lesson-main">
-          <Stage view={view} actions={actions} />
+          <Stage view={view} actions={actions} onReceive={() => setDialog({ kind: 'receive' })} />
           <Strip view={view} liveVideos={videos} />
         </main>
         <SidePanel view={view} actions={actions} page={page} onPage={setPage} openDialog={setDialog} />

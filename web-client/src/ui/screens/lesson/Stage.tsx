@@ -8,21 +8,23 @@ import { PersonTile } from './PersonTile.tsx';
 import { StageMessage } from './StageMessage.tsx';
 import { TakeFloor } from './TakeFloor.tsx';
 import { Video } from './Video.tsx';
-import type { LessonActions, LessonView } from './view.ts';
+import type { LessonActions, LessonPerson, LessonView } from './view.ts';
 import './Stage.css';
 
 interface Props {
   view: LessonView;
   actions: LessonActions;
+  /** Asks what is to be received. */
+  onReceive: () => void;
 }
 
 /** What the class looks at: a screen, a face, or a calm word why there is neither. */
-export function Stage({ view, actions }: Props) {
+export function Stage({ view, actions, onReceive }: Props) {
   const element = useRef<HTMLElement>(null);
   const full = useFullScreen();
   return (
     <section ref={element} class="stage" aria-label={t('lesson.stage')} tabIndex={-1} data-region="stage">
-      <StageContent view={view} actions={actions} />
+      <StageContent view={view} actions={actions} onReceive={onReceive} />
       {(view.stage.kind === 'screen' || view.stage.kind === 'person') && (
         <div class="stage-corner">
           <IconButton
@@ -73,7 +75,7 @@ function SoundUnlock({ actions }: { actions: LessonActions }) {
   );
 }
 
-function StageContent({ view, actions }: Props) {
+function StageContent({ view, actions, onReceive }: Props) {
   const { stage } = view;
   switch (stage.kind) {
     case 'waiting':
@@ -85,6 +87,8 @@ function StageContent({ view, actions }: Props) {
     case 'paused':
       return <StageMessage icon="coffee" title={t('lesson.pausedTitle')} hint={t('lesson.pausedHelp')} />;
     case 'alone':
+      if (view.cameraRests)
+        return <StageMessage icon="cameraOff" title={t('lesson.cameraRests')} hint={t('lesson.cameraRestsHint')} />;
       return (
         <StageMessage
           icon="people"
@@ -108,18 +112,8 @@ function StageContent({ view, actions }: Props) {
       );
     case 'own_screen':
       return <OwnScreen view={view} actions={actions} />;
-    case 'screen': {
-      const label = t('lesson.screenOf', { name: nameOf(stage.of) });
-      return (
-        <>
-          <Video stream={view.videoOf(stage.of.user, 'screen')} fit="contain" label={label} />
-          <p class="stage-label">
-            <Icon name="screen" size="small" />
-            {label}
-          </p>
-        </>
-      );
-    }
+    case 'screen':
+      return <SharedScreen of={stage.of} view={view} onReceive={onReceive} />;
     case 'person':
       return (
         <PersonTile
@@ -133,7 +127,41 @@ function StageContent({ view, actions }: Props) {
   }
 }
 
-function OwnScreen({ view, actions }: Props) {
+/** A screen; until its first frame, and where none may come, the word why. */
+function SharedScreen({ of, view, onReceive }: Pick<Props, 'view' | 'onReceive'> & { of: LessonPerson }) {
+  const stream = view.videoOf(of.user, 'screen');
+  const [shown, setShown] = useState<MediaStream>();
+  const label = t('lesson.screenOf', { name: nameOf(of) });
+  const isShown = stream !== undefined && shown === stream;
+  return (
+    <>
+      {!isShown && (
+        <StageMessage icon="screen" title={label} hint={t(whyNoScreen[view.picturesRest ?? 'coming'])}>
+          {view.picturesRest === 'budget' && (
+            <Button kind="stage" icon="receive" onClick={onReceive}>
+              {t('receive.title')}
+            </Button>
+          )}
+        </StageMessage>
+      )}
+      <Video stream={stream} fit="contain" label={label} onShown={setShown} />
+      {isShown && (
+        <p class="stage-label">
+          <Icon name="screen" size="small" />
+          {label}
+        </p>
+      )}
+    </>
+  );
+}
+
+const whyNoScreen = {
+  coming: 'lesson.screenComing',
+  budget: 'lesson.screenBeyondBudget',
+  weak: 'connection.weak',
+} as const;
+
+function OwnScreen({ view, actions }: Omit<Props, 'onReceive'>) {
   return (
     <div class="own-screen">
       <div class="own-screen-picture">

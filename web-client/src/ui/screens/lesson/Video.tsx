@@ -7,13 +7,15 @@ interface Props {
   /** A screen keeps its edges, a face fills its frame. */
   fit?: 'contain' | 'cover';
   label: string;
+  /** The stream whose first frame is there. */
+  onShown?: (stream: MediaStream | undefined) => void;
 }
 
 /**
  * A picture without sound: sound plays in its own elements, so that moving pictures never cuts a voice. It shows itself
  * with its first frame; what stands behind it fills the time until then.
  */
-export function Video({ stream, mirrored, fit = 'cover', label }: Props) {
+export function Video({ stream, mirrored, fit = 'cover', label, onShown }: Props) {
   const element = useRef<HTMLVideoElement>(null);
   const [shown, setShown] = useState<MediaStream>();
   useLayoutEffect(() => {
@@ -32,7 +34,10 @@ export function Video({ stream, mirrored, fit = 'cover', label }: Props) {
       muted
       playsInline
       aria-label={label}
-      onLoadedData={() => setShown(stream)}
+      onLoadedData={() => {
+        setShown(stream);
+        onShown?.(stream);
+      }}
     />
   );
 }

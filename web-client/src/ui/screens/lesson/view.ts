@@ -118,10 +118,14 @@ export interface LessonView {
   microphone: OwnTrack;
   cameraTrack: OwnTrack;
   screenTrack: OwnTrack;
+  /** The own camera is stopped for the sake of the voice, and comes back by itself. */
+  cameraRests: boolean;
   canShareScreen: boolean;
   receiveMode: ReceiveMode;
   /** False where the receive mode leaves pictures out. */
   showsVideo: boolean;
+  /** Why the server sends no pictures now; `undefined` while it does. */
+  picturesRest: 'budget' | 'weak' | undefined;
   /** What the lesson has cost, and may cost. */
   data: ReadonlySignal<DataUsed>;
   chat: { items: readonly ChatItem[]; more: boolean; loadingOlder: boolean; unread: number };
