@@ -90,3 +90,12 @@ test('a pasted picture is refused in words', async () => {
   await type('words');
   expect(root.textContent).not.toContain(t('chat.textOnly'));
 });
+
+test('a line in which there is nothing to see is not sent', async () => {
+  await draw(student('l4', 'd'));
+  for (const nothing of ['  \n ', ' \u200f\u200e ', '\u2067\u2069']) {
+    await type(nothing);
+    area().dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  }
+  expect(say).not.toHaveBeenCalled();
+});

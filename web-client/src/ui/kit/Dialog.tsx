@@ -13,6 +13,9 @@ interface Props {
   children?: ComponentChildren;
 }
 
+/** Two clicks within this are one double click, on slow hands' settings, too. */
+const doubleClickMs = 700;
+
 /** A modal window on the native element: the browser traps the focus, Escape closes it, the focus returns. */
 export function Dialog({ title, onClose, actions, wide, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
@@ -27,8 +30,16 @@ export function Dialog({ title, onClose, actions, wide, children }: Props) {
     };
   }, []);
 
+  // Beside the window is outside. Not for the second click of who double-clicks the button behind it, nor for a press that began inside, as
+  // when text is selected with the mouse.
+  const opened = useRef(performance.now());
+  const pressed = useRef<EventTarget | null>(null);
+  const onPointerDown = (event: PointerEvent) => {
+    pressed.current = event.target;
+  };
   const onClick = (event: MouseEvent) => {
-    if (event.target === element.current) onClose();
+    const isOutside = event.target === element.current && pressed.current === element.current;
+    if (isOutside && event.timeStamp - opened.current > doubleClickMs) onClose();
   };
   const onCancel = (event: Event) => {
     event.preventDefault();
@@ -40,6 +51,7 @@ export function Dialog({ title, onClose, actions, wide, children }: Props) {
       ref={element}
       class={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={titleId}
+      onPointerDown={onPointerDown}
       onClick={onClick}
       onCancel={onCancel}
     >

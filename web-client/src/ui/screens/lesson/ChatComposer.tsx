@@ -16,6 +16,9 @@ interface Props {
 
 const maxCharacters = 1_000;
 
+/** Spaces, and marks of direction that keyboards leave behind. */
+const nothingToSee = /^[\s\p{Cf}]*$/u;
+
 /** The line being written, and who will read it. */
 export function ChatComposer({ view, actions }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
@@ -31,7 +34,7 @@ export function ChatComposer({ view, actions }: Props) {
 
   const send = () => {
     const text = draft.value.trim();
-    if (!text || length > maxCharacters || wait > 0) return;
+    if (nothingToSee.test(text) || length > maxCharacters || wait > 0) return;
     actions.say(text, to);
     draft.value = '';
     area.current?.focus();
