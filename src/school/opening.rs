@@ -1,7 +1,8 @@
 //! A school is opened: itself, its subjects, its people and classes out of a table. All by an operator at the command line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::civil::Date;
 use qism_signaling::protocol::{UserId, snapshot::Localized};
 use uuid::Uuid;
 
@@ -9,12 +10,15 @@ use super::{
     Broken, NewAccountError, School, SchoolRole,
     accounts::slip_password,
     new_account::{login, spelling},
+    planning::LONGEST_DAYS,
     sheet::{Row, Sheet, SheetError},
     subjects::{class_named, subject_named, usual_subjects},
 };
 use crate::{
     auth::hash_now,
-    storage::{NewGroup, NewPeople, NewPerson, NewSchool, NewSubject, StorageError, Subject, Teaching},
+    storage::{
+        ListedAccount, NewGroup, NewPeople, NewPerson, NewSchool, NewSubject, StorageError, Subject, Teaching,
+    },
     telemetry::Redacted,
 };
 
@@ -33,6 +37,8 @@ pub enum OpeningError {
     SubjectTaken(String),
     #[error("a school and a subject need a name in Arabic and in French")]
     Name,
+    #[error("from {from} to {to}: the second day is the later one, at most {LONGEST_DAYS} days on")]
+    Days { from: Date, to: Date },
     #[error(transparent)]
     Sheet(#[from] SheetError),
     #[error(transparent)]
@@ -71,8 +77,10 @@ pub struct Enrolled {
 struct Enrolment {
     school: Uuid,
     subjects: Vec<Subject>,
-    /// By login, people of all schools.
-    accounts: HashMap<String, UserId>,
+    /// The school's own people, by login.
+    accounts: HashMap<String, ListedAccount>,
+    /// Logins of other schools.
+    others: HashSet<String>,
     groups: BTreeMap<String, Uuid>,
     /// Those that do not exist yet: the students of the table make them.
     new_groups: Vec<NewGroup>,
@@ -138,11 +146,16 @@ impl School {
 
     async fn enrolment(&self, school: Option<&str>) -> Result<Enrolment, OpeningError> {
         let school = self.only_school(school).await?.id;
-        let accounts = self.store.accounts(None).await?;
+        let by_login = |accounts: Vec<ListedAccount>| {
+            accounts.into_iter().map(|account| (account.login.clone(), account))
+        };
+        let accounts: HashMap<_, _> = by_login(self.store.accounts(Some(school)).await?).collect();
+        let all = by_login(self.store.accounts(None).await?).map(|(login, _)| login);
         Ok(Enrolment {
             school,
             subjects: self.store.subjects(school).await?,
-            accounts: accounts.into_iter().map(|account| (account.login, account.user)).collect(),
+            others: all.filter(|login| !accounts.contains_key(login)).collect(),
+            accounts,
             groups: self.store.groups(school).await?,
             new_groups: Vec::new(),
             people: Vec::new(),
@@ -177,7 +190,14 @@ impl Enrolment {
             Some(_) => return Err(row.error(format!("the login {login} is there twice")).into()),
             None => {}
         }
-        let known = self.accounts.get(login).copied();
+        if self.others.contains(login) {
+            return Err(row.error(format!("somebody of another school has the login {login}")).into());
+        }
+        let known = self.accounts.get(login);
+        if known.is_some_and(|known| !known.roles.contains(&role)) {
+            return Err(row.error(format!("{login} is there already, and is no {}", role.name())).into());
+        }
+        let known = known.map(|known| known.user);
         let user = known.unwrap_or_else(|| UserId(Uuid::now_v7()));
         self.seen.insert(login.to_owned(), (user, is_teacher));
         match known {

@@ -17,7 +17,7 @@ use crate::storage::{LessonRecord, NewLesson, Span, Subject};
 /// A lesson that begins within this time stays: servers have made room for it, and its people may be at the door.
 const SETTLED_MS: u64 = 30 * 60_000;
 /// Of a table at once.
-const LONGEST_DAYS: i32 = 400;
+pub(super) const LONGEST_DAYS: i32 = 400;
 
 /// What changed in the timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +109,10 @@ fn known_line(
     Ok(Known { group, subject: subject.subject, name: subject.name.clone(), teacher })
 }
 
-fn span(from: Date, to: Date, zone: &TimeZone) -> Result<Span, SheetError> {
+fn span(from: Date, to: Date, zone: &TimeZone) -> Result<Span, OpeningError> {
     let days = from.until(to).map_or(-1, |span| span.get_days());
     if !(0..LONGEST_DAYS).contains(&days) {
-        let problem = format!(
-            "the days go from {from} to {to}: the second is the later one, at most {LONGEST_DAYS} days"
-        );
-        return Err(SheetError::new(1, problem));
+        return Err(OpeningError::Days { from, to });
     }
     let midnight = |day: Date| {
         let moment = zone.to_ambiguous_timestamp(day.to_datetime(jiff::civil::Time::midnight())).compatible();

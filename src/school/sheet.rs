@@ -157,7 +157,7 @@ mod tests {
             "Login\tClass\tRole\ns1\t1APIC-1\tstudent",
             "class ; login;role;;\n1APIC-1 ; s1 ;student;;\n;;;;\n",
         ] {
-            assert_eq!(cells(&text), [(2, three(["s1", "student", "1APIC-1"]))], "{text:?}");
+            assert_eq!(cells(text), [(2, three(["s1", "student", "1APIC-1"]))], "{text:?}");
         }
     }
 

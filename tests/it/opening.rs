@@ -165,9 +165,24 @@ async fn a_mistake_in_a_table_is_told_with_its_line_and_nothing_is_written() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(1) && told.contains(word), "{told}");
     }
+    let other = ["add", "05678B", "--arabic", "ثانوية", "--french", "Lycée"];
+    stdout(&school(opened.server.data(), &other).await);
     let path = opened.tables.path().join("people.csv");
+    fs::write(&path, format!("{head}\ns.alaoui;teacher;1APIC-1;Arabe;;;A;B\n")).expect("written");
+    for (code, word) in [
+        (None, "say which school by --school: 01234A, 05678B"),
+        (Some("01234A"), "line 2: s.alaoui is there already, and is no teacher"),
+        (Some("05678B"), "line 2: somebody of another school has the login s.alaoui"),
+    ] {
+        let mut words = vec!["people", path.to_str().expect("text")];
+        words.extend(code.into_iter().flat_map(|code| ["--school", code]));
+        let output = school(opened.server.data(), &words).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains(word), "{told}");
+    }
     fs::write(&path, b"login;role\n\xe9l\xe8ve;student\n").expect("written");
-    let output = school(opened.server.data(), &["people", path.to_str().expect("text")]).await;
+    let words = ["people", path.to_str().expect("text"), "--school", "01234A"];
+    let output = school(opened.server.data(), &words).await;
     assert!(String::from_utf8_lossy(&output.stderr).contains("CSV UTF-8"));
 }
 
