@@ -57,7 +57,7 @@ pub struct Config {
 /// Why a configuration is not usable. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read the configuration {path}: {source}")]
+    #[error("cannot read the configuration {path}")]
     Read { path: PathBuf, source: io::Error },
     /// With line, key and the text of the line.
     #[error("{path}: {problem}")]
@@ -135,7 +135,12 @@ mod tests {
             ("[media]\nturn_urls = [\"stun:relay.example\"]\n", "turns:"),
             ("[media]\nturn_secret = \"short\"\n", "16"),
             ("[media]\nturn_lifetime_s = 5\n", "300"),
-            ("[server]\nlisten = \"here\"\n", "socket address"),
+            ("[server]\nlisten = \"here\"\n", "\"[::]:443\" for everybody"),
+            ("[server]\nlisten = 443\n", "\"[::]:443\" for everybody"),
+            ("[server]\nlisten = “127.0.0.1:80”\n", "straight quotes"),
+            ("[server]\npublic_origins = \"https://qism.example\"\n", "a list, in brackets"),
+            ("[media]\nudp_port = \"7882\"\n", "without quotes"),
+            ("[media]\npublic_addresses = [\"qism.example\"]\n", "no name"),
             ("[server]\npublic_origins = [\"qism.example/\"]\n", "https://"),
             ("[server]\ntrusted_proxies = [\"proxy\"]\n", "127.0.0.1/32"),
             ("[storage]\nurl = \"mysql://x\"\n", "sqlite://"),

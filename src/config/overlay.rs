@@ -66,11 +66,30 @@ fn lay<'i>(base: &mut DeTable<'i>, over: DeTable<'i>) {
     }
 }
 
+/// What the readers of values say, and what to write instead.
+const ADVICE: [(&str, &str); 6] = [
+    (
+        "socket address",
+        "address and port in quotes, \"[::]:443\" for everybody or \"127.0.0.1:7880\" for this machine",
+    ),
+    ("invalid IP address", "an IP address, as \"203.0.113.5\", no name"),
+    ("expected a sequence", "a list, in brackets: [\"…\"]"),
+    ("expected u16", "a whole number up to 65535, without quotes"),
+    ("expected u32", "a whole number, without quotes"),
+    ("expected usize", "a whole number, without quotes"),
+];
+
 fn told(error: &Error, text: &str) -> String {
+    let message = error.message();
     let Some(at) = error.span().map(|span| span.start.min(text.len())) else {
-        return error.message().to_owned();
+        return message.to_owned();
     };
     let line = text[..at].matches('\n').count();
     let shown = text.lines().nth(line).unwrap_or_default().trim();
-    format!("line {}: {}\n    {shown}", line + 1, error.message())
+    let advice = match ADVICE.iter().find(|(said, _)| message.contains(said)) {
+        Some((_, advice)) => format!("\n  write {advice}"),
+        None if shown.contains(['“', '”', '«', '’']) => "\n  write straight quotes: \"".to_owned(),
+        None => String::new(),
+    };
+    format!("line {}: {message}\n    {shown}{advice}", line + 1)
 }

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub enum TlsError {
     #[error("{file}: {problem}")]
     File { file: String, problem: String },
-    #[error("certificate and key: {0}")]
+    #[error("server.tls_key is not the key of server.tls_certificate, or cannot be used")]
     Pair(#[from] rustls::Error),
 }
 

@@ -172,6 +172,9 @@ fn advice(problem: &sqlx::Error) -> &'static str {
         Some(11 | 26) => {
             "it is damaged or no file of this program: restore the backup, or use another folder"
         }
+        Some(14) => {
+            "it is made by the first start of its server (qism serve), whose configuration names it; this user must be able to write it"
+        }
         Some(13) => "the disk is full: make room, then start again; nothing was lost",
         _ => "check that it is there, a store of this program, and that this user may write it",
     }

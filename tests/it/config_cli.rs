@@ -77,6 +77,29 @@ fn a_file_that_the_configuration_names_and_that_is_not_there_is_told() {
 }
 
 #[test]
+fn what_is_seldom_meant_is_told_beside_that_it_can_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("qism.toml");
+    let absolute = "[storage]\nurl = \"sqlite:///var/lib/qism/qism.db\"\n";
+    for (text, note) in [
+        ("[server]\nlisten = \"0.0.0.0:80\"\n".to_owned() + absolute, Some("no microphone")),
+        ("[storage]\nurl = \"sqlite://qism.db\"\n".to_owned(), Some("sqlite:///var/lib")),
+        (
+            "[server]\nlisten = \"0.0.0.0:80\"\npublic_origins = [\"https://qism.example\"]\n".to_owned()
+                + absolute,
+            None,
+        ),
+    ] {
+        std::fs::write(&file, &text).expect("written");
+        let output = qism(&["check-config", "--config", file.to_str().expect("text")]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        assert_eq!(told.matches("note: ").count(), usize::from(note.is_some()), "{told}");
+        assert!(told.contains(note.unwrap_or("can be used")), "{text}: {told}");
+    }
+}
+
+#[test]
 fn the_commented_defaults_can_be_used() {
     let defaults = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/default.toml");
     let output = qism(&["check-config", "--config", defaults.to_str().expect("text")]);
