@@ -1,7 +1,7 @@
 // A teacher whose network hardly takes her voice: a link of her own in a namespace. Needs root and iproute2.
 import { CHROMIUM, launch, PHONE } from './support/browser.mjs';
-import { eventually, hears, sees } from './support/identity.mjs';
-import { inNamespace, openFarEnd } from './support/network.mjs';
+import { eventually, hears, never, sees } from './support/identity.mjs';
+import { inNamespace, loseOnCable, openFarEnd } from './support/network.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
 import { before, opened, test } from './support/scene.mjs';
@@ -9,8 +9,10 @@ import { before, opened, test } from './support/scene.mjs';
 const TEACHER = { login: 'teacher1', language: 'fr', hue: 200, hz: 700 };
 /** What the voice takes with its headers, and not with the least of pictures. */
 const NARROW_KBPS = 60;
+/** Chromium reports on a voice every two and a half to seven and a half seconds; two reports in a row would stop pictures. */
+const REPORTED_MS = 18_000;
 
-inNamespace('a teacher on a narrow link', import.meta.url, 1, () => {
+inNamespace('a teacher on a narrow link', import.meta.url, 2, () => {
   const scene = opened({
     far: () => openFarEnd(CHROMIUM, { slow: true }),
     school: async ({ far }) => {
@@ -45,5 +47,17 @@ inNamespace('a teacher on a narrow link', import.meta.url, 1, () => {
     await teacher.button('bar.cameraOff').waitFor({ timeout: 120_000 });
     await eventually('the picture is back', () => sees(student.page, TEACHER.hue));
     await teacher.page.getByText(teacher.t('connection.cameraRests')).first().waitFor({ state: 'hidden' });
+  });
+
+  test('loses two fifths of her voice, which nobody takes for a weak network of the student', async () => {
+    const rests = teacher.page.getByText(teacher.t('connection.cameraRests')).first();
+    const weak = student.page.getByText(student.t('connection.weak')).first();
+    loseOnCable(40);
+    await rests.waitFor();
+    await never('the student reads of a weak network', () => weak.isVisible(), REPORTED_MS);
+    loseOnCable(0);
+    await rests.waitFor({ state: 'hidden', timeout: 120_000 });
+    await eventually('the picture is back', () => sees(student.page, TEACHER.hue), 120_000);
+    await eventually('the voice is whole', () => hears(student.page, TEACHER.hz));
   });
 });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { OwnMedia } from '../src/lesson/ownMedia.ts';
 import { ladder } from '../src/media/ladder.ts';
 import type { PublisherLeg } from '../src/media/publisher.ts';
-import { Uplink, type UplinkState } from '../src/media/uplink.ts';
+import { ownLoss, Uplink, type UplinkState } from '../src/media/uplink.ts';
 import type { Command, Participant, Source } from '../src/protocol/generated.ts';
 
 const CALM: UplinkState = { strained: false, resting: false };
@@ -32,12 +32,12 @@ describe('a link judged by the voice', () => {
     expect(report(1, 0.1, 300)).toEqual(RESTS);
   });
 
-  test('is not full for what listeners lose, nor for a delay alone', () => {
+  test('is not full for losses alone that a voice bears, nor for a delay alone', () => {
     expect(report(30, 0.25, 60)).toEqual(CALM);
     expect(report(30, 0, 900)).toEqual(CALM);
   });
 
-  test('bears no picture where more is lost than listeners can be blamed for', () => {
+  test('bears no picture where more is lost than a voice bears', () => {
     expect(report(2, 0.4, 50)).toEqual(RESTS);
   });
 
@@ -51,6 +51,17 @@ describe('a link judged by the voice', () => {
     report(60, 0, 50);
     expect(rest()).toBe(10);
   });
+});
+
+test('what listeners lose is not taken for a loss on the way to the server', () => {
+  const before = { sent: 1_000, lost: 20 };
+  expect(ownLoss(before, { sent: 1_050, lost: 20 }, 0.25)).toBe(0);
+  expect(ownLoss(before, { sent: 1_050, lost: 25 }, 0.25)).toBeCloseTo(0.1);
+  // The report knew of more than what was sent since the last look.
+  expect(ownLoss(before, { sent: 1_020, lost: 35 }, 0.3)).toBe(0.3);
+  // Late packets came after all; a restarted microphone is counted anew.
+  expect(ownLoss(before, { sent: 1_050, lost: 18 }, 0.1)).toBe(0);
+  expect(ownLoss(before, { sent: 10, lost: 0 }, 0)).toBe(0);
 });
 
 describe('the own camera', () => {

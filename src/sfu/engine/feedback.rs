@@ -136,11 +136,12 @@ impl Worker {
         for block in &report.reports {
             let is_crowded = downlink.link.is_crowded(now);
             if let Some(out) = offer::slot_of_ssrc(block.ssrc).and_then(|slot| downlink.slot(slot)) {
-                out.loss = Some(ReportedLoss { fraction: block.fraction_lost, at: now });
+                let fraction = out.own_loss(block).fraction();
+                out.loss = Some(ReportedLoss { fraction, at: now });
                 match out.is_audio() {
                     _ if is_crowded => {}
-                    true => downlink.protection.lost(block.fraction_lost, now),
-                    false => downlink.protection.lost_of_picture(block.fraction_lost, now),
+                    true => downlink.protection.lost(fraction, now),
+                    false => downlink.protection.lost_of_picture(fraction, now),
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::{
     worker::Worker,
 };
 use crate::sfu::{
-    forward::listeners::{ReportedLoss, worst_decile},
+    forward::listeners::{ReportedLoss, along_both, worst_decile},
     sdp::offer,
 };
 
@@ -63,7 +63,7 @@ impl Worker {
                 let (figures, last_sender_report, delay) = layer.report(now)?;
                 Some(ReceptionReport {
                     ssrc: layer.ssrc?,
-                    fraction_lost: figures.fraction_lost.max(beyond),
+                    fraction_lost: along_both(figures.fraction_lost, beyond),
                     total_lost: figures.total_lost,
                     last_sequence_number: figures.highest,
                     jitter: figures.jitter,

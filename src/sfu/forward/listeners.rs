@@ -8,7 +8,7 @@ const MOST: u8 = 64;
 /// Older reports say nothing about now.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// What one listener last reported, in 256ths.
+/// What one listener's own link lost when it last reported, in 256ths.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportedLoss {
     pub fraction: u8,
@@ -30,6 +30,13 @@ pub fn worst_decile(reports: impl Iterator<Item = ReportedLoss>, now: Instant) -
     losses.sort_unstable();
     let rank = (losses.len() * 9).div_ceil(10);
     rank.checked_sub(1).map_or(0, |place| losses[place].min(MOST))
+}
+
+/// What of a voice is lost on both ways, to us and from us, in 256ths. Listeners make it no more than a quarter.
+pub fn along_both(to_us: u8, from_us: u8) -> u8 {
+    let (to_us, from_us) = (u32::from(to_us), u32::from(from_us));
+    let both = to_us + (256 - to_us) * from_us / 256;
+    to_us.max(both.min(u32::from(MOST))) as u8
 }
 
 #[cfg(test)]
@@ -55,6 +62,13 @@ mod tests {
         assert_eq!(told(&losses), 5);
         losses[..4].fill(40);
         assert_eq!(told(&losses), 40);
+    }
+
+    #[test]
+    fn both_ways_count_and_listeners_make_it_no_more_than_a_quarter() {
+        let told =
+            [(0, 0), (26, 0), (0, 26), (26, 26), (38, 38), (77, 50)].map(|(to, from)| along_both(to, from));
+        assert_eq!(told, [0, 26, 26, 49, MOST, 77]);
     }
 
     #[test]

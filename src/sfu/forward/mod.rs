@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod meter;
 pub mod nack;
 pub mod opus;
+pub mod own_loss;
 pub mod pacer;
 pub mod packet;
 pub mod prober;

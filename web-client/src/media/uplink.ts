@@ -4,7 +4,7 @@ import { everyLook } from './silence.ts';
 export interface VoiceReport {
   /** In ms. */
   now: number;
-  /** 0 to 1. The server adds what listeners lose, up to a quarter, for the sake of the encoder. */
+  /** On the way to the server: 0 to 1. */
   lost: number;
   roundTripMs: number;
 }
@@ -17,8 +17,8 @@ export interface UplinkState {
   resting: boolean;
 }
 
-/** More than the server would add for listeners. */
-const OWN_LOSS = 0.26;
+/** More than a voice bears. */
+const TOO_MUCH_LOSS = 0.26;
 /** Some loss, while the packets wait this much longer than they must, is a full link and no bad one. */
 const SOME_LOSS = 0.05;
 const QUEUE_MS = 120;
@@ -50,7 +50,7 @@ export class Uplink {
   look({ now, lost, roundTripMs }: VoiceReport): UplinkState {
     this.#shortest = Math.min(this.#shortest * FORGETS, roundTripMs);
     const isFull = lost >= SOME_LOSS && roundTripMs > this.#shortest + QUEUE_MS;
-    this.#count(lost > OWN_LOSS || isFull);
+    this.#count(lost > TOO_MUCH_LOSS || isFull);
     if (this.#bad >= BAD) this.#strain(now);
     if (this.#good >= GOOD) this.#strained = false;
     if (this.#resting && !this.#strained && now >= this.#until) {
@@ -75,6 +75,21 @@ export class Uplink {
   }
 }
 
+/** Packets since a stream began. */
+interface Packets {
+  sent: number;
+  lost: number;
+}
+
+/**
+ * What was lost on the way to the server since the last report: 0 to 1. The share that a report tells has what listeners lose in it, for the sake
+ * of the encoder; its sum has not. That is set against what was sent up to now, which is not quite what the report knew of.
+ */
+export function ownLoss(before: Packets, now: Packets, told: number): number {
+  const share = (now.lost - before.lost) / Math.max(1, now.sent - before.sent);
+  return Math.min(Math.max(0, share), told);
+}
+
 /** Judges a sending connection until it is closed. `isVoice` knows the section of the microphone. */
 export function watchUplink(
   connection: RTCPeerConnection,
@@ -83,14 +98,17 @@ export function watchUplink(
 ): void {
   const uplink = new Uplink();
   let last = 0;
+  let before: Packets = { sent: 0, lost: 0 };
   everyLook(connection, (reports) => {
     for (const report of reports.values()) {
       if (report.type !== 'remote-inbound-rtp' || report.roundTripTime === undefined || report.timestamp === last)
         continue;
       if (!isVoice(reports.get(report.localId)?.mid)) continue;
       last = report.timestamp;
-      const roundTripMs = report.roundTripTime * 1_000;
-      onLook(uplink.look({ now: performance.now(), lost: report.fractionLost ?? 0, roundTripMs }));
+      const packets = { sent: reports.get(report.localId).packetsSent ?? 0, lost: report.packetsLost ?? 0 };
+      const lost = ownLoss(before, packets, report.fractionLost ?? 0);
+      before = packets;
+      onLook(uplink.look({ now: performance.now(), lost, roundTripMs: report.roundTripTime * 1_000 }));
     }
   });
 }

@@ -8,6 +8,7 @@ use qism_signaling::{
     hub::ports::LayerCap,
     protocol::{Slot, media::Pictures},
 };
+use rtc::rtcp::reception_report::ReceptionReport;
 
 use super::{
     TrackIndex,
@@ -25,6 +26,7 @@ use crate::sfu::{
         layers::{LayerFacts, Wish, choose},
         listeners::ReportedLoss,
         meter::{Meter, Peak},
+        own_loss::{Lost, OwnLoss, Told},
         pacer::{Fate, Pacer},
         packet::Packet,
         prober::{Found, Prober},
@@ -82,7 +84,9 @@ pub struct TrackOut {
     repair_sequence: u64,
     pub packets: u32,
     pub octets: u32,
-    /// What its receiver last said of it.
+    /// What left, to judge what its receiver says of it.
+    own_loss: OwnLoss,
+    /// What its receiver's own link lost when it last said so.
     pub loss: Option<ReportedLoss>,
     /// A smaller layer than the one that flows is waited for since then.
     narrowed: Option<Instant>,
@@ -103,6 +107,7 @@ impl TrackOut {
             repair_sequence: u64::from(first % 1_000),
             packets: 0,
             octets: 0,
+            own_loss: OwnLoss::default(),
             loss: None,
             narrowed: None,
             begins: false,
@@ -111,6 +116,14 @@ impl TrackOut {
 
     pub fn is_audio(&self) -> bool {
         offer::is_audio(self.slot)
+    }
+
+    /// What its receiver's own link lost since the report before.
+    pub fn own_loss(&mut self, report: &ReceptionReport) -> Lost {
+        // A signed number of 24 bits.
+        let total_lost = ((report.total_lost << 8) as i32) >> 8;
+        let highest = self.forwarder.full_sequence(report.last_sequence_number as u16);
+        self.own_loss.told(Told { highest, total_lost, fraction: report.fraction_lost })
     }
 
     /// The largest picture that may flow.
@@ -394,6 +407,7 @@ impl Downlink {
             return;
         }
         self.repairs.sent(packet.payload.len());
+        out.own_loss.left(rewritten.sequence);
         out.begins |= rewritten.is_entry;
         out.packets = out.packets.wrapping_add(1);
         out.octets = out.octets.wrapping_add(packet.payload.len() as u32);

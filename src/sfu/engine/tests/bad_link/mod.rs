@@ -7,6 +7,7 @@ mod publisher;
 mod receiver;
 mod scenarios;
 mod sparing;
+mod speakers;
 mod threads;
 
 use std::{
@@ -71,6 +72,8 @@ pub struct World {
     threads: Threads,
     publisher: Publisher,
     receiver: Receiver,
+    /// The teacher's voice to the server.
+    uplink: Cable,
     /// To the student, and back.
     down: Cable,
     up: Cable,
@@ -183,6 +186,7 @@ impl World {
             threads,
             publisher: Publisher::new(teacher_side, program, start),
             receiver: Receiver::new(student_side, start),
+            uplink: Cable::new(Nature::good(Duration::ZERO), seed + 2, start),
             down: Cable::new(nature, seed, start),
             up: Cable::new(Nature { bitrate: None, ..nature }, seed + 1, start),
             subscriber,
@@ -251,6 +255,12 @@ impl World {
 
     fn step(&mut self) {
         for datagram in self.publisher.poll(self.now) {
+            match publisher::is_voice(&datagram) {
+                true => self.uplink.send(datagram, self.now),
+                false => deliver(self.threads.home(), PUBLISHER, &datagram, self.now),
+            }
+        }
+        while let Some(datagram) = self.uplink.poll(self.now) {
             deliver(self.threads.home(), PUBLISHER, &datagram, self.now);
         }
         self.threads.fan_out(self.now);

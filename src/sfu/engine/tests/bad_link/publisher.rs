@@ -343,6 +343,11 @@ impl Publisher {
     }
 }
 
+/// A packet of the voice.
+pub fn is_voice(datagram: &[u8]) -> bool {
+    !(192..224).contains(&datagram[1]) && datagram[8..12] == VOICE.to_be_bytes()
+}
+
 struct Picture {
     id: u32,
     is_key: bool,
