@@ -11,8 +11,9 @@
 //! over while its beat is late: who asks first moves the lesson's row, and who was led past it is sent where the row says.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,6 +23,7 @@ use qism_signaling::{
     hub::{LessonNow, fleet::STALE, ports::Clock},
     protocol::{IncarnationId, LessonId},
 };
+use tokio::sync::OnceCell;
 
 use super::{
     Board,
@@ -81,6 +83,34 @@ pub struct Steering {
     own_name: String,
     homes: Homes,
     placed: Placed,
+    deciding: Deciding,
+}
+
+/// Lessons that are being placed: a class whose node died comes back within a tenth of a second, and one
+/// of them moves the lesson for all. Nothing is kept: a cell lives while somebody waits for it.
+#[derive(Debug, Default)]
+struct Deciding(Mutex<HashMap<Leaving, Weak<Decision>>>);
+
+/// What is to be placed, and the node that it leaves, if it had one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Leaving(LessonId, Option<String>);
+
+/// Which node it is; none where all are going.
+type Decision = OnceCell<Option<String>>;
+
+impl Deciding {
+    /// What all who ask at the same time wait for.
+    fn cell(&self, lesson: LessonId, from: Option<&str>) -> Arc<Decision> {
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Leaving(lesson, from.map(str::to_owned));
+        if let Some(cell) = cells.get(&key).and_then(Weak::upgrade) {
+            return cell;
+        }
+        cells.retain(|_, cell| cell.strong_count() > 0);
+        let cell = Arc::default();
+        cells.insert(key, Arc::downgrade(&cell));
+        cell
+    }
 }
 
 impl Steering {
@@ -91,7 +121,16 @@ impl Steering {
         (own, own_name): (IncarnationId, String),
         homes: Homes,
     ) -> Self {
-        Self { store, clock, board, own, own_name, homes, placed: Placed::default() }
+        Self {
+            store,
+            clock,
+            board,
+            own,
+            own_name,
+            homes,
+            placed: Placed::default(),
+            deciding: Deciding::default(),
+        }
     }
 
     pub fn placed(&self) -> &Placed {
@@ -132,7 +171,7 @@ impl Steering {
     async fn node(&self, lesson: LessonId) -> Result<Option<String>, StorageError> {
         match self.look(lesson, None).await? {
             (nodes, Some(placed)) => Ok(self.with_room(lesson, &placed, &nodes)),
-            (nodes, None) => self.place(lesson, &nodes).await,
+            (nodes, None) => Ok(self.decide(lesson, None, &nodes).await),
         }
     }
 
@@ -147,7 +186,7 @@ impl Steering {
         let is_gone = |placed: &str| !nodes.iter().any(|node| node.name == placed && !node.draining);
         match placed {
             Some(placed) if is_gone(&placed) && self.board.judges() => {
-                let moved = self.move_from(lesson, &placed, &nodes).await?;
+                let moved = self.decide(lesson, Some(&placed), &nodes).await;
                 Ok((nodes, moved.or(Some(placed))))
             }
             placed => Ok((nodes, placed)),
@@ -164,6 +203,23 @@ impl Steering {
         chosen
     }
 
+    /// Places a lesson, or moves it `from` a node that is gone: once for all who ask meanwhile. What cannot be written is where hashing
+    /// says all the same.
+    async fn decide(&self, id: LessonId, from: Option<&str>, nodes: &[Node]) -> Option<String> {
+        let cell = self.deciding.cell(id, from);
+        let decide = async || {
+            let decided = match from {
+                Some(gone) => self.move_from(id, gone, nodes).await,
+                None => self.place(id, nodes).await,
+            };
+            decided.unwrap_or_else(|error| {
+                tracing::warn!(lesson = %id, %error, "where a lesson is placed cannot be written");
+                placement::choose(&Lesson { id, expected: 1, home: Home::default(), placed: None }, nodes)
+            })
+        };
+        cell.get_or_init(decide).await.clone()
+    }
+
     async fn move_from(
         &self,
         id: LessonId,
@@ -177,10 +233,12 @@ impl Steering {
             return Ok(None);
         };
         let placing = Placing { node: &to, is_away: !lesson.home.is(&to) };
-        self.store.move_lesson(lesson.id, gone, placing).await?;
+        if !self.store.move_lesson(lesson.id, gone, placing).await? {
+            // Another node was faster.
+            return Ok(self.store.placed_on(lesson.id).await?.or(Some(to)));
+        }
         self.placed.moved.fetch_add(1, Ordering::Relaxed);
-        // Another node may have been faster.
-        Ok(self.store.placed_on(lesson.id).await?.or(Some(to)))
+        Ok(Some(to))
     }
 
     /// A lesson that has no node yet.

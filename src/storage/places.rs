@@ -148,21 +148,22 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Moves a lesson from a server that is gone, unless somebody else did meanwhile.
+    /// Moves a lesson from a server that is gone. False: somebody else did meanwhile.
     pub async fn move_lesson(
         &self,
         lesson: LessonId,
         from: &str,
         to: Placing<'_>,
-    ) -> Result<(), StorageError> {
-        sqlx::query("UPDATE lesson_place SET node = $1, away = $4 WHERE lesson = $2 AND node = $3")
-            .bind(to.node)
-            .bind(lesson.to_string())
-            .bind(from)
-            .bind(i64::from(to.is_away))
-            .execute(&self.school.write)
-            .await?;
-        Ok(())
+    ) -> Result<bool, StorageError> {
+        let moved =
+            sqlx::query("UPDATE lesson_place SET node = $1, away = $4 WHERE lesson = $2 AND node = $3")
+                .bind(to.node)
+                .bind(lesson.to_string())
+                .bind(from)
+                .bind(i64::from(to.is_away))
+                .execute(&self.school.write)
+                .await?;
+        Ok(moved.rows_affected() > 0)
     }
 
     /// Where a lesson was placed.

@@ -12,6 +12,7 @@ use crate::{
     program::Program,
     server::{self, Person, eventually},
     timetable::plan_like,
+    watching,
 };
 
 /// The demonstration's school is at home on node1, which bears its three classes of 31, and nothing beside them.
@@ -190,5 +191,37 @@ async fn the_people_of_a_killed_server_meet_on_one_before_anybody_calls_it_stale
         let frame = knock(node, path).await.frame().await;
         assert!(matches!(frame, ServerFrame::Welcome(_)), "{path} at {node}: {frame:?}");
     }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_comes_back_at_once_has_its_lesson_moved_by_one_of_them() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let store = Store::open_beside(cluster.storage_url()).await.expect("opened");
+    let (first, class) = (
+        Person::sign_in(&cluster.url(0), "teacher1").await,
+        Person::sign_in(&cluster.url(0), "student1").await,
+    );
+    let lesson = first.first_lesson().await;
+    killed(&store, "node9").await;
+    place(&store, lesson, "node9").await;
+    let moved = eventually(async || {
+        socket(&first, lesson).await;
+        store.placed_on(lesson).await.expect("read").filter(|node| node != "node9")
+    });
+    let moved = moved.await;
+    let moves = async || {
+        let page = watching::page(&cluster.nodes[0]).await;
+        let line = page.lines().find_map(|line| line.strip_prefix("qism_placement_moved_lessons_total "));
+        line.and_then(|number| number.parse::<f64>().ok()).expect("a number")
+    };
+    let before = moves().await;
+    // It dies again, and everybody asks at the same moment.
+    let gone = Placing { node: "node9", is_away: false };
+    assert!(store.move_lesson(lesson, &moved, gone).await.expect("moved"));
+    let mut paths = futures_util::future::join_all((0..12).map(|_| socket(&class, lesson))).await;
+    paths.dedup();
+    assert_eq!(paths.len(), 1, "{paths:?}");
+    assert_eq!(moves().await - before, 1.0);
     store.close().await;
 }
