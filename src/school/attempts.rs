@@ -2,18 +2,23 @@
 
 use std::net::IpAddr;
 
-use super::{Broken, School, SignInRefusal};
+use super::{Account, Broken, School, SignInRefusal};
 use crate::auth::{Keys, MINUTE, Marks, Origin};
 
 impl School {
-    /// Together with whom this attempt is counted.
-    pub(super) async fn origin(&self, address: IpAddr, login: &str, marks: &Marks) -> Result<Origin, Broken> {
+    /// Together with whom this attempt is counted, and the account where it had to be read for that.
+    pub(super) async fn origin(
+        &self,
+        address: IpAddr,
+        login: &str,
+        marks: &Marks,
+    ) -> Result<(Origin, Option<Account>), Broken> {
         if marks.is_empty() {
-            return Ok(Origin::of(address));
+            return Ok((Origin::of(address), None));
         }
         let account = self.store.account_by_login(login).await?;
-        let known = account.and_then(|account| marks.origin(login, &account.password));
-        Ok(known.unwrap_or_else(|| Origin::of(address)))
+        let known = account.as_ref().and_then(|account| marks.origin(login, &account.password));
+        Ok((known.unwrap_or_else(|| Origin::of(address)), account))
     }
 
     /// Counts an attempt, or says how long to wait. What other servers counted counts here.

@@ -78,11 +78,14 @@ impl School {
             // PostgreSQL would refuse the question, as if the database were away.
             return Err(SignInRefusal::WrongCredentials);
         }
-        let origin = self.origin(address, &login, &marks).await?;
+        let (origin, known) = self.origin(address, &login, &marks).await?;
         self.begin_attempt(origin, &login).await?;
         let place = self.passwords.place(origin).await.map_err(Broken::from)?;
         self.attempts.recheck(origin, self.now()).map_err(|wait| SignInRefusal::TooManyAttempts { wait })?;
-        let account = self.store.account_by_login(&login).await.map_err(Broken::from)?;
+        let account = match known {
+            Some(account) => Some(account),
+            None => self.store.account_by_login(&login).await.map_err(Broken::from)?,
+        };
         let hash = account.as_ref().map(|account| account.password.as_str());
         let fits = self.passwords.fits(password, hash, place).await.map_err(Broken::from)?;
         let Some(account) = account.filter(|_| fits) else {
@@ -95,7 +98,11 @@ impl School {
         self.attempt_succeeded(origin, &login).await?;
         let (token, now) = (Token::random(), self.now());
         let expires_at = now + STAYS.as_millis() as u64;
-        self.store.add_sign_in(&token.hash(), account.user, now, expires_at).await.map_err(Broken::from)?;
+        let added = self.store.add_sign_in(&token.hash(), &account, now, expires_at).await;
+        if !added.map_err(Broken::from)? {
+            // A new password, or the end of the account, came between.
+            return Err(SignInRefusal::WrongCredentials);
+        }
         let marks = marks.with(&login, &account.password);
         Ok(SignedIn { token, account, marks })
     }

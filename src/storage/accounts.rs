@@ -53,26 +53,32 @@ impl Store {
         found.iter().map(role).collect()
     }
 
-    /// Remembers a signed-in browser and forgets those whose time is over.
+    /// Remembers a signed-in browser and forgets those whose time is over. False: the account is not any more as it was when its
+    /// password was checked.
     pub async fn add_sign_in(
         &self,
         token: &str,
-        user: UserId,
+        account: &Account,
         now: u64,
         expires_at: u64,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         let mut transaction = self.school.write.begin().await?;
         sqlx::query("DELETE FROM sign_in WHERE expires_at <= $1")
             .bind(now as i64)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("INSERT INTO sign_in (token, person, expires_at) VALUES ($1, $2, $3)")
-            .bind(token.to_owned())
-            .bind(user.to_string())
-            .bind(expires_at as i64)
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
+        let added = sqlx::query(
+            "INSERT INTO sign_in (token, person, expires_at) \
+             SELECT CAST($1 AS TEXT), id, CAST($2 AS BIGINT) FROM person WHERE id = $3 AND password = $4 AND disabled = 0",
+        )
+        .bind(token.to_owned())
+        .bind(expires_at as i64)
+        .bind(account.user.to_string())
+        .bind(account.password.clone())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(added.rows_affected() > 0)
     }
 
     pub async fn remove_sign_in(&self, token: &str) -> Result<(), StorageError> {

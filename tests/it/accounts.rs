@@ -5,7 +5,9 @@ use std::{
     process::{Command, Output},
 };
 
-use qism::school::demo;
+use qism::{school::demo, storage::Store};
+use qism_backing::Postgres;
+use qism_client::SmallSchool;
 use qism_signaling::protocol::{
     ClientFrame, CloseCode, Command as Wish, Event, Logged, Recipients, ServerFrame, SessionId, VERSION,
 };
@@ -90,6 +92,29 @@ async fn a_new_password_ends_what_the_old_one_opened() {
     assert_eq!(sign_in(&student, "student2", &password).await.0, 200);
     let lesson = student.first_lesson().await;
     server.enter_lesson(&student, lesson, SessionId(Uuid::now_v7()), None).await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_replaced_while_it_is_checked_opens_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut urls = vec![format!("sqlite://{}", folder.path().join("qism.db").display())];
+    let postgres = Postgres::start().await;
+    urls.extend(postgres.iter().map(Postgres::url));
+    for url in urls {
+        let store = Store::open(&url).await.expect("opened");
+        let login = SmallSchool::add(&store, "01000A").await.expect("added").login;
+        let account = async || store.account_by_login(&login).await.expect("read").expect("there");
+        let (checked, now) = (account().await, 1_000);
+        assert!(store.add_sign_in("token", &checked, now, now + 1_000).await.expect("written"));
+        store.replace_password(checked.user, "another hash", now).await.expect("replaced");
+        assert!(!store.add_sign_in("late", &checked, now, now + 1_000).await.expect("written"));
+        let checked = account().await;
+        assert!(store.add_sign_in("new", &checked, now, now + 1_000).await.expect("written"));
+        store.disable_account(checked.user, now).await.expect("disabled");
+        assert!(!store.add_sign_in("late", &checked, now, now + 1_000).await.expect("written"));
+        assert!(store.account_by_sign_in("late", now).await.expect("read").is_none());
+        store.close().await;
+    }
 }
 
 #[tokio::test]
