@@ -143,7 +143,7 @@ async fn a_copy_of_a_running_postgresql_is_put_into_an_empty_one_and_into_a_file
 }
 
 /// Makes a copy what the first release would have made of it: of its tables, and of their columns, what it had.
-async fn take_back(file: &Path, part: &str, first: &'static str) {
+pub async fn take_back(file: &Path, part: &str, first: &'static str) {
     use sqlx::{Connection as _, Row as _};
     sqlx::any::install_default_drivers();
     let mut own =

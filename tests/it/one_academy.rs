@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     academies::{databases, execute, qism, rows, told},
+    backup::take_back,
     cluster::{Cluster, connected},
     journal::{batch, said},
     postgres::skipped,
@@ -154,6 +155,53 @@ async fn one_academys_lessons_go_back_to_a_copy_while_everybody_else_goes_on() {
     for node in nodes {
         node.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_academys_lessons_come_from_a_copy_of_the_first_release() {
+    let Some(postgres) = Postgres::start().await else { return skipped() };
+    let (default, folder) = (postgres.url(), tempfile::tempdir().expect("a folder"));
+    let folder = folder.path();
+    let store = Store::open(&default).await.expect("opened");
+    let mut lessons = Vec::new();
+    for code in ["01000A", "02000A"] {
+        let lesson =
+            SmallSchool::add(&store, code).await.expect("added").lesson(&store).await.expect("planned");
+        let lines = (1..=3).map(|number| said(number, UserId(Uuid::from_u128(7)), "سطر")).collect();
+        store.journal().append(batch(lesson, lines)).await.expect("appended");
+        lessons.push(lesson);
+    }
+    store.close().await;
+    let apart = postgres.database("academy").await;
+    let urls = [("default", &*default), ("01", &*apart)];
+    assert!(qism(&["transfer"], &urls, folder).await.status.success());
+    let of = async |lesson: LessonId| {
+        let store = Store::open_beside(&databases(&urls)).await.expect("opened");
+        let (log, origin) =
+            (store.journal().read(lesson, 0, 100).await, store.journal().origin(lesson).await);
+        store.close().await;
+        (log.expect("read"), origin.expect("read"))
+    };
+    let before = of(lessons[0]).await;
+    assert_eq!(before.0.len(), 3);
+    let copy = folder.join("copy");
+    let made = qism(&["backup", copy.to_str().expect("text")], &urls, folder).await;
+    assert!(made.status.success(), "{}", told(&made));
+    let first = include_str!("../../src/storage/migrations/log/001_log.sql");
+    take_back(&copy.join("qism-log.db"), "log", first).await;
+
+    execute(&default, "DROP DATABASE academy WITH (FORCE)").await;
+    postgres.database("academy").await;
+    let (done, why) = restored("01", &copy, &urls, folder).await;
+    assert!(done && why.contains("1 lessons of schools 01 are as in"), "{why}");
+    assert!(of(lessons[0]).await == before);
+    assert_eq!(of(lessons[1]).await.0.len(), 3, "the others' are where they were");
+    assert_eq!(std::fs::read_dir(&copy).expect("a folder").count(), 2, "nothing is left beside the copy");
+    // A school of its own, in files, has nothing to put back apart.
+    let file = format!("sqlite://{}", folder.join("qism.db").display());
+    Store::open(&file).await.expect("made").close().await;
+    let (done, why) = restored("01", &copy, &[("default", &*file)], folder).await;
+    assert!(!done && why.contains("no database of its own for schools 01"), "{why}");
 }
 
 fn text(logged: &Logged) -> Option<&str> {
