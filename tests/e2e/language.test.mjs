@@ -1,16 +1,14 @@
 // A language that nobody has thought of is one more file of messages. A made-up one, written from right to left, whose every word is marked: what
 // is read on a screen without the mark was not in the file.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, PHONE } from './support/browser.mjs';
+import { APP, buildWith } from './support/build.mjs';
 import { openSchool } from './support/school.mjs';
 import { PASSWORD } from './support/person.mjs';
 import { before, describe, opened, test } from './support/scene.mjs';
 
-const APP = new URL('../../web-client/', import.meta.url).pathname;
 const NAME = 'Ŧaŋgo';
 const MARK = '¤';
 
@@ -18,17 +16,6 @@ const MARK = '¤';
 function marked(messages) {
   const texts = Object.entries(messages).map(([key, text]) => [key, `${MARK}${text}`]);
   return { ...Object.fromEntries(texts), 'lang.name': NAME, 'lang.direction': 'rtl', 'lang.locale': 'en' };
-}
-
-/** Builds the app with the file added, in a folder of its own. */
-function buildWith(messages) {
-  const folder = mkdtempSync(join(tmpdir(), 'qism-language-'));
-  cpSync(APP, folder, { recursive: true, filter: (path) => !/web-client\/(node_modules|dist)/.test(path) });
-  symlinkSync(join(APP, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'messages', 'qtg.json'), JSON.stringify(messages));
-  const { status, stdout, stderr } = spawnSync('npm', ['run', 'build'], { cwd: folder, encoding: 'utf8' });
-  assert.equal(status, 0, stdout + stderr);
-  return { folder, close: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** The words on the buttons, headings and labels of the page; the languages' own names aside. */
@@ -43,8 +30,8 @@ function words(page) {
 
 describe('a made-up fourth language', { concurrency: false }, () => {
   const scene = opened({
-    app: () => buildWith(marked(JSON.parse(readFileSync(join(APP, 'messages', 'en.json'), 'utf8')))),
-    school: ({ app }) => openSchool({ app: join(app.folder, 'dist') }),
+    app: () => buildWith('qtg', marked(JSON.parse(readFileSync(join(APP, 'messages', 'en.json'), 'utf8')))),
+    school: ({ app }) => openSchool({ app: app.dist }),
     browser: () => launch(),
   });
   let student;

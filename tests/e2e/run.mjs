@@ -8,6 +8,7 @@ const FILES = [
   'lesson',
   'codec',
   'language',
+  'renewal',
   'screens',
   'states',
   'sound',
