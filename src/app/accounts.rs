@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
+    path::Path,
     sync::Arc,
 };
 
@@ -17,13 +18,22 @@ use crate::{
 };
 
 pub async fn user(options: User) -> anyhow::Result<()> {
-    let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
-    let told = || format!("storage {}", storage.url.shown());
-    let store = Store::open_beside(&storage.url).await.with_context(told)?;
-    let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
+    let (store, school) = school_beside(options.config.as_deref(), options.data.as_deref()).await?;
     let said = act(&school, options.action).await?;
     store.close().await;
     print_all(&said)
+}
+
+/// The school of a store, for a command beside the server that may have it open. Who asked closes the store.
+pub(super) async fn school_beside(
+    config: Option<&Path>,
+    data: Option<&Path>,
+) -> anyhow::Result<(Store, School)> {
+    let storage = storage_of(config, data)?;
+    let told = || format!("storage {}", storage.url.shown());
+    let store = Store::open_beside(&storage.url).await.with_context(told)?;
+    let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
+    Ok((store, school))
 }
 
 /// A reader who has seen enough (`| head`) is no error.

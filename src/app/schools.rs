@@ -1,23 +1,18 @@
 //! `qism school`: makes a school and fills it out of tables; a running server notices by itself.
 
-use std::{fmt::Write as _, path::Path, sync::Arc};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::Context as _;
 use qism_signaling::protocol::snapshot::Localized;
 
-use super::{accounts::print_all, copies::storage_of};
+use super::accounts::{print_all, school_beside};
 use crate::{
-    cluster::SystemClock,
     config::cli::{self, InLanguages, SchoolAction},
     school::{Enrolled, Planned, School, Slip},
-    storage::Store,
 };
 
 pub async fn school(options: cli::School) -> anyhow::Result<()> {
-    let storage = storage_of(options.config.as_deref(), options.data.as_deref())?;
-    let told = || format!("storage {}", storage.url.shown());
-    let store = Store::open_beside(&storage.url).await.with_context(told)?;
-    let school = School::new(store.clone(), Arc::new(SystemClock::default()))?;
+    let (store, school) = school_beside(options.config.as_deref(), options.data.as_deref()).await?;
     let said = act(&school, options.action).await?;
     store.close().await;
     print_all(&said)
