@@ -131,16 +131,13 @@ impl Lanes {
         }
     }
 
-    /// The next batch: what is decided again, then safety, which waits for no other append because of it.
-    pub(crate) fn take(&mut self) -> Vec<Intent> {
+    /// The next batch: what is decided again, and what comes behind it, safety first, which waits for no other append because of it.
+    pub(crate) fn take(&mut self) -> (Vec<Intent>, Vec<Intent>) {
         let again = self.again.len();
         let safety = self.safety.len().min(BATCH.min((2 * BATCH).saturating_sub(again)));
         let ordinary = self.ordinary.len().min(BATCH.saturating_sub(again + safety));
-        self.again
-            .drain(..)
-            .chain(self.safety.drain(..safety))
-            .chain(self.ordinary.drain(..ordinary))
-            .collect()
+        let behind = self.safety.drain(..safety).chain(self.ordinary.drain(..ordinary));
+        (self.again.drain(..).collect(), behind.collect())
     }
 
     /// Takes what people sent; what the server itself wants stays.
@@ -251,6 +248,11 @@ mod tests {
         Intent::new(lesson, Some(user), CommandId(Uuid::now_v7()), wish)
     }
 
+    fn next_batch(lanes: &mut Lanes) -> Vec<Intent> {
+        let (again, behind) = lanes.take();
+        again.into_iter().chain(behind).collect()
+    }
+
     #[test]
     fn a_student_who_mutes_without_end_keeps_no_teacher_from_protecting_the_lesson() {
         let (mut lanes, teacher, student) = (Lanes::default(), 1, 2);
@@ -258,7 +260,7 @@ mod tests {
         let taken = (0..2_000).filter(|_| lanes.push(mute(student, teacher), false).is_ok()).count();
         assert_eq!(taken, limits::APPEND_QUEUE);
         assert!(lanes.push(mute(teacher, student), true).is_ok());
-        let first = lanes.take().into_iter().next().expect("waits");
+        let first = next_batch(&mut lanes).into_iter().next().expect("waits");
         assert_eq!(first.sender, Some(UserId(Uuid::from_u128(teacher))));
         let taken = (0..2_000).filter(|_| lanes.push(mute(teacher, student), true).is_ok()).count();
         assert_eq!(taken, limits::APPEND_QUEUE, "it is a queue all the same");
@@ -274,13 +276,13 @@ mod tests {
         for _ in 0..2 * BATCH {
             lanes.push(say(), false).expect("room");
         }
-        let batch = lanes.take();
+        let batch = next_batch(&mut lanes);
         let first: Vec<_> = batch.iter().map(|intent| intent.command).collect();
         let mute = command(teacher, Command::Mute { user: UserId(Uuid::from_u128(student)) });
         let muted = mute.command;
         lanes.push(mute, true).expect("room");
         lanes.put_back(batch.into_iter());
-        let again: Vec<_> = lanes.take().into_iter().map(|intent| intent.command).collect();
+        let again: Vec<_> = next_batch(&mut lanes).into_iter().map(|intent| intent.command).collect();
         assert_eq!(again[..BATCH], first);
         assert_eq!(again[BATCH..], [muted]);
         assert_eq!(lanes.len(), BATCH, "the others wait behind it");
@@ -294,7 +296,7 @@ mod tests {
             lanes.push(mute, true).expect("room");
         }
         for _ in 0..5 {
-            let batch = lanes.take();
+            let batch = next_batch(&mut lanes);
             assert!(batch.len() <= 2 * BATCH);
             lanes.put_back(batch.into_iter());
         }

@@ -7,6 +7,7 @@
 mod appender;
 pub mod envelope;
 pub mod fleet;
+mod held;
 pub mod memory;
 pub mod memory_bus;
 mod outbox;

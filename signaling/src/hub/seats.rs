@@ -1,15 +1,12 @@
 //! The connections of one room on this node.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    protocol::{
-        Attach, CloseCode, CommandId, ErrorCode, LegKind, LessonId, ReceiveMode, Role, SessionId, UserId,
-        WantedVideo,
-    },
+    protocol::{Attach, CloseCode, LegKind, LessonId, ReceiveMode, Role, SessionId, UserId, WantedVideo},
     room::{
         audience::Readers,
         seating::{Demand, Table},
@@ -33,17 +30,6 @@ pub(crate) struct Seat {
     /// To the accuracy of a tick. Any frame counts; the client pings when it has nothing to say.
     pub last_heard: Instant,
     pub reception: Reception,
-    /// The line that was refused as *later*.
-    pub held: Option<Held>,
-}
-
-/// A line that its writer will send again. Those behind it must not overtake it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Held {
-    pub line: CommandId,
-    pub error: ErrorCode,
-    /// Then its writer has thought better of it.
-    pub until: Instant,
 }
 
 /// What one person receives. Kept through the grace of a cut line, since the legs live on meanwhile.
@@ -59,28 +45,7 @@ pub(crate) struct Reception {
     pub table: Table,
 }
 
-/// So long the lines behind a held one wait for it.
-const HELD: Duration = Duration::from_secs(5);
-
 impl Seat {
-    /// A line was refused. Those behind the first that is to come again wait for it.
-    pub(crate) fn hold_behind(&mut self, line: CommandId, error: ErrorCode, now: Instant) {
-        let is_later = matches!(error, ErrorCode::TooFast | ErrorCode::Busy | ErrorCode::Unavailable);
-        let is_first = self.held.is_none_or(|held| held.until <= now);
-        if is_later && is_first {
-            self.held = Some(Held { line, error, until: now + HELD });
-        }
-    }
-
-    /// Why a line must wait, if it must. The one that is waited for must not: it has come.
-    pub(crate) fn held_before(&mut self, line: CommandId, now: Instant) -> Option<ErrorCode> {
-        let held = self.held.filter(|held| held.until > now && held.line != line);
-        if held.is_none() {
-            self.held = None;
-        }
-        held.map(|held| held.error)
-    }
-
     pub(crate) fn leg(&self, lesson: LessonId, kind: LegKind) -> Leg {
         Leg { lesson, user: self.user, session: self.session, kind }
     }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -13,9 +13,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame, limits};
+use crate::protocol::{ClientFrame, CloseCode, Command, CommandId, ErrorCode, ServerFrame, limits};
 
 use super::{
+    held::HeldLine,
     outbox::Outbox,
     ports::Clock,
     rate::{FrameRate, Pace},
@@ -34,6 +35,8 @@ pub struct Attached {
     outbox: Outbox,
     clock: Arc<dyn Clock>,
     rate: Mutex<FrameRate>,
+    /// What the room never saw, it cannot hold the lines behind.
+    held: Mutex<HeldLine>,
     malformed: AtomicU32,
 }
 
@@ -45,7 +48,7 @@ impl Attached {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let rate = Mutex::new(FrameRate::new(Instant::now()));
-        Self { seat, room, outbox, clock, rate, malformed: AtomicU32::new(0) }
+        Self { seat, room, outbox, clock, rate, held: Mutex::default(), malformed: AtomicU32::new(0) }
     }
 
     /// Takes one frame from the client. Answers come through the outbox.
@@ -53,7 +56,10 @@ impl Attached {
         self.outbox.note_heard();
         match (self.pace(), frame) {
             (Pace::Fine, ClientFrame::Ping { nonce }) => self.pong(nonce),
-            (Pace::Fine, frame) => self.pass_on(frame),
+            (Pace::Fine, frame) => match self.held_before(&frame) {
+                Some(error) => self.refuse(&frame, error),
+                None => self.pass_on(frame),
+            },
             (Pace::TooFast, frame) => self.refuse(&frame, ErrorCode::TooFast),
             (Pace::Flood, _) => self.outbox.close(CloseCode::Flood),
         }
@@ -67,7 +73,7 @@ impl Attached {
     }
 
     fn pace(&self) -> Pace {
-        let mut rate = self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         rate.take(Instant::now())
     }
 
@@ -87,7 +93,19 @@ impl Attached {
         }
     }
 
+    /// Why a line must wait for one before it that was refused here.
+    fn held_before(&self, frame: &ClientFrame) -> Option<ErrorCode> {
+        self.held().held_before(line_of(frame)?, Instant::now())
+    }
+
+    fn held(&self) -> MutexGuard<'_, HeldLine> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn refuse(&self, frame: &ClientFrame, error: ErrorCode) {
+        if let Some(line) = line_of(frame) {
+            self.held().hold_behind(line, error, Instant::now());
+        }
         self.outbox.send(&match frame {
             ClientFrame::Command { id, .. } => {
                 ServerFrame::Refused { id: *id, error, retry_after_ms: Some(RETRY_MS) }
@@ -117,6 +135,14 @@ impl Attached {
     }
 }
 
+/// Of a chat line.
+fn line_of(frame: &ClientFrame) -> Option<CommandId> {
+    match frame {
+        ClientFrame::Command { id, command: Command::Say { .. } } => Some(*id),
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Attached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attached").field("seat", &self.seat).finish_non_exhaustive()
@@ -125,3 +151,45 @@ impl fmt::Debug for Attached {
 
 /// When to try again after `too_fast` or `busy`: the time in which half a burst refills.
 const RETRY_MS: u32 = 500 * limits::FRAME_BURST / limits::FRAMES_PER_SECOND;
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        hub::{memory::ManualClock, outbox::outbox},
+        protocol::Recipients,
+    };
+
+    #[tokio::test]
+    async fn a_line_does_not_overtake_one_that_found_the_room_full() {
+        let ((outbox, mut reader), (queue, mut room)) = (outbox(), mpsc::channel(1));
+        let attached = Attached::new(SeatId(1), queue, outbox, Arc::new(ManualClock::starting_at(0)));
+        let line = |n: u128| {
+            let command = Command::Say { text: n.to_string(), to: Recipients::Everyone };
+            ClientFrame::Command { id: CommandId(Uuid::from_u128(n)), command }
+        };
+        let mut taken = || {
+            let id = |message| match message {
+                RoomMessage::Frame { frame: ClientFrame::Command { id, .. }, .. } => Some(id.0.as_u128()),
+                _ => None,
+            };
+            room.try_recv().ok().and_then(id)
+        };
+        attached.receive(line(1)).await;
+        attached.receive(line(2)).await;
+        assert_eq!(taken(), Some(1));
+        attached.receive(line(3)).await;
+        assert_eq!(taken(), None, "it waits behind the second");
+        let mut refused = 0;
+        while reader.try_next().is_some() {
+            refused += 1;
+        }
+        assert_eq!(refused, 2);
+        for n in [2, 3] {
+            attached.receive(line(n)).await;
+            assert_eq!(taken(), Some(n));
+        }
+    }
+}

@@ -118,6 +118,50 @@ async fn what_was_only_read_is_confirmed_before_anybody_is_answered_by_it() {
     assert_eq!(teacher.ask(nothing).await, Err(ErrorCode::Unavailable), "not by what was read alone");
 }
 
+/// Of seven lines two are too fast. Another node writes first, so that the five are decided again, behind those that wait to be sent again.
+#[tokio::test(start_paused = true)]
+async fn lines_that_another_node_overtook_stay_before_those_that_were_too_fast() {
+    let (classes, _wire, mut teacher, mut students) = spread(2).await;
+    classes[0].journal.set_delay_ms(1_000);
+    let command = |text: &str| {
+        let command = Command::Say { text: text.into(), to: Recipients::Everyone };
+        ClientFrame::Command { id: CommandId(Uuid::now_v7()), command }
+    };
+    let pupil = &mut students[1];
+    let lines: Vec<ClientFrame> = (0..7).map(|n| command(&n.to_string())).collect();
+    teacher.attached.receive(command("before")).await;
+    wait_ms(100).await;
+    for line in &lines {
+        pupil.attached.receive(line.clone()).await;
+        wait_ms(1).await;
+    }
+    // The first of them is being written, and overtaken; the others join it.
+    wait_ms(850).await;
+    teacher.attached.receive(command("between")).await;
+    wait_ms(3_000).await;
+    classes[0].journal.set_delay_ms(0);
+    let refused: Vec<CommandId> = refused(pupil.now().await);
+    assert_eq!(refused.len(), 2);
+    for line in &lines[5..] {
+        pupil.attached.receive(line.clone()).await;
+    }
+    settle().await;
+    let said = teacher.lines().await;
+    assert_eq!(said, ["before", "between", "0", "1", "2", "3", "4", "5", "6"]);
+}
+
+fn refused(frames: Vec<ServerFrame>) -> Vec<CommandId> {
+    let refused = |frame| match frame {
+        ServerFrame::Refused { id, .. } => Some(id),
+        _ => None,
+    };
+    frames.into_iter().filter_map(refused).collect()
+}
+
+async fn wait_ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn letters_that_overtake_each_other_wait_for_the_one_between() {
     let (classes, wire, mut teacher, mut students) = spread(2).await;

@@ -37,6 +37,32 @@ async fn a_line_behind_one_that_failed_does_not_overtake_it() {
     assert_eq!(teacher.lines().await, Vec::<String>::new());
 }
 
+/// The store is slow: the seventh line is too fast when its turn comes, and the eighth, whose turn comes later, would not be.
+#[tokio::test(start_paused = true)]
+async fn a_line_behind_one_that_was_too_fast_does_not_overtake_it_when_its_connection_ends() {
+    let class = Class::of(1);
+    let (mut teacher, mut students) = class.full().await;
+    class.journal.set_delay_ms(2_000);
+    let student = students.remove(0);
+    let mut ids = Vec::new();
+    for line in 0..7 {
+        ids.push(send(&student, &line.to_string()).await);
+    }
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    ids.push(send(&student, "7").await);
+    student.attached.disconnected().await;
+    wait(5).await;
+    assert_eq!(teacher.lines().await, ["0", "1", "2", "3", "4", "5"]);
+    class.journal.set_delay_ms(0);
+    let back = class.try_enter(student.entry.user, 99, Some(student.position)).await;
+    let mut back = back.expect("back");
+    for (line, id) in ids.into_iter().enumerate().skip(6) {
+        let say = Command::Say { text: line.to_string(), to: Recipients::Everyone };
+        back.ask_as(id, say).await.expect("said");
+    }
+    assert_eq!(teacher.lines().await, ["6", "7"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cut_that_could_not_be_written_is_written_later() {
     let class = Class::of(1);

@@ -107,7 +107,6 @@ impl RoomTask {
             outbox: knock.outbox,
             last_heard: Instant::now(),
             reception,
-            held: None,
         };
         let untold = self.welcome(&seat, knock.position);
         self.begin_account(&seat);

@@ -21,6 +21,7 @@ impl RoomTask {
         self.write_cuts(now);
         self.write_ghosts(now);
         self.renew_holds(now);
+        self.held.sweep(now);
         self.renew_voices(now);
         self.watch_adults(now);
         self.watch_the_hour();

@@ -27,8 +27,9 @@ impl RoomTask {
     pub(super) fn take_off(&mut self) {
         while self.flight.is_none() && !self.lanes.is_empty() {
             let now_ms = self.hub.ports.clock.now_ms();
-            let waiting = self.lanes.take();
-            let intents = self.behind_the_held(waiting);
+            // What is decided again was let through before what is held now was refused.
+            let (mut intents, behind) = self.lanes.take();
+            intents.extend(self.behind_the_held(behind));
             let plan = appender::plan(&self.room, intents, now_ms, self.hub.event_format());
             let known = self.answer_refused(plan.refused);
             let events: Vec<Logged> = plan.decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
@@ -44,7 +45,7 @@ impl RoomTask {
         }
     }
 
-    /// Refuses the lines behind one that its writer was told to send again: they would overtake it.
+    /// Refuses the lines behind those that their writer was told to send again: they would overtake them.
     fn behind_the_held(&mut self, intents: Vec<Intent>) -> Vec<Intent> {
         let now = Instant::now();
         let mut rest = Vec::with_capacity(intents.len());
@@ -59,7 +60,7 @@ impl RoomTask {
 
     fn held_before(&mut self, intent: &Intent, now: Instant) -> Option<ErrorCode> {
         let Wish::Command { seat, command: Command::Say { .. }, .. } = &intent.wish else { return None };
-        self.seats.get_mut(*seat)?.held_before(intent.command, now)
+        self.held.held_before(*seat, intent.command, now)
     }
 
     /// Refuses, but for what the log has already: those are given back with their numbers.
@@ -238,10 +239,10 @@ impl RoomTask {
         }
         match (intent.wish, refusal) {
             (Wish::Command { seat, command, .. }, Refusal::Error(error)) => {
-                let Some(seat) = self.seats.get_mut(seat) else { return };
                 if matches!(command, Command::Say { .. }) {
-                    seat.hold_behind(intent.command, error, Instant::now());
+                    self.held.hold_behind(seat, intent.command, error, Instant::now());
                 }
+                let Some(seat) = self.seats.get(seat) else { return };
                 let now_ms = self.hub.ports.clock.now_ms();
                 let retry_after_ms = match error {
                     ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::TooFast => Some(1_000),

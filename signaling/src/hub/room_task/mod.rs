@@ -45,6 +45,7 @@ use crate::{
 use super::{
     appender::{Decided, Intent, Lanes, Wish},
     envelope::Envelope,
+    held::HeldLines,
     ports::{AppendError, MediaEvent, Roll, Unavailable},
     registry::{Hub, Shown},
     seats::{Reception, SeatId, Seats},
@@ -116,6 +117,7 @@ pub(crate) struct RoomTask {
     room: Room,
     seats: Seats,
     lanes: Lanes,
+    held: HeldLines,
     flight: Option<Flight>,
     /// The fold holds what was read and not written here, with no commit since: nothing is acknowledged by it alone.
     unconfirmed: bool,
@@ -247,6 +249,7 @@ impl RoomTask {
             room: Room::new(origin),
             seats: Seats::default(),
             lanes: Lanes::default(),
+            held: HeldLines::default(),
             flight: None,
             unconfirmed: false,
             skips: false,
