@@ -1,6 +1,6 @@
 //! Whether a link on which pictures are stopped would bear one by now, before any is risked. Twice a second two small packets of
 //! padding leave together: how many get lost tells the one thing that stops pictures, how far apart two come the other, since the
-//! narrowest part of the way sets their distance (packet pairs).
+//! narrowest part of the way sets their distance (packet pairs). A link that stays bad is asked more seldom, until a pair comes well.
 
 use std::{
     collections::VecDeque,
@@ -15,6 +15,10 @@ pub const PAIR: usize = 2;
 pub const PADDING: u8 = 50;
 /// Between two pairs.
 const EVERY: Duration = Duration::from_millis(500);
+/// The same while the link is bad for long: what the voice alone allows (see `prober`) pays for that without end.
+const SELDOM: Duration = Duration::from_millis(2_500);
+/// Pairs until then: a minute.
+const OFTEN: usize = 120;
 /// Pairs that are judged by: six seconds, of which the first may have met what was bad until then.
 const WINDOW: usize = 12;
 /// Packets of them that may be lost. Of a link that loses a quarter, six are; one that loses a tenth may take a little longer.
@@ -26,8 +30,8 @@ const WIDE: usize = 66;
 const HEADERS: usize = 28;
 /// Pairs that are not told of yet; the oldest is given up when there are more.
 const TRAVELING: usize = 8;
-/// What was told is out of date then: nothing more is.
-const SILENT: Duration = Duration::from_secs(3);
+/// What was told is out of date then: nothing more is. A pair that is lost is told of by the next one.
+const SILENT: Duration = Duration::from_secs(8);
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +66,19 @@ impl Pair {
         let [Fate::Came(Some(one)), Fate::Came(Some(two))] = self.fates else { return None };
         Some(one.abs_diff(two).as_secs_f64() * f64::from(bitrate) > self.bits as f64)
     }
+
+    /// It came as over a link that is fit.
+    fn is_well(&self, bitrate: u32) -> bool {
+        self.lost() == 0 && self.is_narrow(bitrate) != Some(true)
+    }
 }
 
 /// The pairs of one subscriber.
 #[derive(Debug, Default)]
 pub struct Feelers {
-    next: Option<Instant>,
+    newest: Option<Instant>,
+    /// Pairs that left since pictures stopped.
+    pairs: usize,
     traveling: VecDeque<Pair>,
     /// The newest that were told of, [`WINDOW`] at most.
     felt: VecDeque<Pair>,
@@ -75,14 +86,17 @@ pub struct Feelers {
 }
 
 impl Feelers {
-    /// A pair is due.
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.next.is_none_or(|next| now >= next)
+    /// A pair is due, for who waits until the link bears so many bits per second.
+    pub fn is_due(&self, bitrate: u32, now: Instant) -> bool {
+        let is_hopeful = self.felt.back().is_some_and(|pair| pair.is_well(bitrate));
+        let every = if self.pairs < OFTEN || is_hopeful { EVERY } else { SELDOM };
+        self.newest.is_none_or(|newest| now >= newest + every)
     }
 
     /// A pair leaves, whose first packet has this number, each of so many bytes with the RTP header.
     pub fn sent(&mut self, first: u64, bytes: usize, now: Instant) {
-        self.next = Some(now + EVERY);
+        self.newest = Some(now);
+        self.pairs += 1;
         if self.traveling.len() == TRAVELING {
             self.traveling.pop_front();
         }
@@ -147,7 +161,9 @@ mod tests {
 
         /// A pair over a link that loses so many of a hundred, bears so many kbit/s, and delays by up to `jitter_ms`.
         fn pair(&mut self, loss: u32, kbps: u64, jitter_ms: u64) -> Option<bool> {
-            assert!(self.feelers.is_due(self.now));
+            while !self.feelers.is_due(NEEDED, self.now) {
+                self.now += Duration::from_millis(100);
+            }
             let bytes = 36 + usize::from(PADDING);
             self.feelers.sent(self.number, bytes, self.now);
             let apart = Duration::from_micros((bytes + HEADERS) as u64 * 8_000 / kbps);
@@ -164,7 +180,6 @@ mod tests {
             self.number += 7;
             // Each may be told of for itself.
             told.iter().for_each(|told| self.feelers.told(&[*told], self.now));
-            self.now += EVERY;
             self.feelers.verdict(NEEDED, self.now)
         }
 
@@ -185,6 +200,22 @@ mod tests {
             (0..30).for_each(|_| assert_ne!(rig.pair(40, 40, 10), Some(true), "seed {seed}"));
             let pairs = rig.until_fit(40, |rig| rig.pair(0, 1_000, 10)).expect("it is fit");
             assert!((5..WINDOW).contains(&pairs), "seed {seed}: {pairs} pairs");
+        }
+    }
+
+    #[test]
+    fn a_link_that_stays_bad_is_asked_ever_more_seldom_and_found_fit_soon_when_it_is() {
+        for seed in 0..100 {
+            let mut rig = Rig::new(seed);
+            (0..OFTEN).for_each(|_| assert_ne!(rig.pair(0, 40, 0), Some(true)));
+            assert_eq!(rig.now - rig.start, EVERY * (OFTEN as u32 - 1), "seed {seed}");
+            let bad = rig.now;
+            (0..24).for_each(|_| assert_ne!(rig.pair(0, 40, 0), Some(true)));
+            assert_eq!(rig.now - bad, SELDOM * 24);
+            let well = rig.now;
+            rig.until_fit(40, |rig| rig.pair(0, 1_000, 10)).expect("it is fit");
+            let took = rig.now - well;
+            assert!(took <= Duration::from_secs(8), "seed {seed}: {took:?}");
         }
     }
 

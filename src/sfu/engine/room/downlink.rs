@@ -412,7 +412,10 @@ impl Downlink {
         out.packets = out.packets.wrapping_add(1);
         out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
         match out.is_audio() {
-            true => self.voice.count(size + HEADERS, to.now),
+            true => {
+                self.voice.count(size + HEADERS, to.now);
+                self.prober.voiced(size);
+            }
             false => {
                 self.pictures.count(size, to.now);
                 self.left(size);

@@ -50,7 +50,7 @@ impl Downlink {
         self.protection.pictures_stopped()
             && self.may_probe
             && self.prober.may_pad()
-            && self.link.feelers.is_due(now)
+            && self.link.feelers.is_due(STOP_BELOW, now)
             && self.slots.iter().any(is_wanted)
     }
 
