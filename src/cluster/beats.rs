@@ -104,8 +104,7 @@ pub struct Beats {
     written: Option<Written>,
     /// Living nodes that the log has told of.
     known: HashSet<IncarnationId>,
-    /// Dead nodes whose lessons were looked after.
-    buried: HashSet<IncarnationId>,
+    buried: Buried,
     failing: bool,
     hearing: Hearing,
     count: u64,
@@ -165,6 +164,18 @@ impl Hearing {
     }
 }
 
+/// Dead nodes whose lessons were looked after.
+#[derive(Debug, Default)]
+struct Buried(HashSet<IncarnationId>);
+
+impl Buried {
+    /// The lessons of all the dead are to be looked through: one more died, who may have been the one to look after those of another.
+    fn is_due(&mut self, dead: &[IncarnationId]) -> bool {
+        self.0.retain(|buried| dead.contains(buried));
+        dead.iter().any(|node| !self.0.contains(node))
+    }
+}
+
 impl Beats {
     /// Beats for the first time: nobody may meet us before the others can know us.
     pub async fn start(
@@ -187,7 +198,7 @@ impl Beats {
             told: HashMap::new(),
             written: None,
             known: HashSet::new(),
-            buried: HashSet::new(),
+            buried: Buried::default(),
             failing: false,
             hearing: Hearing::default(),
             count: 0,
@@ -383,20 +394,21 @@ impl Beats {
         self.own.session = self.session.as_ref().map(|session| session.name().to_owned()).unwrap_or_default();
     }
 
-    /// Opens the lessons of a dead node that are ours to look after: their people are written off there.
+    /// Opens the lessons of dead nodes that are ours to look after: their people are written off there.
     async fn bury(&mut self, stale: &[&NodeNow], fleet: &Fleet, hub: &Arc<Hub>) -> Result<(), StorageError> {
-        let stale = || stale.iter().map(|node| &node.node);
-        self.buried.retain(|dead| stale().any(|node| node.incarnation == *dead));
-        for NodeRow { incarnation, name, .. } in stale() {
-            if self.buried.contains(incarnation) {
-                continue;
-            }
+        let dead: Vec<IncarnationId> = stale.iter().map(|node| node.node.incarnation).collect();
+        if !self.buried.is_due(&dead) {
+            return Ok(());
+        }
+        for NodeRow { incarnation, name, .. } in stale.iter().map(|node| &node.node) {
             let lessons = self.store.rooms_of(*incarnation).await?;
             let ours = lessons.iter().filter(|lesson| fleet.is_first(self.own.incarnation, **lesson));
             ours.for_each(|lesson| hub.adopt(*lesson));
-            tracing::warn!(peer = name, %incarnation, lessons = lessons.len(), "a node beats no more");
-            self.buried.insert(*incarnation);
+            if !self.buried.0.contains(incarnation) {
+                tracing::warn!(peer = name, %incarnation, lessons = lessons.len(), "a node beats no more");
+            }
         }
+        self.buried = Buried(dead.into_iter().collect());
         Ok(())
     }
 
@@ -478,6 +490,19 @@ mod tests {
         let dead: Vec<IncarnationId> =
             nodes.iter().filter(|it| !it.is_alive()).map(|it| it.node.incarnation).collect();
         assert!(dead == [killed] && alive.len() == 2, "{nodes:?}");
+    }
+
+    #[test]
+    fn the_dead_are_looked_after_again_when_one_more_dies() {
+        let [one, two] = [1, 2].map(|n| IncarnationId(uuid::Uuid::from_u128(n)));
+        let mut buried = Buried::default();
+        assert!(!buried.is_due(&[]) && buried.is_due(&[one]), "until it is done");
+        assert!(buried.is_due(&[one]));
+        buried.0 = HashSet::from([one]);
+        assert!(!buried.is_due(&[one]) && buried.is_due(&[one, two]), "two may have been to look after one");
+        buried.0 = HashSet::from([one, two]);
+        assert!(!buried.is_due(&[two]), "cleared away");
+        assert!(buried.is_due(&[one, two]), "it had come back, and is dead again");
     }
 
     #[test]

@@ -18,8 +18,9 @@ use crate::hub::{
     fleet::{Fleet, Standing},
 };
 
-/// How much later the other survivors write what the first one should have.
-const SECOND: Duration = Duration::from_secs(2);
+/// How much later the other survivors write what the first one should have: it may have died as well. That both write costs one of them
+/// a look at the log.
+const SECOND: Duration = Duration::from_millis(500);
 
 /// Dead hosts of this lesson's people. Bounded by the number of nodes.
 #[derive(Debug, Default)]
