@@ -141,7 +141,8 @@ impl Bed {
     pub async fn host(&self, lesson: LessonId) -> anyhow::Result<usize> {
         let sql = format!(
             "SELECT CAST(SUBSTR(n.name, 5) AS BIGINT) FROM node_room r JOIN node n ON n.incarnation = r.incarnation \
-             WHERE r.lesson = '{lesson}' ORDER BY n.beat DESC, r.seats DESC LIMIT 1"
+             WHERE r.lesson = '{lesson}' AND r.seats > 0 \
+             AND n.beat > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3000 ORDER BY r.seats DESC LIMIT 1"
         );
         for _ in 0..100 {
             if let Some(number) = self.postgres.number(&sql).await {

@@ -9,10 +9,45 @@ use qism_signaling::protocol::{Event, Logged, UserId};
 
 use crate::{browser::Seen, verdict::Blow};
 
+/// Who is gone, and who was cut and comes back: the events that show it, if they were told in time.
+struct Shown {
+    left: Option<u64>,
+    back: Vec<Option<u64>>,
+}
+
+impl Shown {
+    /// All of it is told with this event.
+    fn last(&self) -> Option<u64> {
+        let all = self.back.iter().copied().chain([self.left]);
+        all.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    }
+}
+
 /// For each of a lesson's people: from the blow until they were told that `gone`, who was on the dead node and does not come back, has
-/// left, and that everybody else who was cut is in again. Who was not told counts as long as it was looked at.
-pub fn right_after(log: &[Logged], seen: &[Seen], gone: UserId, blow: Blow) -> Vec<Duration> {
+/// left, and that everybody else who was cut is in again. Who was not told counts as long as it was looked at. With what it waited for, in words.
+pub fn right_after(log: &[Logged], seen: &[Seen], gone: UserId, blow: Blow) -> (Vec<Duration>, String) {
     let told = first_told(seen);
+    let shown = shown(log, seen, &told, gone, blow);
+    let last = shown.last();
+    let right = |browser: &Seen| {
+        let told = browser.told.iter().filter(|(position, _, at)| {
+            *at >= blow.since && last.is_some_and(|last| position.number >= last)
+        });
+        told.map(|(.., at)| *at).next().unwrap_or(blow.until) - blow.since
+    };
+    let at = |number: Option<u64>| number.and_then(|number| told.get(&number)).map(|at| *at - blow.since);
+    let back: Vec<Duration> = shown.back.iter().filter_map(|number| at(*number)).collect();
+    let words = format!(
+        "gone is told after {:?}; of {} who were cut {} were back, the last after {:?}",
+        at(shown.left),
+        shown.back.len(),
+        back.len(),
+        back.iter().max()
+    );
+    (seen.iter().map(right).collect(), words)
+}
+
+fn shown(log: &[Logged], seen: &[Seen], told: &HashMap<u64, Instant>, gone: UserId, blow: Blow) -> Shown {
     let during = |at: &Instant| (blow.since..blow.until).contains(at);
     let number = |is_it: &dyn Fn(&Event) -> bool| {
         let found =
@@ -24,14 +59,7 @@ pub fn right_after(log: &[Logged], seen: &[Seen], gone: UserId, blow: Blow) -> V
     let back = cut.map(|browser| {
         number(&|event| matches!(event, Event::Attached { user, .. } if Some(*user) == browser.user))
     });
-    let last = back.chain([left]).collect::<Option<Vec<u64>>>().and_then(|all| all.into_iter().max());
-    let right = |browser: &Seen| {
-        let told = browser.told.iter().filter(|(position, _, at)| {
-            *at >= blow.since && last.is_some_and(|last| position.number >= last)
-        });
-        told.map(|(.., at)| *at).next().unwrap_or(blow.until) - blow.since
-    };
-    seen.iter().map(right).collect()
+    Shown { left, back: back.collect() }
 }
 
 /// When each event was told to whoever was told it first.
@@ -104,8 +132,13 @@ mod tests {
         back.cuts.push((at(1_010), 1006));
         let blow = Blow { since: at(1_000), until: at(9_000) };
         let ms = Duration::from_millis;
-        assert_eq!(right_after(&log, &[stayed.clone(), back.clone()], user(3), blow), [ms(3_000), ms(3_020)]);
-        let never = right_after(&log[..6], &[stayed, back], user(3), blow);
+        let (times, words) = right_after(&log, &[stayed.clone(), back.clone()], user(3), blow);
+        assert_eq!(times, [ms(3_000), ms(3_020)]);
+        assert_eq!(
+            words,
+            "gone is told after Some(3s); of 1 who were cut 1 were back, the last after Some(400ms)"
+        );
+        let (never, _) = right_after(&log[..6], &[stayed, back], user(3), blow);
         assert_eq!(never, [ms(8_000), ms(8_000)], "nobody was told that they have left");
     }
 }

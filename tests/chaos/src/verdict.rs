@@ -20,6 +20,9 @@ pub struct Verdict {
     pub duplicated: u64,
     /// Lines that are in the log in another order than their writer wrote them.
     pub reordered: u64,
+    /// The first of them: what its writer did about that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swapped: Option<String>,
     /// From the fault until people who were cut were told something again; where nobody was cut: until anybody was.
     pub chat_back_p95_ms: Option<u64>,
     /// From the fault until the student heard the teacher again.
@@ -91,6 +94,9 @@ impl Verdict {
         self.lost += count(seen.acknowledged.iter(), |(id, number)| of(id) != Some(*number));
         let written: Vec<u64> = seen.said.iter().filter_map(|(id, _)| of(id)).collect();
         self.reordered += count(written.windows(2), |two| two[0] >= two[1]);
+        if let Some(at) = written.windows(2).position(|two| two[0] >= two[1]) {
+            self.swapped.get_or_insert_with(|| swapped(seen, at, &written));
+        }
         for two in seen.told.windows(2).filter(|two| !two[1].1) {
             let (before, after) = (two[0].0.number, two[1].0.number);
             self.duplicated += u64::from(after <= before);
@@ -116,6 +122,7 @@ impl Verdict {
         self.lost += other.lost;
         self.duplicated += other.duplicated;
         self.reordered += other.reordered;
+        self.swapped = self.swapped.take().or_else(|| other.swapped.clone());
         self.diverged += other.diverged;
         self.acknowledged += other.acknowledged;
         self.reconnections += other.reconnections;
@@ -208,6 +215,26 @@ impl Verdict {
             && promise.at_most.iter().all(|(key, bound)| figure(key).is_some_and(|figure| figure <= *bound))
             && promise.at_least.iter().all(|(key, bound)| figure(key).is_some_and(|figure| figure >= *bound))
     }
+}
+
+/// The line at this place and the next are in the log the other way round.
+fn swapped(seen: &Seen, place: usize, written: &[u64]) -> String {
+    let since = |at: Instant| format!("{:?}", at.saturating_duration_since(seen.said[place].1));
+    let times = |all: &mut dyn Iterator<Item = Instant>| {
+        let near = |at: &Instant| {
+            at.max(&seen.said[place].1).duration_since(*at.min(&seen.said[place].1)).as_secs() < 5
+        };
+        all.filter(near).map(since).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "lines {place} and {} are {} and {} in the log; written 0 and {} later, cut {}, in {}",
+        place + 1,
+        written[place],
+        written[place + 1],
+        since(seen.said[place + 1].1),
+        times(&mut seen.cuts.iter().map(|(at, _)| *at)),
+        times(&mut seen.welcomes.iter().copied()),
+    )
 }
 
 fn count<T>(all: impl Iterator<Item = T>, is_it: impl Fn(&T) -> bool) -> u64 {

@@ -361,8 +361,11 @@ impl Stage {
             verdict.add(&Verdict::of(&log, &seen));
             // Of the first class.
             if let Some(gone) = gone.take() {
-                let times = blows.iter().flat_map(|blow| right_after(&log, &seen, gone, *blow)).collect();
-                verdict = verdict.note("presence_right_p95_ms", percentile(times, 0.95));
+                let after = blows.iter().map(|blow| right_after(&log, &seen, gone, *blow));
+                let (times, words): (Vec<_>, Vec<_>) = after.unzip();
+                verdict = verdict
+                    .note("presence_right_p95_ms", percentile(times.concat(), 0.95))
+                    .note("presence_waited_for", words);
             }
             let figure = Verdict::default().delivery(&log, &seen, during).delivery_p99_ms;
             verdict.delivery_p99_ms = verdict.delivery_p99_ms.max(figure);
