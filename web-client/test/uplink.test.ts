@@ -115,6 +115,16 @@ describe('the own camera', () => {
     await media.followUplink(HELPED, may);
     expect(media.strain.value).toBeUndefined();
   });
+
+  test('that is off leaves a shared screen, which comes late as long as pictures rest: that is told', async () => {
+    await media.setCamera(false);
+    tracks.set('screen', {} as MediaStreamTrack);
+    await media.followUplink(RESTS, may);
+    await media.followUplink(HELPED, may);
+    expect(media.strain.value).toBe('screen');
+    await media.followUplink(CALM, may);
+    expect(media.strain.value).toBeUndefined();
+  });
 });
 
 test('a camera sends what the measured network bears, its smallest encoding in any case', () => {

@@ -22,6 +22,12 @@ export interface Sending {
   camera?: { muted: boolean };
 }
 
+/**
+ * What a weak network takes from who sends: `camera` was stopped, and will be back; the `screen` comes late, page by page; the `voice` may
+ * not come whole.
+ */
+export type Strain = 'camera' | 'screen' | 'voice';
+
 /** The devices somebody chose; '' = the default one. */
 export interface ChosenDevices {
   camera: string;
@@ -39,8 +45,8 @@ export class OwnMedia {
   readonly starting: Signal<ReadonlySet<Source>> = signal(new Set());
   /** Counts captures that came or went: own pictures must be drawn anew. */
   readonly captured = signal(0);
-  /** The network hardly bears the own voice: `camera` where that was stopped for it, and will be back. */
-  readonly strain: Signal<'camera' | 'voice' | undefined> = signal(undefined);
+  /** The network hardly bears the own voice, or only beside little else. */
+  readonly strain: Signal<Strain | undefined> = signal(undefined);
   chosen: ChosenDevices = { camera: '', microphone: '', speaker: '' };
   /** What a call or another app took from here, to be captured again when the page is looked at or a device comes; true = muted. */
   readonly #lost = new Map<'microphone' | 'camera', boolean>();
@@ -72,7 +78,8 @@ export class OwnMedia {
       this.strain.value = 'camera';
       await this.#stop('camera');
     } else if (this.strain.value !== 'camera') {
-      this.strain.value = strained ? 'voice' : undefined;
+      const slows = resting && this.#ports.publisher.track('screen');
+      this.strain.value = slows ? 'screen' : strained ? 'voice' : undefined;
     } else if (!resting) {
       this.strain.value = undefined;
       if (mayPublish('camera')) await this.#start('camera', false);

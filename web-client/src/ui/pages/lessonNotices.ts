@@ -14,6 +14,11 @@ interface Shown {
   told: Told;
 }
 
+const STRAINS = {
+  camera: 'connection.cameraRests',
+  screen: 'connection.screenSlow',
+  voice: 'connection.voiceSuffers',
+} as const;
 const staysMs = 8_000;
 const vibrationMs = 200;
 
@@ -78,7 +83,7 @@ export class LessonNotices {
       return [{ key: 'blocked', tone: 'danger', icon: 'network', text: t('connection.mediaBlocked'), closable: false }];
     const { strain } = this.#session.media.own;
     if (strain.value) {
-      const text = t(strain.value === 'camera' ? 'connection.cameraRests' : 'connection.voiceSuffers');
+      const text = t(STRAINS[strain.value]);
       return [{ key: 'strain', tone: 'warning', icon: 'network', text, closable: false }];
     }
     if (this.#session.media.picturesStopped)
