@@ -16,6 +16,7 @@ use anyhow::bail;
 
 use super::{
     feedback::{EVERY, Feedback},
+    floor::TRANSPORT_EXTENSION,
     publisher::sent_at,
     sdp::{Remote, answer, candidate},
     transport::{Identity, Transport},
@@ -91,8 +92,26 @@ impl Audience {
         let local = Transport::local(&self.hall.identity);
         let answer = answer(offer, &local);
         let remote = Remote::of(offer)?;
+        self.take_place(index, Transport::new(self.hall.identity.clone(), local, remote, Instant::now()));
+        Ok(answer)
+    }
+
+    /// Listens to a sender that has the key already and shakes no hands.
+    pub fn expect(&self, index: usize, sender: SocketAddrV4) -> anyhow::Result<()> {
+        let remote = Remote {
+            ufrag: String::new(),
+            password: String::new(),
+            address: sender,
+            transport_extension: Some(TRANSPORT_EXTENSION),
+            repairs: Vec::new(),
+        };
+        let transport = Transport::keyed(self.hall.identity.clone(), remote, Instant::now())?;
+        self.take_place(index, transport);
+        Ok(())
+    }
+
+    fn take_place(&self, index: usize, transport: Transport) {
         let now = Instant::now();
-        let transport = Transport::new(self.hall.identity.clone(), local, remote, now);
         // Spread, as people are.
         let next_feedback = now + EVERY * (index % 100) as u32 / 100;
         self.hall.subscribers()[index] = Some(Subscriber {
@@ -102,12 +121,16 @@ impl Audience {
             first_picture: None,
             streams: HashMap::new(),
         });
-        Ok(answer)
+    }
+
+    /// Where all of them receive, each at an address of its own.
+    pub fn port(&self) -> anyhow::Result<u16> {
+        Ok(self.hall.wire.port()?)
     }
 
     /// The line that tells where a subscriber receives.
     pub fn candidate(&self, index: usize) -> anyhow::Result<String> {
-        Ok(candidate(SocketAddrV4::new(address_of(index), self.hall.wire.port()?)))
+        Ok(candidate(SocketAddrV4::new(address_of(index), self.port()?)))
     }
 
     /// Waits until ICE and DTLS are done.

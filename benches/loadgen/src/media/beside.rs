@@ -55,5 +55,5 @@ fn tell(key: &str, compared: &Compared, figures: &mut Figures) {
         super::put(figures, &format!("beside.{key}.{name}_p50_ms"), rounds.p50_ms());
         super::put(figures, &format!("beside.{key}.{name}_p99_ms"), rounds.p99_ms());
     }
-    super::put(figures, &format!("beside.{key}.floor_us_per_packet"), compared.floor);
+    super::put(figures, &format!("beside.{key}.floor_us_per_packet"), compared.floor.median(|cost| *cost));
 }

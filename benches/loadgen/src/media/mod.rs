@@ -164,19 +164,20 @@ async fn even(lesson: &Lesson, during: Duration, rounds: usize, figures: &mut Fi
 
 fn tell(subscribers: usize, compared: &Compared, figures: &mut Figures) {
     let (qism, janus) = (compared.qism.us_per_packet(), compared.janus.us_per_packet());
+    let floor = compared.floor.median(|cost| *cost);
     put_cost(figures, &format!("media.cpu_us_per_packet.{subscribers}"), qism, &compared.qism);
-    put(figures, &format!("media.floor_us_per_packet.{subscribers}"), compared.floor);
-    ratio(figures, &format!("media.floor_ratio.{subscribers}"), qism, compared.floor);
+    put_cost(figures, &format!("media.floor_us_per_packet.{subscribers}"), floor, &compared.floor);
+    ratio(figures, &format!("media.floor_ratio.{subscribers}"), qism, floor);
     put_cost(figures, &format!("media.janus_us_per_packet.{subscribers}"), janus, &compared.janus);
     ratio(figures, &format!("media.janus_ratio.{subscribers}"), qism, janus);
 }
 
 /// Of rounds in which server and load had cores of their own.
 fn tell_apart(subscribers: usize, compared: &Compared, figures: &mut Figures) {
-    let qism = compared.qism.us_per_packet();
+    let (qism, floor) = (compared.qism.us_per_packet(), compared.floor.median(|cost| *cost));
     put_cost(figures, &format!("media.apart_us_per_packet.{subscribers}"), qism, &compared.qism);
-    put(figures, &format!("media.apart_floor_us_per_packet.{subscribers}"), compared.floor);
-    ratio(figures, &format!("media.apart_floor_ratio.{subscribers}"), qism, compared.floor);
+    put_cost(figures, &format!("media.apart_floor_us_per_packet.{subscribers}"), floor, &compared.floor);
+    ratio(figures, &format!("media.apart_floor_ratio.{subscribers}"), qism, floor);
 }
 
 fn delays(compared: &Compared, figures: &mut Figures) {

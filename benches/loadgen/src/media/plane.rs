@@ -27,7 +27,7 @@ use super::{
     audience::Audience,
     publisher::{Pattern, Publisher},
     put_cost,
-    rates::MOST_LOST,
+    rates::{LEAST_WHOLE, MOST_LOST},
     ratio,
     rounds::Rounds,
     sdp::Remote,
@@ -299,15 +299,18 @@ impl Lessons {
         tokio::time::sleep(WARMING).await;
         self.audience.restart();
         let process = self.plane.process();
-        let cpu = process.cpu();
+        let (cpu, began) = (process.cpu(), Instant::now());
         tokio::time::sleep(during).await;
         let (after, heard) = (process.cpu(), self.audience.heard());
+        let rate = heard.packets as f64 / began.elapsed().as_secs_f64();
+        let whole = Pattern::Sparse.packets_per_second() * self.audience.up() as f64;
         self.publishers.iter().for_each(|publisher| publisher.send(Pattern::Nothing));
         if heard.packets == 0 {
             bail!("{name}: nothing was heard");
         }
         let cost = seconds_between(&cpu, &after) * 1e6 / heard.packets as f64;
-        let is_void = heard.lost as f64 > (heard.lost + heard.packets) as f64 * MOST_LOST;
+        let too_much_lost = heard.lost as f64 > (heard.lost + heard.packets) as f64 * MOST_LOST;
+        let is_void = too_much_lost || rate < whole * LEAST_WHOLE;
         println!(
             "    {name:<16}{cost:>8.2} µs a packet, {} packets, {} lost{}",
             heard.packets,

@@ -4,21 +4,21 @@ use std::time::{Duration, Instant};
 
 use super::{
     audience::Audience,
-    floor,
+    floor::Floor,
     publisher::{Pattern, Publisher},
     rounds::Rounds,
 };
 use crate::{
-    figures::{median, quantile},
+    figures::quantile,
     process::{Apart, Process, media_threads, seconds_between},
 };
 
 /// Until a pattern flows everywhere.
-const WARMING: Duration = Duration::from_millis(1_500);
+pub const WARMING: Duration = Duration::from_millis(1_500);
 /// A round that lost a greater share says nothing about cost.
 pub const MOST_LOST: f64 = 0.005;
 /// Nor one in which less of what was sent was passed on: voice alone is another load.
-const LEAST_WHOLE: f64 = 0.95;
+pub const LEAST_WHOLE: f64 = 0.95;
 
 /// A server with its load.
 #[derive(Clone, Copy)]
@@ -101,7 +101,7 @@ pub struct Compared {
     pub qism: Rounds<Round>,
     pub janus: Rounds<Round>,
     /// µs a packet.
-    pub floor: Option<f64>,
+    pub floor: Rounds<f64>,
 }
 
 /// How a comparison is made.
@@ -126,22 +126,25 @@ pub async fn compare(qism: Side<'_>, janus: Option<Side<'_>>, plan: Plan) -> any
     let Plan { subscribers, pattern, rounds, during } = plan;
     println!("  {subscribers} subscribers, {pattern:?}");
     let (mut ours, mut theirs) = (Rounds::wanting(rounds), Rounds::wanting(janus.map_or(0, |_| rounds)));
-    let mut floors = Vec::new();
-    while ours.is_due() || theirs.is_due() {
+    let opened = tokio::task::spawn_blocking(move || Floor::open(subscribers, Instant::now()));
+    let (mut floor, mut floors) = (opened.await??, Rounds::wanting(rounds));
+    while ours.is_due() || theirs.is_due() || floors.is_due() {
         if ours.is_due() {
             ours.take(qism.round(pattern, during).await);
         }
         if let Some(janus) = janus.filter(|_| theirs.is_due()) {
             theirs.take(janus.round(pattern, during).await);
         }
-        let floor = move || floor::cpu_us_per_packet(subscribers, pattern, during);
-        let floor = tokio::task::spawn_blocking(floor).await??;
-        println!("    floor {floor:>8.2} µs a packet");
-        floors.push(floor);
+        if floors.is_due() {
+            let round = move || (floor.round(pattern, during), floor);
+            let round = tokio::task::spawn_blocking(round).await?;
+            floor = round.1;
+            floors.take(round.0?);
+        }
     }
     tell_spread(qism.name, ours.valid().iter().map(|round| round.us_per_packet));
-    tell_spread("floor", floors.iter().copied());
-    Ok(Compared { qism: ours, janus: theirs, floor: (!floors.is_empty()).then(|| median(floors)) })
+    tell_spread("floor", floors.valid().iter().copied());
+    Ok(Compared { qism: ours, janus: theirs, floor: floors })
 }
 
 /// How far apart the rounds were: no ratio is worth more.

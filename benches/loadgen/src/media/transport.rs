@@ -40,6 +40,9 @@ const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4);
 const CHECKING: Duration = Duration::from_millis(50);
 const CONSENT: Duration = Duration::from_millis(2_500);
 
+/// Key and salt of connections that are up from the start ([`Transport::keyed`]).
+pub const MASTER: ([u8; 16], [u8; 12]) = ([7; 16], [9; 12]);
+
 /// One certificate for all: making a thousand would be the load client's work, not the server's.
 pub struct Identity {
     provider: Arc<dyn RTCCryptoProvider>,
@@ -97,6 +100,15 @@ impl Transport {
     pub fn new(identity: Arc<Identity>, local: Local, remote: Remote, now: Instant) -> Self {
         let dtls = Endpoint::new(PEER, TransportProtocol::UDP, None);
         Self { identity, local, remote, next_check: now, answered: false, reply: None, dtls, srtp: None }
+    }
+
+    /// A connection that is up: both sides have [`MASTER`].
+    pub fn keyed(identity: Arc<Identity>, remote: Remote, now: Instant) -> Result<Self, Error> {
+        let ((key, salt), crypto) = (MASTER, identity.provider.crypto());
+        let context = || Context::new(&key, &salt, ProtectionProfile::AeadAes128Gcm, None, None, crypto);
+        let srtp = Some((context()?, context()?));
+        let local = Self::local(&identity);
+        Ok(Self { answered: true, srtp, ..Self::new(identity, local, remote, now) })
     }
 
     pub fn remote(&self) -> &Remote {
