@@ -111,6 +111,18 @@ fn a_class_that_answers_gets_every_packet() {
     assert!(downlink.link.estimate().is_some_and(|estimate| estimate > 1_000_000));
 }
 
+/// Without its DTLS (`leg/tests/dtls.rs`) and what the kernel and the WebSocket hold.
+#[test]
+fn a_subscriber_who_has_seen_pictures_for_a_while_keeps_little() {
+    const SUBSCRIBERS: i64 = 20;
+    let mut second = Second::new(SUBSCRIBERS as usize);
+    second.run(5_000);
+    let legs = std::mem::take(&mut second.class.worker.legs);
+    let each = -allocations::held_by(|| drop(legs)).1 / SUBSCRIBERS;
+    println!("{each} bytes");
+    assert!(each <= 20_000, "{each} bytes");
+}
+
 #[test]
 fn a_thread_wakes_by_the_clock_seldom_unless_something_is_missing() {
     let mut second = Second::new(1);
