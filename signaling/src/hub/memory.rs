@@ -6,6 +6,7 @@ use std::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -31,6 +32,7 @@ pub struct MemoryJournal {
     logs: Mutex<HashMap<LessonId, Vec<Logged>>>,
     down: AtomicBool,
     delay_ms: AtomicU64,
+    read_delay_ms: AtomicU64,
     reads: AtomicU64,
     confirmations: AtomicU64,
 }
@@ -44,6 +46,11 @@ impl MemoryJournal {
     /// From now on every append takes this long.
     pub fn set_delay_ms(&self, ms: u64) {
         self.delay_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// From now on the answer of every read, as it is at once, is on its way for this long.
+    pub fn set_read_delay_ms(&self, ms: u64) {
+        self.read_delay_ms.store(ms, Ordering::SeqCst);
     }
 
     /// A copy of a lesson's log.
@@ -71,13 +78,17 @@ impl MemoryJournal {
     }
 }
 
+async fn take_so_long(ms: &AtomicU64) {
+    let ms = ms.load(Ordering::SeqCst);
+    if ms > 0 {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let delay = self.delay_ms.load(Ordering::SeqCst);
-        if delay > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
-        }
+        take_so_long(&self.delay_ms).await;
         self.check()?;
         let mut logs = lock(&self.logs);
         let log = logs.entry(batch.lesson).or_default();
@@ -114,7 +125,10 @@ impl Journal for MemoryJournal {
     async fn read(&self, lesson: LessonId, after: u64, limit: usize) -> Result<Vec<Logged>, Unavailable> {
         self.check()?;
         self.reads.fetch_add(1, Ordering::SeqCst);
-        Ok(self.log(lesson).into_iter().skip(after as usize).take(limit).collect())
+        let events = self.log(lesson).into_iter().skip(after as usize).take(limit).collect();
+        take_so_long(&self.read_delay_ms).await;
+        self.check()?;
+        Ok(events)
     }
 
     async fn heads(&self, lessons: &[LessonId]) -> Result<Vec<(LessonId, Position)>, Unavailable> {

@@ -14,6 +14,7 @@ mod no_adult_no_class;
 mod order_in_the_room;
 mod several_nodes;
 mod the_door;
+mod the_journal_answers_late;
 mod the_last_few_speakers;
 mod the_store_fails;
 mod versions_side_by_side;

@@ -36,6 +36,7 @@ fn lines_of_two_nodes_are_one_history_on_a_lossy_bus() {
     holds(Scenario::two_speak(faults));
     assert!(falls(Scenario::two_speak(faults), Flaw::NumbersAreNoLock));
     assert!(falls(Scenario::two_speak(faults), Flaw::OldEnvelopesAreFolded));
+    assert!(falls(Scenario::two_speak(faults), Flaw::AnswersAreToldTwice));
 }
 
 #[test]

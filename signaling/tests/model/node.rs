@@ -23,6 +23,8 @@ pub struct Node {
     pub ring: Vec<Entry>,
     pub queue: VecDeque<Intent>,
     pub flight: Option<Flight>,
+    /// Never beside a flight.
+    pub reading: Option<Reading>,
     /// Something was read since the last own commit.
     pub unconfirmed: bool,
     /// Clients that sit here, with the attachment they have.
@@ -38,6 +40,19 @@ pub struct Flight {
     /// Empty: only a later commit than what was read.
     pub batch: Vec<Entry>,
     pub outcome: Option<Outcome>,
+}
+
+/// A look into the database, which letters may overtake.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reading {
+    /// The head with which it was asked.
+    asked: Position,
+    /// All of the log was asked for: the history is another one.
+    anew: bool,
+    /// What the database had then.
+    log: Log,
+    /// Decided again on what is read.
+    intents: Vec<Intent>,
 }
 
 impl Flight {
@@ -71,22 +86,28 @@ impl Node {
             ring: Vec::new(),
             queue: VecDeque::new(),
             flight: None,
+            reading: None,
             unconfirmed: false,
             seats: BTreeMap::new(),
         };
-        node.refold(log);
+        node.refold(log.clone());
         node
     }
 
-    fn refold(&mut self, log: &Log) {
+    fn refold(&mut self, log: Log) {
         self.room = Room::new(ORIGIN);
-        self.ring = log.0.clone();
+        self.ring = log.0;
         self.unconfirmed = !self.ring.is_empty();
         self.ring.iter().for_each(|entry| self.room.apply(&entry.0));
     }
 
     pub fn incarnation_id(&self, index: usize) -> IncarnationId {
         IncarnationId(Uuid::from_u128((index as u128) << 8 | u128::from(self.incarnation)))
+    }
+
+    /// The database is asked nothing.
+    pub fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.reading.is_none()
     }
 
     /// True when a look at the database's head calls for more.
@@ -97,7 +118,7 @@ impl Node {
         }
     }
 
-    fn continues(&self, logged: &Logged) -> bool {
+    pub fn continues(&self, logged: &Logged) -> bool {
         let next = chain::next(self.room.head.chain, logged.sender, logged.command, logged.event.kind());
         logged.number == self.room.head.number + 1 && logged.chain == next
     }
@@ -202,8 +223,7 @@ impl Scenario {
                 self.written(world, at, flight.decided);
             }
             Outcome::Conflict => {
-                put_back(world, at, flight.into_intents());
-                self.catch_up(world, at);
+                self.look(world, at, flight.into_intents());
             }
             Outcome::Known { sender, command, number } => {
                 let is_it = |intent: &Intent| {
@@ -285,27 +305,61 @@ impl Scenario {
         }
     }
 
-    /// Reads what the database has beyond the head, or all anew when the history is another one.
-    pub fn catch_up(&self, world: &mut World, at: usize) {
-        let log = world.log.clone();
-        let head = world.nodes[at].room.head;
-        let own = log.0.get((head.number as usize).wrapping_sub(1)).map(Entry::position);
-        let is_same = head.number == 0 || own == Some(head) || self.flaw == Some(Flaw::HeadsAreNumbersOnly);
-        if !is_same {
-            return self.start_anew(world, at);
+    /// Reads what the database has, and decides these again.
+    pub fn look(&self, world: &mut World, at: usize, intents: Vec<Intent>) {
+        let (asked, log) = (world.nodes[at].room.head, world.log.clone());
+        world.nodes[at].reading = Some(Reading { asked, anew: false, log, intents });
+    }
+
+    /// The database's answer has come: what is beyond the head is folded, or all anew when the history is another one.
+    pub fn has_read(&self, world: &mut World, at: usize) {
+        let reading = world.nodes[at].reading.take().expect("a look into the database");
+        if reading.anew {
+            self.start_anew(world, at, reading.log);
+        } else if !self.take_in(world, at, &reading) {
+            let log = world.log.clone();
+            world.nodes[at].reading = Some(Reading { anew: true, log, ..reading });
+            return;
         }
-        for entry in log.0.iter().skip(head.number as usize) {
-            if !world.nodes[at].continues(&entry.0) && self.flaw != Some(Flaw::HeadsAreNumbersOnly) {
-                return self.start_anew(world, at);
+        put_back(world, at, reading.intents);
+    }
+
+    /// The database's answer is lost.
+    pub fn has_not_read(&self, world: &mut World, at: usize) {
+        let reading = world.nodes[at].reading.take().expect("a look into the database");
+        if !reading.intents.is_empty() {
+            store_failed(world, at, reading.intents);
+        }
+    }
+
+    /// False: it does not continue our history.
+    fn take_in(&self, world: &mut World, at: usize, reading: &Reading) -> bool {
+        let Reading { asked, log, .. } = reading;
+        let by_number = self.flaw == Some(Flaw::HeadsAreNumbersOnly);
+        let own = log.0.get((asked.number as usize).wrapping_sub(1)).map(Entry::position);
+        if asked.number > 0 && own != Some(*asked) && !by_number {
+            return false;
+        }
+        for entry in log.0.iter().skip(asked.number as usize) {
+            let node = &world.nodes[at];
+            let is_old = entry.0.number < node.room.head.number || entry.position() == node.room.head;
+            if is_old {
+                if self.flaw == Some(Flaw::AnswersAreToldTwice) {
+                    tell(world, at, entry);
+                }
+                continue;
+            }
+            if !node.continues(&entry.0) && !by_number {
+                return false;
             }
             self.fold(world, at, entry);
             world.nodes[at].unconfirmed = true;
         }
+        true
     }
 
-    fn start_anew(&self, world: &mut World, at: usize) {
-        let log = world.log.clone();
-        world.nodes[at].refold(&log);
+    fn start_anew(&self, world: &mut World, at: usize, log: Log) {
+        world.nodes[at].refold(log);
         let head = world.nodes[at].room.head;
         for client in world.nodes[at].seats.clone().into_keys() {
             let device = &self.devices[client];
@@ -329,7 +383,7 @@ impl Scenario {
         } else if node.continues(&entry.0) {
             self.fold(world, at, entry);
         } else {
-            self.catch_up(world, at);
+            self.look(world, at, Vec::new());
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Flaw {
     /// A command is decided again although the log has it.
     KnownLinesAreRefused,
     OldEnvelopesAreFolded,
+    /// What is read is told although letters brought it meanwhile.
+    AnswersAreToldTwice,
     FormerConnectionsAct,
     /// Histories are compared by number, not by chain.
     HeadsAreNumbersOnly,

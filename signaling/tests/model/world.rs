@@ -44,8 +44,10 @@ pub enum Action {
     TakeOff(usize),
     Append(usize),
     Land(usize),
-    /// A node compares its head with the database's.
+    /// A node compares its head with the database's, and reads.
     Check(usize),
+    /// What was read comes.
+    HasRead(usize),
     Deliver(usize, Entry),
     /// A node notices that a connection of the fold is no more.
     Expire(usize, Intent),
@@ -92,12 +94,20 @@ impl Scenario {
             match &node.flight {
                 Some(flight) if flight.outcome.is_some() => actions.push(Action::Land(index)),
                 Some(_) => actions.push(Action::Append(index)),
+                None if node.reading.is_some() => actions.extend(self.reading(world, index, node)),
                 None => actions.extend(self.idle(world, index, node)),
             }
         }
         let ghosts = 0..world.ghosts.len();
         actions.extend(ghosts.flat_map(|ghost| [Action::Ghost(ghost), Action::GhostVanishes(ghost)]));
         actions
+    }
+
+    /// What a node can do while the database is asked: fold what comes by the bus and is the next.
+    fn reading(&self, world: &World, index: usize, node: &Node) -> Vec<Action> {
+        let next = world.bus.iter().filter(|(to, entry)| *to == index && node.continues(&entry.0));
+        let deliver = next.map(|(_, entry)| Action::Deliver(index, entry.clone()));
+        deliver.chain([Action::HasRead(index)]).collect()
     }
 
     /// What a node without an append in flight can do.
@@ -144,7 +154,7 @@ impl Scenario {
             if left.losses > 0 {
                 actions.push(Action::Lose(*to, entry.clone()));
             }
-            if left.duplicates > 0 && world.nodes[*to].flight.is_none() {
+            if left.duplicates > 0 && world.nodes[*to].is_idle() {
                 actions.push(Action::Repeat(*to, entry.clone()));
             }
         }
@@ -155,7 +165,7 @@ impl Scenario {
         }
         for (index, node) in world.nodes.iter().enumerate() {
             let answered = node.flight.as_ref().is_some_and(|flight| flight.outcome.is_some());
-            if left.lost_outcomes > 0 && answered {
+            if left.lost_outcomes > 0 && (answered || node.reading.is_some()) {
                 actions.push(Action::LoseOutcome(index));
             }
             if left.cut_waits > 0 && node.flight.as_ref().is_some_and(|flight| flight.outcome.is_none()) {
@@ -194,7 +204,8 @@ impl Scenario {
                 }
             }
             Action::Land(node) => self.land(world, node),
-            Action::Check(node) => self.catch_up(world, node),
+            Action::Check(node) => self.look(world, node, Vec::new()),
+            Action::HasRead(node) => self.has_read(world, node),
             Action::Deliver(node, entry) => {
                 world.bus.remove(&(node, entry.clone()));
                 self.deliver(world, node, &entry);
@@ -220,8 +231,10 @@ impl Scenario {
             }
             Action::LoseOutcome(node) => {
                 world.faults.lost_outcomes -= 1;
-                let flight = world.nodes[node].flight.as_mut().expect("an append in flight");
-                flight.outcome = Some(Outcome::Unknown);
+                match world.nodes[node].flight.as_mut() {
+                    Some(flight) => flight.outcome = Some(Outcome::Unknown),
+                    None => self.has_not_read(world, node),
+                }
             }
             Action::Crash(node) => self.crash(world, node),
             Action::Promote => {

@@ -13,7 +13,7 @@ use crate::hub::{appender::Wish, render};
 const SWEEP: u32 = 4;
 
 impl RoomTask {
-    pub(super) async fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         let now = Instant::now();
         self.ticks = self.ticks.wrapping_add(1);
         let sweeps = self.ticks.is_multiple_of(SWEEP);

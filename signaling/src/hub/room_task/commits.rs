@@ -11,16 +11,12 @@ use crate::{
     room::chain,
 };
 
-use super::{Flight, RoomTask, Writing};
+use super::{Append, Asked, Flight, Landed, RoomTask};
 use crate::hub::{
     appender::{self, Decided, Intent, Refusal, Wish},
     envelope::Content,
-    ports::{AppendError, Batch, Erase, Unavailable},
-    seats::Seat,
+    ports::{AppendError, Batch, Erase},
 };
-
-/// Events read at once when catching up.
-const CATCH_UP: usize = 500;
 
 impl RoomTask {
     /// Starts the next append, when none is in flight and something waits. Intents that change nothing are answered at once.
@@ -40,8 +36,9 @@ impl RoomTask {
                 continue;
             }
             let span = append_span(&plan.decided, events.len());
-            let append = Box::pin(self.write(events).instrument(span));
-            self.flight = Some(Flight { decided: plan.decided, known, append });
+            let outcome = Box::pin(self.write(events).instrument(span));
+            let append = Append { head: self.room.head, decided: plan.decided, known, outcome };
+            self.flight = Some(Flight::Append(append));
         }
     }
 
@@ -81,7 +78,7 @@ impl RoomTask {
     }
 
     /// The append of these events; without any, the confirmation of what was read before.
-    fn write(&self, events: Vec<Logged>) -> Writing {
+    fn write(&self, events: Vec<Logged>) -> Asked<(), AppendError> {
         let (journal, lesson, head) = (self.hub.ports.journal.clone(), self.lesson, self.room.head);
         if events.is_empty() {
             return Box::pin(async move { journal.confirm(lesson, head).await });
@@ -103,36 +100,54 @@ impl RoomTask {
             .map(|logged| logged.number)
     }
 
+    /// The journal has answered.
+    pub(super) fn landed(&mut self, landed: Landed) {
+        let is_answered = match (self.flight.take(), landed) {
+            (Some(Flight::Append(append)), Landed::Append(outcome)) => {
+                self.written(append, outcome);
+                true
+            }
+            (Some(Flight::Reading(reading)), Landed::Reading(answer)) => {
+                self.has_read(reading, answer).is_ok()
+            }
+            // The answer is that of the flight: nothing else can be.
+            _ => true,
+        };
+        // Else the next comparison of heads comes in a moment, and closes a gap, too.
+        if is_answered {
+            self.fold_early();
+        }
+    }
+
     /// The append is over.
-    pub(super) async fn landed(&mut self, outcome: Result<(), AppendError>) {
-        let Some(flight) = self.flight.take() else { return };
+    fn written(&mut self, append: Append, outcome: Result<(), AppendError>) {
         match outcome {
             Ok(()) => {
                 // All that was read before stands in the log before this commit.
                 self.unconfirmed = false;
-                self.answer_all_known(flight.known);
-                self.all_committed(flight.decided).await;
+                self.answer_all_known(append.known);
+                self.all_committed(append.decided);
             }
-            Err(AppendError::Overtaken { since }) => self.overtaken(flight.into_intents(), since).await,
-            Err(AppendError::Conflict) => self.decide_again(flight.into_intents()).await,
+            Err(AppendError::Overtaken { since }) => self.overtaken(append, since),
+            Err(AppendError::Conflict) => self.look_into_journal(append.into_intents()),
             Err(AppendError::Known { sender, command, number }) => {
                 let known = |intent: &Intent| intent.sender == Some(sender) && intent.command == command;
-                let (known, others): (Vec<_>, Vec<_>) = flight.into_intents().into_iter().partition(known);
+                let (known, others): (Vec<_>, Vec<_>) = append.into_intents().into_iter().partition(known);
                 self.answer_all_known(known.into_iter().map(|intent| (intent, number)).collect());
                 self.lanes.put_back(others.into_iter());
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(lesson = %self.lesson, %error, "append failed");
-                self.store_failed(flight.into_intents());
+                self.store_failed(append.into_intents());
             }
         }
-        self.fold_early();
     }
 
-    async fn all_committed(&mut self, decided: Vec<Decided>) {
+    fn all_committed(&mut self, decided: Vec<Decided>) {
         let events: Vec<Logged> = decided.iter().flat_map(|d| d.events.iter().cloned()).collect();
         if events.first().is_some_and(|first| !continues(&self.room.head, first)) {
-            return self.committed_elsewhere(decided).await;
+            // The store took what does not continue our fold: it went back to an older state meanwhile. What was written stands.
+            return self.fold_anew(Vec::new(), decided);
         }
         self.each_committed(decided);
         if !events.is_empty() {
@@ -140,11 +155,8 @@ impl RoomTask {
         }
     }
 
-    /// The store took what does not continue our fold: it went back to an older state meanwhile. What was written stands.
-    async fn committed_elsewhere(&mut self, decided: Vec<Decided>) {
-        if let Err(error) = self.refold().await {
-            tracing::warn!(lesson = %self.lesson, %error, "not folded anew; the next comparison of heads will");
-        }
+    /// They are in the log, of another history than ours was.
+    pub(super) fn committed_elsewhere(&mut self, decided: Vec<Decided>) {
         for decided in decided {
             let number = decided.events.last().map_or(self.room.head.number, |logged| logged.number);
             self.answer_known(decided.intent, number);
@@ -163,18 +175,10 @@ impl RoomTask {
     }
 
     /// Somebody wrote first: fold that, then decide again on the new head.
-    async fn overtaken(&mut self, intents: Vec<Intent>, since: Vec<Logged>) {
-        match self.take_in(since) {
-            true => self.lanes.put_back(intents.into_iter()),
-            false => self.decide_again(intents).await,
-        }
-    }
-
-    /// The log is other than we thought: see how, then decide again on its head.
-    async fn decide_again(&mut self, intents: Vec<Intent>) {
-        match self.catch_up().await {
-            Ok(()) => self.lanes.put_back(intents.into_iter()),
-            Err(_) => self.store_failed(intents),
+    fn overtaken(&mut self, append: Append, since: Vec<Logged>) {
+        match self.take_in(append.head, since) {
+            true => self.lanes.put_back(append.into_intents().into_iter()),
+            false => self.look_into_journal(append.into_intents()),
         }
     }
 
@@ -259,78 +263,6 @@ impl RoomTask {
             }
             (own, Refusal::Error(_)) => self.owe(own),
             (_, Refusal::Door(_)) => {}
-        }
-    }
-
-    /// Reads what the journal has beyond our head. A history without our head, or that does not continue it (the journal
-    /// went back to an older state), is folded anew and everybody reset.
-    pub(super) async fn catch_up(&mut self) -> Result<(), Unavailable> {
-        loop {
-            // The head itself is read along, to see whether it is still there.
-            let before = self.room.head.number.saturating_sub(1);
-            let events = self.hub.ports.journal.read(self.lesson, before, CATCH_UP).await?;
-            let count = events.len();
-            if !self.take_in(events) {
-                return self.refold().await;
-            }
-            if count < CATCH_UP {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Folds what the journal has from our head on, or from an earlier one. False: they do not continue our history.
-    fn take_in(&mut self, events: Vec<Logged>) -> bool {
-        let head = self.room.head;
-        let mut events = events.into_iter().skip_while(|logged| logged.number < head.number);
-        if head.number > 0 && events.next().is_none_or(|own| own.chain != head.chain) {
-            return false;
-        }
-        for logged in events {
-            if !continues(&self.room.head, &logged) {
-                return false;
-            }
-            self.fold_foreign(&logged);
-            self.unconfirmed = true;
-        }
-        self.after_change();
-        true
-    }
-
-    pub(super) async fn refold(&mut self) -> Result<(), Unavailable> {
-        tracing::error!(lesson = %self.lesson, number = self.room.head.number, "the journal holds another history");
-        let origin = self.hub.ports.journal.origin(self.lesson).await?;
-        let mut room = crate::room::Room::new(origin);
-        loop {
-            let events = self.hub.ports.journal.read(self.lesson, room.head.number, CATCH_UP).await?;
-            for logged in &events {
-                room.apply(logged);
-                self.note_unknown(logged);
-            }
-            if events.len() < CATCH_UP {
-                break;
-            }
-        }
-        self.unconfirmed = room.head.number > 0;
-        self.room = room;
-        self.ring.clear();
-        self.early.clear();
-        self.reset_all();
-        self.unseat_strangers();
-        self.after_change();
-        Ok(())
-    }
-
-    /// Who sits here by an attachment that this history does not have comes in again.
-    fn unseat_strangers(&mut self) {
-        let is_known = |seat: &Seat| {
-            let last =
-                self.room.roster.member(seat.user).map(|member| (member.last.session, member.last.attach));
-            last == Some((seat.session, seat.attach))
-        };
-        let strangers = self.seats.iter().filter(|(_, seat)| !is_known(seat)).map(|(_, seat)| seat.user);
-        for user in strangers.collect::<Vec<_>>() {
-            self.unseat(user, CloseCode::Draining);
         }
     }
 }

@@ -45,11 +45,11 @@ impl Early {
         *self = Self::default();
     }
 
-    /// Waits until a gap has been there for too long; for ever without one, or while an append of ours is under way: its
-    /// outcome closes the gap or tells of it.
-    pub(super) async fn overdue(&self, append_in_flight: bool) {
+    /// Waits until a gap has been there for too long; for ever without one, or while the journal is being asked: its answer
+    /// closes the gap or tells of it.
+    pub(super) async fn overdue(&self, in_flight: bool) {
         match self.due {
-            Some(due) if !append_in_flight => tokio::time::sleep_until(due).await,
+            Some(due) if !in_flight => tokio::time::sleep_until(due).await,
             _ => std::future::pending().await,
         }
     }
@@ -131,23 +131,18 @@ impl RoomTask {
     }
 
     /// Nobody brought what is missing: one read brings it.
-    pub(super) async fn close_gap(&mut self) {
+    pub(super) fn close_gap(&mut self) {
         debug!(lesson = %self.lesson, head = self.room.head.number, "reading what the bus did not bring");
         self.early.due = None;
-        // Not available now: the next comparison of heads comes in a moment.
-        if self.catch_up().await.is_ok() {
-            self.fold_early();
-        }
+        self.look_into_journal(Vec::new());
     }
 
     /// The head that a comparison saw is not ours: somebody else wrote, or the history is another one.
-    pub(super) async fn head_seen(&mut self, head: Position) {
-        let ours = self.room.head;
-        if self.flight.is_some() || head == ours {
-            return;
+    pub(super) fn head_seen(&mut self, head: Position) {
+        // What is in flight tells of it, too. (Mostly a lower head is just older than ours.)
+        if self.flight.is_none() && head != self.room.head {
+            self.look_into_journal(Vec::new());
         }
-        // Not available now: the next comparison comes in a moment. (Mostly a lower head is just older than ours.)
-        let _ = self.catch_up().await;
     }
 
     pub(super) fn own(&self) -> crate::protocol::IncarnationId {

@@ -1,9 +1,10 @@
 //! One lesson on this node: owns its fold, its sessions and its place in the log.
 //!
-//! Messages come through one bounded queue. One append is in flight at a time; what queued meanwhile is decided on the new
-//! head and written together. Nothing is acknowledged or told before the commit. Split by noun: [`arrivals`],
-//! [`commands`], [`commits`], [`delivery`], [`people`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes have to do with it:
-//! [`elsewhere`], [`ghosts`], [`holds`], [`voices`], [`departure`].
+//! Messages come through one bounded queue. One append, or one look into the journal, is in flight at a time; what queued
+//! meanwhile is decided on the new head and written together. Nothing is acknowledged or told before the commit. The task itself
+//! never waits for the journal once the room is open: voices, gates and what other nodes tell go on. Split by noun: [`arrivals`],
+//! [`commands`], [`commits`], [`reading`], [`delivery`], [`people`], [`rhythm`], [`media`], [`data`], [`clock`]; what other nodes
+//! have to do with it: [`elsewhere`], [`ghosts`], [`holds`], [`voices`], [`departure`].
 
 mod arrivals;
 mod clock;
@@ -18,6 +19,7 @@ mod ghosts;
 mod holds;
 mod media;
 mod people;
+mod reading;
 mod rhythm;
 mod voices;
 
@@ -165,18 +167,32 @@ pub(crate) struct RoomTask {
     departure: Option<departure::Departure>,
 }
 
+/// What the journal is asked, one thing at a time.
+enum Flight {
+    Append(Append),
+    Reading(reading::Reading),
+}
+
+/// What the journal has answered.
+enum Landed {
+    Append(Result<(), AppendError>),
+    Reading(Result<reading::Answer, Unavailable>),
+}
+
 /// The append that is being written, or the confirmation of what was read.
-struct Flight {
+struct Append {
+    /// What it was decided on. Letters may have brought more since.
+    head: Position,
     decided: Vec<Decided>,
     /// What the log has already, with its number: acknowledged by the same commit.
     known: Vec<(Intent, u64)>,
-    append: Writing,
+    outcome: Asked<(), AppendError>,
 }
 
-/// The outcome of what is being written, to wait for.
-type Writing = Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send>>;
+/// An answer of the journal, to wait for.
+type Asked<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-impl Flight {
+impl Append {
     /// All that waits for it, in the order in which it came.
     fn into_intents(self) -> Vec<Intent> {
         let known = self.known.into_iter().map(|(intent, _)| intent);
@@ -279,28 +295,28 @@ impl RoomTask {
             draining: false,
             departure: None,
         };
-        task.catch_up().await?;
+        task.read_up().await?;
         Ok(Some(task))
     }
 
     async fn serve(&mut self, messages: &mut mpsc::Receiver<RoomMessage>) {
         let mut tick = tokio::time::interval_at(on_grid(self.hub.started) + TICK, TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        self.tick().await;
+        self.tick();
         self.take_off();
         while !self.is_done() {
-            let writing = self.flight.is_some();
+            let in_flight = self.flight.is_some();
             tokio::select! {
                 biased;
-                outcome = landing(&mut self.flight) => self.landed(outcome).await,
+                landed = landing(&mut self.flight) => self.landed(landed),
                 message = messages.recv() => match message {
-                    Some(message) => self.handle(message).await,
+                    Some(message) => self.handle(message),
                     None => return,
                 },
-                _ = tick.tick() => self.tick().await,
+                _ = tick.tick() => self.tick(),
                 () = self.rhythm.next() => {}
                 () = self.pages.next() => self.tell_pages(),
-                () = self.early.overdue(writing) => self.close_gap().await,
+                () = self.early.overdue(in_flight) => self.close_gap(),
                 () = departure::turn(self.departure.as_ref()) => self.next_departs(),
             }
             self.take_off();
@@ -310,7 +326,7 @@ impl RoomTask {
         self.hub.ports.media.order(super::ports::MediaOrder::CloseLesson { lesson: self.lesson });
     }
 
-    async fn handle(&mut self, message: RoomMessage) {
+    fn handle(&mut self, message: RoomMessage) {
         match message {
             RoomMessage::Attach(caller) => self.knock(caller),
             RoomMessage::Introduced { user, person } => self.introduced(user, person),
@@ -321,7 +337,7 @@ impl RoomTask {
             }
             RoomMessage::Media(event) => self.media_event(event),
             RoomMessage::Letter(envelope) => self.letter(envelope),
-            RoomMessage::Head(head) => self.head_seen(head).await,
+            RoomMessage::Head(head) => self.head_seen(head),
             RoomMessage::Withdraw { user } => self.withdraw(user),
             RoomMessage::Erase { user } => self.erase(user),
             RoomMessage::NodeDied => self.write_ghosts(Instant::now()),
@@ -349,10 +365,11 @@ fn on_grid(started: Instant) -> Instant {
     started + GRID * u32::try_from(steps + 1).unwrap_or(u32::MAX)
 }
 
-/// Waits for the append in flight; for ever when there is none.
-async fn landing(flight: &mut Option<Flight>) -> Result<(), AppendError> {
+/// Waits for what is in flight; for ever when there is nothing.
+async fn landing(flight: &mut Option<Flight>) -> Landed {
     match flight {
-        Some(flight) => flight.append.as_mut().await,
+        Some(Flight::Append(append)) => Landed::Append(append.outcome.as_mut().await),
+        Some(Flight::Reading(reading)) => Landed::Reading(reading.answer().await),
         None => std::future::pending().await,
     }
 }
