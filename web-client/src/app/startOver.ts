@@ -4,6 +4,8 @@ import { backOff } from '../signal/policy.ts';
 
 /** How often this tab has started over in vain. */
 const memory = 'qism.startedOver';
+/** A server that has not answered by then is asked again: the question may have gone with the network that was. */
+const ANSWER_MS = 5_000;
 
 let waiting: ReturnType<typeof pause> | undefined;
 
@@ -17,7 +19,7 @@ export async function startOver(): Promise<void> {
   for (let isThere = false; !isThere; attempt += 1) {
     waiting = pause(backOff(attempt));
     await waiting.over;
-    isThere = await fetch('/', { cache: 'no-store' }).then(
+    isThere = await fetch('/', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) }).then(
       ({ ok }) => ok,
       () => false,
     );
