@@ -103,14 +103,20 @@ async fn what_letters_bring_while_the_journal_is_read_comes_once() {
     assert_eq!(teacher.lines().await, ["and on"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn lines_keep_their_order_while_another_history_is_read() {
+/// The journal went back to an older state, and answers late.
+async fn with_a_lost_tail() -> (Class, Seated, Vec<Seated>) {
     let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
+    let (mut teacher, students) = class.full().await;
     let restored = class.journal.log(class.lesson);
     teacher.say("in the lost tail").await.expect("said");
     class.journal.replace(class.lesson, restored);
     class.journal.set_read_delay_ms(300);
+    (class, teacher, students)
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_keep_their_order_while_another_history_is_read() {
+    let (class, _teacher, mut students) = with_a_lost_tail().await;
     for text in ["first", "second"] {
         send(&students[0], say(text)).await;
         settle().await;
@@ -125,12 +131,7 @@ async fn lines_keep_their_order_while_another_history_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_does_not_answer_refuses_what_waits_for_it() {
-    let class = Class::of(1);
-    let (mut teacher, mut students) = class.full().await;
-    let restored = class.journal.log(class.lesson);
-    teacher.say("in the lost tail").await.expect("said");
-    class.journal.replace(class.lesson, restored);
-    class.journal.set_read_delay_ms(300);
+    let (class, mut teacher, mut students) = with_a_lost_tail().await;
     send(&students[0], say("first")).await;
     settle().await;
     class.journal.set_down(true);
