@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,26 +10,24 @@ use qism_signaling::{
     hub::{
         Hub, LessonNow,
         envelope::{Content, EVERY_NODE},
-        fleet::{Fleet, STALE},
+        fleet::Fleet,
         ports::Bus,
     },
     protocol::{EVENT_FORMAT, IncarnationId, LessonId, limits},
 };
 use tokio::sync::Notify;
 
-use super::{DatabaseClock, placement};
+use super::{
+    Board, DatabaseClock,
+    judging::{ALIKE, Buried, DEAF, Hearing, Others, must_stop},
+    placement,
+};
 use crate::storage::{Hour, Load, MediaDoors, NodeNow, NodeRow, Session, StorageError, Store};
 
 /// A third of what makes a node stale.
 const BEAT: Duration = Duration::from_secs(1);
 /// A beat that takes longer has failed; the next one is tried.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A server that hears neither the database nor the others for so long could not learn that a right was taken back.
-const DEAF: Duration = Duration::from_secs(2);
-/// A beat that fails takes its time: so old may be what others say of being cut off as well.
-const ALIKE: Duration = Duration::from_secs(5);
-/// Without the database, and without a word of others for so long, a server must think that it is the one that is cut off.
-const ALONE: Duration = Duration::from_secs(7);
 /// Whoever is on a lesson's list and has not come so long after its beginning does not come any more.
 const WAITED_FOR: Duration = Duration::from_secs(15 * 60);
 /// The dead are cleared away every so many beats.
@@ -49,44 +44,6 @@ pub struct Status {
     pub people: u32,
     /// Per mille of its processors' time, of late.
     pub busy: u16,
-}
-
-/// The servers as the last beat saw them, for whoever places lessons or asks how we are.
-#[derive(Debug, Default)]
-pub struct Board {
-    seen: Mutex<(Vec<NodeNow>, Option<Instant>)>,
-    /// The last beat could tell the living from the dead.
-    judges: AtomicBool,
-}
-
-impl Board {
-    pub fn alive(&self) -> Vec<NodeRow> {
-        let nodes = &self.lock().0;
-        nodes.iter().filter(|node| node.is_alive()).map(|node| node.node.clone()).collect()
-    }
-
-    /// Time since the last beat that the database took.
-    pub fn age(&self) -> Option<Duration> {
-        self.lock().1.map(|at| at.elapsed())
-    }
-
-    /// Whether the database answers.
-    pub fn is_fresh(&self) -> bool {
-        self.age().is_some_and(|age| age < STALE)
-    }
-
-    /// Whether somebody who is not [`alive`](Self::alive) is dead; false right after a silence of the database.
-    pub fn judges(&self) -> bool {
-        self.judges.load(Ordering::Relaxed)
-    }
-
-    fn replace(&self, nodes: Vec<NodeNow>) {
-        *self.lock() = (nodes, Some(Instant::now()));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Vec<NodeNow>, Option<Instant>)> {
-        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 /// One server's beat.
@@ -120,60 +77,11 @@ struct Written {
     nodes: Vec<NodeNow>,
 }
 
-/// What other servers said on the bus of late.
-#[derive(Clone, Copy, Debug)]
-struct Others {
-    hear_the_database: bool,
-    are_cut_off_too: bool,
-}
-
-/// Whether this server could not learn that a right was taken back: it hears neither database nor others, or it alone does not
-/// hear the database, so that the others have taken it for dead and written off its people.
-fn must_stop(database_age: Option<Duration>, bus_is_up: Option<bool>, others: Others) -> bool {
-    let silent_for = |span| database_age.is_none_or(|age| age >= span);
-    match bus_is_up {
-        None => false,
-        Some(false) => silent_for(DEAF),
-        Some(true) if others.hear_the_database => silent_for(STALE),
-        Some(true) => silent_for(ALONE) && !others.are_cut_off_too,
-    }
-}
-
 /// Connections that must stay free here, for these lessons.
 fn promised(rooms: &[LessonNow], expected: Vec<(LessonId, u32)>) -> u32 {
     let seats: HashMap<LessonId, u32> = rooms.iter().map(|room| (room.lesson, room.seats)).collect();
     let there = |(lesson, expected)| (expected, seats.get(&lesson).copied().unwrap_or(0));
     placement::promised(expected.into_iter().map(there))
-}
-
-/// Since when the database has been heard without a gap.
-#[derive(Debug, Default)]
-struct Hearing {
-    since: Option<Instant>,
-    latest: Option<Instant>,
-}
-
-impl Hearing {
-    /// It was heard now. True once it has been for so long that whoever lives has beaten, too.
-    fn heard(&mut self, now: Instant) -> bool {
-        if self.latest.is_none_or(|latest| now - latest >= STALE) {
-            self.since = Some(now);
-        }
-        self.latest = Some(now);
-        self.since.is_some_and(|since| now - since >= STALE)
-    }
-}
-
-/// Dead nodes whose lessons were looked after.
-#[derive(Debug, Default)]
-struct Buried(HashSet<IncarnationId>);
-
-impl Buried {
-    /// The lessons of all the dead are to be looked through: one more died, who may have been the one to look after those of another.
-    fn is_due(&mut self, dead: &[IncarnationId]) -> bool {
-        self.0.retain(|buried| dead.contains(buried));
-        dead.iter().any(|node| !self.0.contains(node))
-    }
 }
 
 impl Beats {
@@ -286,7 +194,7 @@ impl Beats {
         let nodes = self.tell(&rooms).await?;
         // Behind a silence of the database everybody looks dead until they have beaten again.
         let judges = self.hearing.heard(Instant::now());
-        self.board.judges.store(judges, Ordering::Relaxed);
+        self.board.judge(judges);
         let (alive, stale): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_alive() || !judges);
         self.introduce(&nodes);
         let ids = |nodes: &[&NodeNow]| nodes.iter().map(|node| node.node.incarnation).collect::<Vec<_>>();
@@ -404,11 +312,11 @@ impl Beats {
             let lessons = self.store.rooms_of(*incarnation).await?;
             let ours = lessons.iter().filter(|lesson| fleet.is_first(self.own.incarnation, **lesson));
             ours.for_each(|lesson| hub.adopt(*lesson));
-            if !self.buried.0.contains(incarnation) {
+            if !self.buried.contains(incarnation) {
                 tracing::warn!(peer = name, %incarnation, lessons = lessons.len(), "a node beats no more");
             }
         }
-        self.buried = Buried(dead.into_iter().collect());
+        self.buried = Buried::from(dead);
         Ok(())
     }
 
@@ -428,21 +336,6 @@ impl Beats {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_that_others_take_for_dead_stops_and_one_that_shares_an_outage_goes_on() {
-        let age = |seconds| Some(Duration::from_secs(seconds));
-        let others = |hear_the_database, are_cut_off_too| Others { hear_the_database, are_cut_off_too };
-        let nobody = others(false, false);
-        assert!(!must_stop(age(60), None, nobody), "a server that is alone");
-        assert!(!must_stop(age(1), Some(false), nobody) && must_stop(age(2), Some(false), nobody));
-        assert!(!must_stop(age(60), Some(true), others(false, true)), "nobody hears the database");
-        assert!(
-            !must_stop(age(2), Some(true), others(true, true))
-                && must_stop(age(3), Some(true), others(true, true))
-        );
-        assert!(!must_stop(age(6), Some(true), nobody) && must_stop(age(7), Some(true), nobody));
-    }
 
     async fn beats_on(store: &Store) -> Beats {
         let own = IncarnationId(uuid::Uuid::now_v7());
@@ -490,30 +383,5 @@ mod tests {
         let dead: Vec<IncarnationId> =
             nodes.iter().filter(|it| !it.is_alive()).map(|it| it.node.incarnation).collect();
         assert!(dead == [killed] && alive.len() == 2, "{nodes:?}");
-    }
-
-    #[test]
-    fn the_dead_are_looked_after_again_when_one_more_dies() {
-        let [one, two] = [1, 2].map(|n| IncarnationId(uuid::Uuid::from_u128(n)));
-        let mut buried = Buried::default();
-        assert!(!buried.is_due(&[]) && buried.is_due(&[one]), "until it is done");
-        assert!(buried.is_due(&[one]));
-        buried.0 = HashSet::from([one]);
-        assert!(!buried.is_due(&[one]) && buried.is_due(&[one, two]), "two may have been to look after one");
-        buried.0 = HashSet::from([one, two]);
-        assert!(!buried.is_due(&[two]), "cleared away");
-        assert!(buried.is_due(&[one, two]), "it had come back, and is dead again");
-    }
-
-    #[test]
-    fn a_node_that_hears_the_database_again_judges_nobody_before_all_have_beaten() {
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut hearing = Hearing::default();
-        let judges: Vec<bool> = (0..5).map(|second| hearing.heard(at(second))).collect();
-        assert_eq!(judges, [false, false, false, true, true]);
-        // Ten seconds of silence.
-        let judges: Vec<bool> = (14..19).map(|second| hearing.heard(at(second))).collect();
-        assert_eq!(judges, [false, false, false, true, true]);
     }
 }

@@ -3,9 +3,11 @@
 //! Not here: truth. The database orders the log; a bus only carries what is committed and may lose it.
 
 mod beats;
+mod board;
 mod busy;
 mod clock;
 mod homes;
+mod judging;
 mod link;
 mod memory;
 mod namesake;
@@ -15,7 +17,8 @@ mod seal;
 mod server;
 mod steering;
 
-pub use beats::{Beats, Board, Status};
+pub use beats::{Beats, Status};
+pub use board::Board;
 pub use busy::Busy;
 pub use clock::{DatabaseClock, SystemClock};
 pub use homes::Homes;

@@ -371,5 +371,5 @@ fn with_our_clock(shape: Shape, told_at: u64, now: Instant) -> Shape {
 }
 
 #[cfg(test)]
-#[path = "tests/relays.rs"]
+#[path = "tests/relays/mod.rs"]
 mod tests;

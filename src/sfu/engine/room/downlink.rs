@@ -1,14 +1,13 @@
 //! A subscriber leg's side of the room: its slots, and writing packets for them.
 
 mod padding;
+mod repairing;
+mod reviews;
+mod track_out;
 
 use std::time::{Duration, Instant};
 
-use qism_signaling::{
-    hub::ports::LayerCap,
-    protocol::{Slot, media::Pictures},
-};
-use rtc::rtcp::reception_report::ReceptionReport;
+use qism_signaling::protocol::{Slot, media::Pictures};
 
 use super::{
     TrackIndex,
@@ -19,14 +18,9 @@ use super::{
 use crate::sfu::{
     engine::ahead::fetch,
     forward::{
-        allocator::Step,
         budget::DataBudget,
-        ceiling::Takes,
-        forwarder::{EVERY_FRAME, Forwarder},
-        layers::{LayerFacts, Wish, choose},
-        listeners::ReportedLoss,
+        layers::LayerFacts,
         meter::{Meter, Peak},
-        own_loss::{Lost, OwnLoss, Told},
         pacer::{Fate, Pacer},
         packet::Packet,
         prober::{Found, Prober},
@@ -36,6 +30,10 @@ use crate::sfu::{
     },
     sdp::{Abilities, SubscriberTerms, offer},
 };
+
+use reviews::Reviews;
+pub use reviews::{REVIEW, Review};
+pub use track_out::{Limit, TrackOut};
 
 /// IP and UDP headers.
 const HEADERS: usize = 28;
@@ -47,124 +45,8 @@ const VOICE: u32 = 50_000;
 const STREAM: u32 = 6_000_000;
 /// A connection that is full takes at least so many, in bits per second.
 const TRICKLE: u32 = 50_000;
-/// How often what the link bears is shared out.
-pub const REVIEW: Duration = Duration::from_millis(100);
-/// On a wide link that is done with the feedback, while the leg's state is at hand anyway, but not more often than this …
-const REVIEW_SOONEST: Duration = Duration::from_millis(80);
-/// … and by the clock when no feedback came for so long.
-const REVIEW_LATEST: Duration = Duration::from_millis(150);
-/// So long a wide link on which everybody has what they want need not be shared out again.
-const CALM: Duration = Duration::from_millis(500);
-/// So long a layer that the link does not bear flows on while the key frame of the lower one is waited for.
-const UPPER_FLOWS_ON: Duration = Duration::from_millis(300);
-
 /// A key frame that left is there within this time, with what had to be sent again.
 const ARRIVES: Duration = Duration::from_millis(500);
-
-/// How far a picture may go on the receiver's link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    None,
-    UpTo(Step),
-    Paused,
-}
-
-/// One slot of a subscriber.
-pub struct TrackOut {
-    pub slot: Slot,
-    /// What flows in it.
-    pub track: Option<TrackIndex>,
-    pub cap: LayerCap,
-    /// What the receiver's link has for this slot.
-    pub limit: Limit,
-    /// Of a screen: what the link would take of it.
-    pub takes: Takes,
-    pub forwarder: Forwarder,
-    /// Unwrapped number of the next retransmission.
-    repair_sequence: u64,
-    pub packets: u32,
-    pub octets: u32,
-    /// What left, to judge what its receiver says of it.
-    own_loss: OwnLoss,
-    /// What its receiver's own link lost when it last said so.
-    pub loss: Option<ReportedLoss>,
-    /// A smaller layer than the one that flows is waited for since then.
-    narrowed: Option<Instant>,
-    /// Another source or layer began to flow, and its receiver was not told its clock.
-    pub begins: bool,
-}
-
-impl TrackOut {
-    fn new(slot: Slot, first: u16) -> Self {
-        let clock_rate = if offer::is_audio(slot) { 48_000 } else { 90_000 };
-        Self {
-            slot,
-            track: None,
-            cap: LayerCap::LOW,
-            limit: Limit::None,
-            takes: Takes::Nothing,
-            forwarder: Forwarder::new(clock_rate, first),
-            repair_sequence: u64::from(first % 1_000),
-            packets: 0,
-            octets: 0,
-            own_loss: OwnLoss::default(),
-            loss: None,
-            narrowed: None,
-            begins: false,
-        }
-    }
-
-    pub fn is_audio(&self) -> bool {
-        offer::is_audio(self.slot)
-    }
-
-    /// What its receiver's own link lost since the report before.
-    pub fn own_loss(&mut self, report: &ReceptionReport) -> Lost {
-        // A signed number of 24 bits.
-        let total_lost = ((report.total_lost << 8) as i32) >> 8;
-        let highest = self.forwarder.full_sequence(report.last_sequence_number as u16);
-        self.own_loss.told(Told { highest, total_lost, fraction: report.fraction_lost })
-    }
-
-    /// The largest picture that may flow.
-    pub fn wish(&self) -> Wish {
-        Wish { width: self.cap.width, height: self.cap.height }
-    }
-
-    /// Chooses the layer to send; yields the one whose key frame is waited for. Meanwhile the old one flows on, but not
-    /// for long where the link does not bear it.
-    fn choose_layer(&mut self, facts: &[LayerFacts], now: Instant) -> Option<usize> {
-        let wanted = choose(facts, self.wish());
-        let (layer, temporal) = match self.limit {
-            Limit::None => (wanted, EVERY_FRAME),
-            Limit::UpTo(step) => (wanted.map(|wanted| smaller(wanted, step.layer, facts)), step.temporal),
-            Limit::Paused => (None, EVERY_FRAME),
-        };
-        self.forwarder.want(layer);
-        self.forwarder.want_temporal(temporal);
-        self.stop_upper(facts, now);
-        self.forwarder.awaited()
-    }
-
-    fn stop_upper(&mut self, facts: &[LayerFacts], now: Instant) {
-        let size = |layer: usize| facts.get(layer).and_then(|facts| facts.size);
-        let is_narrowed = self.forwarder.current().zip(self.forwarder.awaited());
-        if is_narrowed.is_none_or(|(current, awaited)| size(awaited) >= size(current)) {
-            self.narrowed = None;
-        } else if now >= *self.narrowed.get_or_insert(now) + UPPER_FLOWS_ON {
-            self.narrowed = None;
-            self.forwarder.stop();
-        }
-    }
-}
-
-/// The smaller of two layers; the limit counts only while its layer is alive.
-fn smaller(wanted: usize, limit: usize, facts: &[LayerFacts]) -> usize {
-    match facts.get(limit).filter(|limit| limit.alive && limit.size < facts[wanted].size) {
-        Some(_) => limit,
-        None => wanted,
-    }
-}
 
 /// What carries a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,16 +67,6 @@ impl Carrier {
             _ => found,
         }
     }
-}
-
-/// What is to be done about a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Review {
-    Nothing,
-    /// Only the pacer follows it.
-    Follow,
-    /// It is shared out among the pictures.
-    Share,
 }
 
 /// How voices are sent to a receiver.
@@ -233,10 +105,7 @@ pub struct Downlink {
     pub told_stopped: bool,
     /// Voices come joined.
     pub saver: bool,
-    /// When the link was last shared out, and whether that was with feedback.
-    reviewed: Option<(Instant, bool)>,
-    /// Everybody had what they want then; nothing is new while the link bears so many bits per second.
-    calm: Option<(Instant, u32)>,
+    reviews: Reviews,
     /// When the clocks of its slots were last told.
     pub clocks_told: Option<Instant>,
     /// What this receiver may still cost; `None`: no limit.
@@ -267,8 +136,7 @@ impl Downlink {
             protection: Protection::default(),
             told_stopped: false,
             saver: false,
-            reviewed: None,
-            calm: None,
+            reviews: Reviews::default(),
             clocks_told: None,
             budget: None,
             told_spared: Pictures::Full,
@@ -312,28 +180,7 @@ impl Downlink {
 
     /// What is to be done about the link now, with feedback that just came or by the clock; from then on it counts anew.
     pub fn review(&mut self, with_feedback: bool, now: Instant) -> Review {
-        let since = self.reviewed.map_or(Duration::MAX, |(at, _)| now.saturating_duration_since(at));
-        let was_fed = self.reviewed.is_some_and(|(_, was_fed)| was_fed);
-        let wait = match (with_feedback, was_fed) {
-            (true, _) if !self.link.is_wide(now) => return Review::Nothing,
-            (true, true) => REVIEW_SOONEST,
-            (true, false) => Duration::ZERO,
-            (false, true) => REVIEW_LATEST,
-            (false, false) => Duration::ZERO,
-        };
-        if since < wait {
-            return Review::Nothing;
-        }
-        self.reviewed = Some((now, with_feedback));
-        if self.calm.is_some_and(|(since, estimate)| now < since + CALM && self.bears(estimate, now)) {
-            return Review::Follow;
-        }
-        Review::Share
-    }
-
-    /// The link is as good as it was, or better.
-    fn bears(&self, estimate: u32, now: Instant) -> bool {
-        self.link.estimate().is_some_and(|it| it >= estimate) && self.link.is_wide(now)
+        self.reviews.poll(with_feedback, &self.link, now)
     }
 
     /// The link was shared out. Where everybody has what they want of a wide one, it is not done again for a while.
@@ -342,13 +189,12 @@ impl Downlink {
         let is_calm = self.budget.is_none()
             && self.prober.bitrate().is_none()
             && self.slots.iter().filter(|out| !out.is_audio()).all(is_calm);
-        let estimate = self.link.estimate().filter(|_| is_calm);
-        self.calm = estimate.map(|estimate| (now, estimate / 20 * 19));
+        self.reviews.shared(self.link.estimate().filter(|_| is_calm), now);
     }
 
     /// What is asked for is another thing now.
     pub fn review_soon(&mut self) {
-        (self.reviewed, self.calm) = (None, None);
+        self.reviews = Reviews::default();
     }
 
     /// How a track reaches this receiver now.
@@ -407,10 +253,7 @@ impl Downlink {
             return;
         }
         self.repairs.sent(packet.payload.len());
-        out.own_loss.left(rewritten.sequence);
-        out.begins |= rewritten.is_entry;
-        out.packets = out.packets.wrapping_add(1);
-        out.octets = out.octets.wrapping_add(packet.payload.len() as u32);
+        out.left(rewritten, packet.payload.len());
         match out.is_audio() {
             true => {
                 self.voice.count(size + HEADERS, to.now);
@@ -498,63 +341,5 @@ impl Downlink {
             out.forwarder.restart();
             self.pacer.clear(usize::from(slot.0));
         }
-    }
-
-    /// Sends one packet again, as the receiver asked; padding for one that was left out on purpose. What the link does not
-    /// take now waits. False when it is not sent now.
-    pub fn resend<'a>(
-        &mut self,
-        slot: Slot,
-        wrapped: u16,
-        find: impl FnOnce(usize, u64) -> Option<&'a Packet>,
-        to: &mut Destination<'_>,
-    ) -> bool {
-        let Some(out) = self.slots.get(usize::from(slot.0)) else { return false };
-        let sequence = out.forwarder.full_sequence(wrapped);
-        if !self.pacer.may_repair(to.now) {
-            self.pacer.owe(usize::from(slot.0), sequence);
-            return false;
-        }
-        self.repair(slot, sequence, find, to)
-    }
-
-    /// False when it is not there any more, or when too much was sent again already.
-    fn repair<'a>(
-        &mut self,
-        slot: Slot,
-        sequence: u64,
-        find: impl FnOnce(usize, u64) -> Option<&'a Packet>,
-        to: &mut Destination<'_>,
-    ) -> bool {
-        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
-        let Some((layer, sequence)) = out.forwarder.origin(sequence) else { return false };
-        if self.pacer.is_outdated(usize::from(slot.0), layer, sequence) {
-            return false;
-        }
-        let Some(packet) = find(layer, sequence) else { return false };
-        let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
-        let padding = out.forwarder.leaves_out(packet).then(|| packet.emptied());
-        let packet = padding.as_ref().unwrap_or(packet);
-        if !self.repairs.take(packet.payload.len()) {
-            return false;
-        }
-        out.repair_sequence += 1;
-        let repair = Some(out.repair_sequence);
-        let outgoing = Outgoing { slot, packet, rewritten, repair, earlier: [None; EARLIER] };
-        let size = outgoing.write(&mut self.link, to);
-        self.left(size);
-        size > 0
-    }
-
-    /// Sends a packet of a voice once more, the same bytes; false when it belongs to another source by now.
-    pub fn echo(&mut self, slot: Slot, layer: usize, packet: &Packet, to: &mut Destination<'_>) -> bool {
-        let Some(out) = self.slots.get_mut(usize::from(slot.0)) else { return false };
-        let Some(rewritten) = out.forwarder.rewrite(layer, packet) else { return false };
-        let outgoing = Outgoing { slot, packet, rewritten, repair: None, earlier: [None; EARLIER] };
-        let size = outgoing.write(&mut self.link, to);
-        if size > 0 {
-            self.voice.count(size + HEADERS, to.now);
-        }
-        size > 0
     }
 }

@@ -1,7 +1,11 @@
 //! A subscriber's link: what was sent when, and what its feedback says the link bears. One counter numbers all that
 //! carries the transport-wide extension on the leg: pictures, retransmissions and padding.
 
+mod probe;
+
 use std::time::{Duration, Instant};
+
+use probe::Probe;
 
 use super::delays::Delays;
 use crate::sfu::{
@@ -43,30 +47,15 @@ const NARROW: Duration = Duration::from_secs(60);
 const FIRST_LAG: Duration = Duration::from_millis(300);
 /// After so long without sending, what is untold of was told in feedback that got lost.
 const FORGET: Duration = Duration::from_millis(400);
-/// A probe whose end is not told of for so long failed.
-const PROBE_LOST: Duration = Duration::from_millis(1_500);
 /// From so many hundredths of what was known on a probe found more, although it came more slowly than it left: the queue of a
 /// narrow link, which falls below its end now and then, gives less.
 const CLEARLY: u32 = 130;
-/// Fewer packets prove nothing.
-const PROBE_PACKETS: usize = 5;
 
 /// What one feedback told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     pub lost: u32,
     pub told: u32,
-}
-
-/// A probe that was sent, and what came of it so far.
-#[derive(Clone, Debug)]
-struct Probe {
-    first: u64,
-    /// Nothing was known of the link before.
-    is_first: bool,
-    /// `None` while it is sent.
-    last: Option<(u64, Instant)>,
-    arrived: Vec<Told>,
 }
 
 /// The sending side of one leg's transport-wide feedback.
@@ -175,9 +164,7 @@ impl Link {
             self.is_measured = true;
         }
         if let Some(probe) = &mut self.probe {
-            let arrived = told.iter().filter(|it| it.arrived && probe.contains(it.number)).copied();
-            let arrived: Vec<Told> = arrived.collect();
-            probe.arrived.extend(arrived);
+            probe.told(told);
         }
         self.feelers.told(told, now);
         self.estimator.told(told, now);
@@ -262,32 +249,25 @@ impl Link {
 
     /// What follows until [`Self::end_probe`] is a probe.
     pub fn begin_probe(&mut self) {
-        let (first, is_first) = (self.sent.next(), !self.is_measured);
-        self.probe = Some(Probe { first, is_first, last: None, arrived: Vec::new() });
+        self.probe = Some(Probe::new(self.sent.next(), !self.is_measured));
     }
 
     pub fn end_probe(&mut self, now: Instant) {
         if let Some(probe) = &mut self.probe {
-            probe.last.get_or_insert((self.sent.next().saturating_sub(1), now));
+            probe.end(self.sent.next().saturating_sub(1), now);
         }
     }
 
     /// The end of a probe was told of.
     pub fn is_probe_told(&self) -> bool {
-        let probe = self.probe.as_ref();
-        probe.is_some_and(|probe| probe.last.is_some_and(|(last, _)| probe.is_told(last)))
+        self.probe.as_ref().is_some_and(Probe::is_told)
     }
 
     /// What a probe found, once that is known. Of the first one, which is sent at the assumed rate, only whether that was the
     /// end; two packets that left together and came together tell it too, however late others came.
     pub fn poll_probe(&mut self, now: Instant) -> Option<Found> {
-        let probe = self.probe.as_ref()?;
-        let (last, ended) = probe.last?;
-        if !probe.is_told(last) && now < ended + PROBE_LOST {
-            return None;
-        }
+        let probe = self.probe.take_if(|probe| probe.is_over(now))?;
         let (proved, quickest, is_first) = (probe.proved(), probe.quickest(), probe.is_first);
-        self.probe = None;
         let Some((proved, is_all)) = proved else { return Some(Found::Nothing) };
         let before = self.estimator.bitrate();
         self.estimator.proved(proved, now);
@@ -308,45 +288,6 @@ impl Link {
     /// True while the link is full, and when pictures became smaller for that not long ago: they do not grow yet.
     pub fn is_full(&self, now: Instant) -> bool {
         self.estimator.fell().is_some_and(|fell| now < fell + CALM) && !self.is_wider()
-    }
-}
-
-impl Probe {
-    fn contains(&self, number: u64) -> bool {
-        number >= self.first && self.last.is_none_or(|(last, _)| number <= last)
-    }
-
-    fn is_told(&self, last: u64) -> bool {
-        self.arrived.last().is_some_and(|told| told.number >= last)
-    }
-
-    /// Bits per second of the two packets that came closest behind each other: where delays vary the link bears more than the
-    /// whole probe says, but never more than this. Infinite when they came in one moment.
-    fn quickest(&self) -> f64 {
-        let rate = |pair: &[Told]| {
-            let gap = pair[1].arrival?.saturating_sub(pair[0].arrival?);
-            Some((pair[1].size * 8) as f64 / gap.as_secs_f64())
-        };
-        self.arrived.windows(2).filter_map(rate).fold(0.0, f64::max)
-    }
-
-    /// Bits per second at which it got through, and whether the link might bear yet more; nothing when too much of it was
-    /// lost.
-    fn proved(&self) -> Option<(u32, bool)> {
-        let (first, last) = (self.arrived.first()?, self.arrived.last()?);
-        let sent = last.number + 1 - self.first;
-        if self.arrived.len() < PROBE_PACKETS || (self.arrived.len() as u64) < sent * 9 / 10 {
-            return None;
-        }
-        let bytes: usize = self.arrived.iter().map(|told| told.size).sum();
-        let rate = |bytes: usize, span: Duration| (bytes * 8) as f64 / span.as_secs_f64().max(0.001);
-        // Several leave in one moment; those of the last one say nothing of the time before it.
-        let newest = self.arrived.iter().filter(|told| told.departure == last.departure);
-        let newest: usize = newest.map(|told| told.size).sum();
-        let left = rate(bytes - newest, last.departure.saturating_duration_since(first.departure));
-        let came = rate(bytes - first.size, last.arrival?.saturating_sub(first.arrival?));
-        // What came more slowly than it left found the link's end.
-        Some(if came < left * 0.9 { ((came * 0.9) as u32, false) } else { (left.min(came) as u32, true) })
     }
 }
 

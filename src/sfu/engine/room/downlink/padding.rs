@@ -37,8 +37,8 @@ impl Downlink {
     /// Sends one packet of padding; its size.
     fn pad(&mut self, padding: u8, to: &mut Destination<'_>) -> usize {
         let Some(out) = self.slots.iter_mut().find(|out| !out.is_audio()) else { return 0 };
-        out.repair_sequence += 1;
-        let size = write_padding(out.slot, out.repair_sequence, padding, &mut self.link, to);
+        let repair = out.next_repair();
+        let size = write_padding(out.slot, repair, padding, &mut self.link, to);
         self.pacer.sent(size);
         self.prober.padded(size);
         size
