@@ -116,8 +116,8 @@ fn client_frames() -> Vec<ClientFrame> {
         ClientFrame::RestartSubscriber {},
         ClientFrame::Receive { mode: ReceiveMode::VoiceAndScreen, cameras },
         ClientFrame::PublisherOffer { sdp, tracks },
-        ClientFrame::SetBudget { bytes: Some(25_000_000) },
-        ClientFrame::SetBudget { bytes: None },
+        ClientFrame::SetBudget { bytes: Some(25_000_000), used: 0 },
+        ClientFrame::SetBudget { bytes: None, used: 7_430_000 },
         ClientFrame::Ping { nonce: 7 },
     ];
     frames.extend(

@@ -19,6 +19,18 @@ function sendTo(page, node) {
   });
 }
 
+/** Bytes that somebody is told their lesson has cost, by every WebSocket that their page opens from now on. */
+function followAccount(page) {
+  const told = [];
+  page.on('websocket', (socket) =>
+    socket.on('framereceived', ({ payload }) => {
+      const frame = JSON.parse(payload);
+      if (frame.type === 'data_used') told.push(frame.bytes);
+    }),
+  );
+  return told;
+}
+
 describe('a lesson on three servers', { concurrency: false }, () => {
   const scene = opened({ school: () => openCluster(), browser: () => launch() });
   let teacher, students;
@@ -68,5 +80,21 @@ describe('a lesson on three servers', { concurrency: false }, () => {
       await eventually(`${student.login} hears the teacher again`, () => hears(student.page, TEACHER.hz));
       await eventually(`${student.login} sees the teacher again`, () => sees(student.page, TEACHER.hue));
     }
+  });
+
+  test('a server is killed, and its student goes on elsewhere, with the account of data', async () => {
+    const [student] = students;
+    const before = followAccount(student.page);
+    await student.page.reload();
+    await student.controls().waitFor();
+    await eventually('some is used', () => before.at(-1) > 200_000);
+    await student.page.unroute('**/api/lessons/*/ticket');
+    const [used, after] = [before.at(-1), followAccount(student.page)];
+    scene.school.kill(2);
+    await eventually('the voice is back', () => after.length > 0 && hears(student.page, TEACHER.hz));
+    await teacher.say('هل عدتم؟');
+    await student.openChat();
+    await student.line('هل عدتم؟').waitFor();
+    await eventually('what was used is known', () => after.at(-1) >= used);
   });
 });

@@ -27,6 +27,20 @@ test('the wish is told with every welcome, and the server’s account is shown',
   expect(data.used.value.budget).toBeNull();
 });
 
+test('another server is told what the lesson has cost, and shows no less before it has read it', () => {
+  const sent: ClientFrame[] = [];
+  const data = new LessonData((frame) => sent.push(frame), null);
+  data.welcomed();
+  data.told({ type: 'data_used', bytes: 7_430_000, budget: null, pictures: 'full' });
+  data.welcomed();
+  data.told({ type: 'data_used', bytes: 0, budget: null, pictures: 'full' });
+  expect(data.used.value.bytes).toBe(7_430_000);
+  expect(sent).toEqual([
+    { type: 'set_budget', bytes: null },
+    { type: 'set_budget', bytes: null, used: 7_430_000 },
+  ]);
+});
+
 test('an own number is read in the digits of any keyboard, within the server’s limits', () => {
   expect(toBytes('40')).toBe(40_000_000);
   expect(toBytes(' ٤٠ ')).toBe(40_000_000);

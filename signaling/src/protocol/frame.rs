@@ -63,10 +63,18 @@ pub enum ClientFrame {
     /// `data_used`.
     SetBudget {
         bytes: Option<u64>,
+        /// What the last `data_used` said it had cost, at most [`super::limits::MOST_USED`]: the server that counted may have died.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        #[ts(optional, as = "Option<u64>")]
+        used: u64,
     },
     Ping {
         nonce: u32,
     },
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A part of history too big to push.

@@ -42,6 +42,8 @@ pub const FLOOR_HOLDERS: usize = 10;
 pub const WANTED_VIDEOS: usize = 6;
 /// What a budget may be: less than the voice of a few minutes, or more than any lesson costs, is a mistake.
 pub const BUDGET_BYTES: std::ops::RangeInclusive<u64> = 1_000_000..=10_000_000_000;
+/// More than a page can have been told that one lesson cost it: 2 Gbit/s for an hour.
+pub const MOST_USED: u64 = 1_000_000_000_000;
 /// Bits per second of a microphone: of good speech, and of plain speech while a listener saves data. With the latter an hour costs
 /// 11 MB in all; with 16,000 it was 11.2 in Chromium.
 pub const VOICE_BITRATE: u32 = 24_000;

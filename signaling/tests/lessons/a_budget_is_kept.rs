@@ -75,7 +75,7 @@ async fn a_budget_and_the_time_left_are_ordered_and_what_it_leaves_is_told() {
     let class = Class::of(1);
     let mut student = class.enter(class.students[0]).await;
     student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
-    student.attached.receive(ClientFrame::SetBudget { bytes: Some(25 * MB) }).await;
+    student.attached.receive(ClientFrame::SetBudget { bytes: Some(25 * MB), used: 0 }).await;
     settle().await;
     assert!(plan(&class).contains("bytes: 25000000, time: 3600s"), "the lesson lasts an hour");
     carried(&class, &student, 10 * MB).await;
@@ -92,7 +92,7 @@ async fn a_budget_and_the_time_left_are_ordered_and_what_it_leaves_is_told() {
     class.media_events.send(MediaEvent::PicturesSpared { leg, pictures }).await.expect("the hub runs");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(told(&mut student).await, Some((30 * MB, Some(25 * MB), Pictures::None)));
-    student.attached.receive(ClientFrame::SetBudget { bytes: None }).await;
+    student.attached.receive(ClientFrame::SetBudget { bytes: None, used: 0 }).await;
     wait(1).await;
     assert!(plan(&class).contains("left: None"));
     assert_eq!(told(&mut student).await, Some((30 * MB, None, Pictures::Full)));
@@ -103,15 +103,36 @@ async fn a_budget_out_of_its_limits_is_refused() {
     let class = Class::of(1);
     let mut student = class.enter(class.students[0]).await;
     for bytes in [0, limits::BUDGET_BYTES.start() - 1, limits::BUDGET_BYTES.end() + 1] {
-        student.attached.receive(ClientFrame::SetBudget { bytes: Some(bytes) }).await;
+        student.attached.receive(ClientFrame::SetBudget { bytes: Some(bytes), used: 0 }).await;
         let refused = ServerFrame::Error { error: ErrorCode::Invalid };
         assert!(student.now().await.contains(&refused), "{bytes}");
     }
     for bytes in [*limits::BUDGET_BYTES.start(), *limits::BUDGET_BYTES.end()] {
-        student.attached.receive(ClientFrame::SetBudget { bytes: Some(bytes) }).await;
+        student.attached.receive(ClientFrame::SetBudget { bytes: Some(bytes), used: 0 }).await;
         wait(1).await;
         assert_eq!(told(&mut student).await, Some((0, Some(bytes), Pictures::Full)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_page_was_told_counts_where_the_server_knows_less() {
+    let class = Class::of(1);
+    let mut student = class.enter(class.students[0]).await;
+    student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
+    let mut used = Vec::new();
+    for (claimed, carries) in [(10 * MB, 0), (10 * MB, MB), (11 * MB, MB), (12 * MB, 0), (9 * MB, 0)] {
+        student.attached.receive(ClientFrame::SetBudget { bytes: Some(25 * MB), used: claimed }).await;
+        carried(&class, &student, carries).await;
+        wait(1).await;
+        used.push(told(&mut student).await.expect("told of each budget").0 / MB);
+    }
+    assert_eq!(used, [10, 11, 12, 12, 12], "a page that is told more claims more, and it counts once");
+    assert!(plan(&class).contains("bytes: 13000000"), "of the budget, too");
+    student.attached.receive(ClientFrame::SetBudget { bytes: None, used: limits::MOST_USED + 1 }).await;
+    assert!(student.now().await.contains(&ServerFrame::Error { error: ErrorCode::Invalid }));
+    student.attached.receive(ClientFrame::SetBudget { bytes: None, used: limits::MOST_USED }).await;
+    wait(1).await;
+    assert_eq!(told(&mut student).await, Some((limits::MOST_USED, None, Pictures::Full)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +141,7 @@ async fn voice_only_and_a_tight_budget_save_on_the_voice_too_and_microphones_fol
     let (mut teacher, student) = (class.enter(class.teacher).await, class.enter(class.students[0]).await);
     assert_eq!(rates(&mut teacher).await, [limits::VOICE_BITRATE], "on entry");
     let receive = |mode| student.attached.receive(ClientFrame::Receive { mode, cameras: vec![] });
-    let budget = |bytes| student.attached.receive(ClientFrame::SetBudget { bytes });
+    let budget = |bytes| student.attached.receive(ClientFrame::SetBudget { bytes, used: 0 });
     student.attached.receive(ClientFrame::OpenSubscriber { cameras: 2, packed: false }).await;
     settle().await;
     assert!(plan(&class).contains("saver: false"));

@@ -198,6 +198,7 @@ async fn what_somebody_used_of_their_data_goes_with_them() {
     let _gone = depart(&classes[0]);
     let _teacher = follow(teacher, &classes[1]).await;
     let (_old, mut moved) = follow(students.remove(1), &classes[1]).await;
+    moved.attached.receive(ClientFrame::SetBudget { bytes: None, used: 5_000_000 }).await;
     // Legs at the old node carry on for a while.
     wait(1).await;
     let later = MediaEvent::Carried { lesson, bytes: vec![(user, 1_000_000)] };

@@ -60,6 +60,8 @@ export async function openCluster() {
       }
       return Date.now() - begun;
     },
+    /** Ends a node as a power cut would. */
+    kill: (node) => process.kill(pids.get(node), 'SIGKILL'),
     /** Starts a node again, and waits until the proxy sends people there. */
     start: async (node) => {
       const child = spawn(BINARY, ['demo', '--config', join(folder, `node${node}.toml`)], {

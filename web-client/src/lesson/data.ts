@@ -27,7 +27,8 @@ export class LessonData {
   }
 
   told({ bytes, budget, pictures }: Extract<ServerFrame, { type: 'data_used' }>): void {
-    this.used.value = { bytes, budget, pictures };
+    // A server that has yet to read what was used elsewhere knows less.
+    this.used.value = { bytes: Math.max(bytes, this.used.value.bytes), budget, pictures };
   }
 
   setBudget(bytes: number | null): void {
@@ -37,6 +38,7 @@ export class LessonData {
   }
 
   #tell(): void {
-    this.#send({ type: 'set_budget', bytes: this.#budget });
+    const { bytes: used } = this.used.value;
+    this.#send({ type: 'set_budget', bytes: this.#budget, ...(used > 0 && { used }) });
   }
 }

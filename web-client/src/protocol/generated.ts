@@ -127,7 +127,11 @@ export type ClientFrame = { "type": "hello", version: number, ticket: string,
 /**
  * Absent on a first entry; then the server sends a snapshot.
  */
-position?: Position, } | { "type": "command", id: CommandId, command: Command, } | { "type": "pull", request: number, pull: Pull, } | { "type": "publisher_offer", sdp: string, tracks: Array<OfferedTrack>, } | { "type": "open_subscriber", cameras: number, packed?: boolean, } | { "type": "subscriber_answer", sdp: string, } | { "type": "restart_subscriber", } | { "type": "receive", mode: ReceiveMode, cameras: Array<WantedVideo>, } | { "type": "set_budget", bytes: number | null, } | { "type": "ping", nonce: number, };
+position?: Position, } | { "type": "command", id: CommandId, command: Command, } | { "type": "pull", request: number, pull: Pull, } | { "type": "publisher_offer", sdp: string, tracks: Array<OfferedTrack>, } | { "type": "open_subscriber", cameras: number, packed?: boolean, } | { "type": "subscriber_answer", sdp: string, } | { "type": "restart_subscriber", } | { "type": "receive", mode: ReceiveMode, cameras: Array<WantedVideo>, } | { "type": "set_budget", bytes: number | null, 
+/**
+ * What the last `data_used` said it had cost, at most [`super::limits::MOST_USED`]: the server that counted may have died.
+ */
+used?: number, } | { "type": "ping", nonce: number, };
 export type Welcome = { version: number, user: UserId, role: Role, session: SessionId, attach: Attach, lesson: LessonInfo, 
 /**
  * The admission list for staff; for students the staff, themselves and, up to the roster limit, classmates. Who matters

@@ -32,7 +32,7 @@ impl RoomTask {
                 self.sdp_order(id, LegKind::Subscriber, |reply| MediaOrder::RestartSubscriber { leg, reply });
             }
             ClientFrame::Receive { mode, cameras } => self.receive(id, mode, cameras),
-            ClientFrame::SetBudget { bytes } => self.set_budget(id, bytes),
+            ClientFrame::SetBudget { bytes, used } => self.set_budget(id, bytes, used),
             // Answered by the session.
             ClientFrame::Ping { .. } => {}
         }

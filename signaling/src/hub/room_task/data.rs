@@ -1,5 +1,6 @@
 //! What the lesson costs each of its people in data, and the budgets they set. Kept by person while the room is open: a
-//! reload, a new leg or another device goes on with the same account, and on another node too. A restart of the server begins anew.
+//! reload, a new leg or another device goes on with the same account, and on another node too, to which the node before tells it. What
+//! a node knew that died the page claims that it was told.
 
 use std::time::Duration;
 
@@ -26,8 +27,12 @@ const LEAST_TIME: Duration = Duration::from_secs(300);
 /// One person's account.
 #[derive(Debug, Default)]
 pub(super) struct DataUse {
-    /// Bytes, all connections, both directions, headers included.
-    used: u64,
+    /// Bytes of all connections to this node, both directions, headers included, since they were last told to another one.
+    counted: u64,
+    /// What other nodes had counted.
+    arrived: u64,
+    /// What other nodes had counted as the page was told, which a node that died tells nobody else.
+    claimed: u64,
     budget: Option<u64>,
     /// What the budget leaves, as the SFU says.
     pictures: Pictures,
@@ -36,30 +41,45 @@ pub(super) struct DataUse {
 }
 
 impl DataUse {
+    /// All bytes of the lesson.
+    fn used(&self) -> u64 {
+        self.counted + self.arrived.max(self.claimed)
+    }
+
+    /// A page was told of so many bytes; what was counted here is among them.
+    fn claim(&mut self, bytes: u64) {
+        self.claimed = self.claimed.max(bytes.saturating_sub(self.counted));
+    }
+
+    /// What the next node is to know. A claim is not for us to tell: that of a node which still lives, and told nobody yet, would count twice.
+    fn take(&mut self) -> u64 {
+        std::mem::take(&mut self.counted) + std::mem::take(&mut self.arrived)
+    }
+
     fn frame(&self) -> ServerFrame {
-        ServerFrame::DataUsed { bytes: self.used, budget: self.budget, pictures: self.pictures }
+        ServerFrame::DataUsed { bytes: self.used(), budget: self.budget, pictures: self.pictures }
     }
 
     /// True when there is something new to tell, and enough of it.
     fn is_due(&self, now: Instant) -> bool {
         self.told.is_none_or(|(bytes, at)| {
-            self.used >= bytes + limits::DATA_USED_STEP && now >= at + limits::DATA_USED_INTERVAL
+            self.used() >= bytes + limits::DATA_USED_STEP && now >= at + limits::DATA_USED_INTERVAL
         })
     }
 }
 
 impl RoomTask {
     pub(super) fn carried(&mut self, user: UserId, bytes: u64) {
-        self.data.entry(user).or_default().used += bytes;
+        self.data.entry(user).or_default().counted += bytes;
     }
 
     /// What was used here by people whose line another node holds now is told there: once, and what their legs here still carry after it.
     pub(super) fn send_accounts_after(&mut self) {
         let own = self.own();
-        for (user, data) in self.data.iter_mut().filter(|(_, data)| data.used > 0) {
+        for (user, data) in self.data.iter_mut().filter(|(_, data)| data.counted + data.arrived > 0) {
             let member = self.room.roster.member(*user).filter(|member| member.presence == Presence::Here);
             if member.is_some_and(|member| member.last.incarnation != own) {
-                let bytes = std::mem::take(&mut data.used);
+                let bytes = data.take();
                 data.told = None;
                 self.hub.ports.bus.publish(self.lesson, Content::Account { user: *user, bytes });
             }
@@ -69,7 +89,8 @@ impl RoomTask {
     /// Another node tells what somebody used there who is here now.
     pub(super) fn account_arrived(&mut self, user: UserId, bytes: u64) {
         if self.seats.of(user).is_some() {
-            self.legs_carried(vec![(user, bytes)]);
+            self.data.entry(user).or_default().arrived += bytes;
+            self.order_plan_of(user);
         }
     }
 
@@ -77,11 +98,16 @@ impl RoomTask {
     pub(super) fn legs_carried(&mut self, bytes: Vec<(UserId, u64)>) {
         for (user, bytes) in bytes {
             self.carried(user, bytes);
-            if self.data.get(&user).is_some_and(|data| data.budget.is_some())
-                && let Some(id) = self.seats.id_of(user)
-            {
-                self.order_plan(id);
-            }
+            self.order_plan_of(user);
+        }
+    }
+
+    /// What is left of a budget has changed.
+    fn order_plan_of(&self, user: UserId) {
+        if self.data.get(&user).is_some_and(|data| data.budget.is_some())
+            && let Some(id) = self.seats.id_of(user)
+        {
+            self.order_plan(id);
         }
     }
 
@@ -97,15 +123,16 @@ impl RoomTask {
         data
     }
 
-    pub(super) fn set_budget(&mut self, id: SeatId, bytes: Option<u64>) {
+    pub(super) fn set_budget(&mut self, id: SeatId, bytes: Option<u64>, used: u64) {
         let Some(seat) = self.seats.get(id) else { return };
-        if bytes.is_some_and(|bytes| !limits::BUDGET_BYTES.contains(&bytes)) {
+        if used > limits::MOST_USED || bytes.is_some_and(|bytes| !limits::BUDGET_BYTES.contains(&bytes)) {
             seat.outbox.send(&ServerFrame::Error { error: ErrorCode::Invalid });
             return;
         }
         let user = seat.user;
         let data = self.untold_account(user);
         data.budget = bytes;
+        data.claim(used);
         if bytes.is_none() {
             data.pictures = Pictures::Full;
         }
@@ -122,7 +149,7 @@ impl RoomTask {
     }
 
     fn plan(&self, seat: &Seat) -> DataPlan {
-        let budget = self.data.get(&seat.user).and_then(|data| Some((data.budget?, data.used)));
+        let budget = self.data.get(&seat.user).and_then(|data| Some((data.budget?, data.used())));
         let left = budget.map(|(budget, used)| DataLeft {
             bytes: budget.saturating_sub(used),
             time: self.time_left().max(LEAST_TIME),
@@ -156,9 +183,9 @@ impl RoomTask {
         self.untold = false;
         for (_, seat) in self.seats.iter() {
             let data = self.data.entry(seat.user).or_default();
-            data.used += seat.outbox.take_carried();
+            data.counted += seat.outbox.take_carried();
             if data.is_due(now) {
-                data.told = Some((data.used, now));
+                data.told = Some((data.used(), now));
                 seat.outbox.send(&data.frame());
             }
         }
