@@ -4,18 +4,14 @@
 // and python3. The round trip is 100 ms, the queue of the narrow link 300 ms. Adds to target/bench/voice.json. A measurement, not a test: see benches/README.md.
 import { parseArgs } from 'node:util';
 import { addFigures, enterFarLesson, enterNamespace, openFarSchool } from './support/bench.mjs';
-import { SHARED_TAB } from './support/browser.mjs';
 import { watchGaps } from './support/gaps.mjs';
+import { FILM, SLIDE } from './support/slides.mjs';
 
 const { values } = parseArgs({
   options: { scenes: { type: 'string', default: 'blackout,step,steady' }, seconds: { type: 'string', default: '60' } },
 });
 const scenes = values.scenes.split(',');
 const seconds = Number(values.seconds);
-const SLIDE = `<title>${SHARED_TAB}</title><body style="font:bold 90px sans-serif"><p>قسم</p><p id="now"></p><script>setInterval(() => (now.textContent = new Date().toISOString()), 500)</script>`;
-/** Noise in a corner: as many bits as a film, so that a narrow link has something to leave out. */
-const FILM = `const film = document.body.appendChild(document.createElement('canvas')); film.width = 480; film.height = 270; const brush = film.getContext('2d');
-setInterval(() => { const picture = brush.createImageData(480, 270); crypto.getRandomValues(picture.data.subarray(0, 65536)); picture.data.forEach((_, i) => { picture.data[i] = i % 4 === 3 ? 255 : picture.data[i % 65536]; }); brush.putImageData(picture, 0, 0); }, 200)`;
 /** The slot of the teacher's voice: what a shared screen sounds like is another one. */
 const VOICE = '0';
 /** How often the page is asked. */

@@ -5,6 +5,7 @@ import { inNamespace, loseOnCable, openFarEnd } from './support/network.mjs';
 import { openSchool } from './support/school.mjs';
 import { Person } from './support/person.mjs';
 import { before, opened, test } from './support/scene.mjs';
+import { FILM, SLIDE } from './support/slides.mjs';
 
 const TEACHER = { login: 'teacher1', language: 'fr', hue: 200, hz: 700 };
 /** What the voice takes with its headers, and not with the least of pictures. */
@@ -12,7 +13,7 @@ const NARROW_KBPS = 60;
 /** Chromium reports on a voice every two and a half to seven and a half seconds; two reports in a row would stop pictures. */
 const REPORTED_MS = 18_000;
 
-inNamespace('a teacher on a narrow link', import.meta.url, 2, () => {
+inNamespace('a teacher on a narrow link', import.meta.url, 3, () => {
   const scene = opened({
     far: () => openFarEnd(CHROMIUM, { slow: true }),
     school: async ({ far }) => {
@@ -59,5 +60,22 @@ inNamespace('a teacher on a narrow link', import.meta.url, 2, () => {
     await rests.waitFor({ state: 'hidden', timeout: 120_000 });
     await eventually('the picture is back', () => sees(student.page, TEACHER.hue), 120_000);
     await eventually('the voice is whole', () => hears(student.page, TEACHER.hz));
+  });
+
+  test('shares a screen over it: her voice is heard, and she reads that the screen comes late', async () => {
+    const slides = await teacher.context.newPage();
+    await slides.setContent(SLIDE);
+    await slides.evaluate(FILM);
+    await teacher.page.bringToFront();
+    await teacher.button('bar.cameraOff').click();
+    await teacher.button('bar.screenOn').click();
+    await teacher.page.getByText(teacher.t('lesson.ownScreen')).first().waitFor();
+    scene.far.be({ kbps: NARROW_KBPS, delay_ms: 20 });
+    const slow = teacher.page.getByText(teacher.t('connection.screenSlow')).first();
+    await slow.waitFor();
+    await eventually('the voice is there', () => hears(student.page, TEACHER.hz));
+    scene.far.be({});
+    await slow.waitFor({ state: 'hidden', timeout: 120_000 });
+    await teacher.button('bar.screenOff').click();
   });
 });
