@@ -12,6 +12,8 @@ use super::{
     address::{Address, Dialer, Line, Trust},
 };
 
+/// The way to a lesson that names no server.
+const ANY_SERVER: &str = "/ws";
 /// Answers larger than this are not ours.
 const ANSWER_BYTES: usize = 4 << 20;
 
@@ -19,6 +21,8 @@ const ANSWER_BYTES: usize = 4 << 20;
 #[derive(Clone)]
 pub struct Door {
     dialer: Dialer,
+    /// Lessons are entered here, wherever a ticket leads.
+    is_only: bool,
 }
 
 /// Somebody signed in.
@@ -67,7 +71,13 @@ struct Answer {
 
 impl Door {
     pub fn new(address: Address, trust: &Trust) -> Result<Self, ProbeError> {
-        Ok(Self { dialer: Dialer::new(address, trust)? })
+        Ok(Self { dialer: Dialer::new(address, trust)?, is_only: false })
+    }
+
+    /// Enters lessons by this door alone: that of one server, with no proxy that takes people to where their tickets lead. A server takes
+    /// whoever comes by another's way for passed on by a proxy that does not reach that one.
+    pub fn only(self) -> Self {
+        Self { is_only: true, ..self }
     }
 
     pub fn address(&self) -> &Address {
@@ -173,6 +183,7 @@ impl SignedIn {
 
     /// An open WebSocket; nothing was said on it yet.
     pub(super) async fn socket(&self, path: &str) -> Result<WebSocketStream<Box<dyn Line>>, ProbeError> {
+        let path = if self.door.is_only { ANY_SERVER } else { path };
         let address = self.door.address();
         let scheme = if address.secure { "wss" } else { "ws" };
         let wrong = |error: &dyn std::fmt::Display| ProbeError::Socket(error.to_string());

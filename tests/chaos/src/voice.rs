@@ -42,14 +42,22 @@ fn note(steps: &Steps, what: &'static str) {
 /// When packets of the voice came, over whichever connection.
 type Arrivals = Arc<Mutex<Vec<Instant>>>;
 
+/// By the proxy.
 pub async fn sign_in(login: &str) -> anyhow::Result<SignedIn> {
-    sign_in_at(login, FRONT, FRONT_PORT).await
+    enter(login, door(FRONT, FRONT_PORT)?).await
 }
 
-/// At a door of one's own choosing.
+/// At the door of one node, and there alone.
 pub async fn sign_in_at(login: &str, address: Ipv4Addr, port: u16) -> anyhow::Result<SignedIn> {
+    enter(login, door(address, port)?.only()).await
+}
+
+fn door(address: Ipv4Addr, port: u16) -> anyhow::Result<Door> {
     let address = format!("http://{address}:{port}").parse().context("an address")?;
-    let door = Door::new(address, &Trust::System)?;
+    Ok(Door::new(address, &Trust::System)?)
+}
+
+async fn enter(login: &str, door: Door) -> anyhow::Result<SignedIn> {
     Ok(door.sign_in(login, qism::school::demo::PASSWORD).await?)
 }
 
