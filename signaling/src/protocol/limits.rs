@@ -49,8 +49,10 @@ pub const MOST_USED: u64 = 1_000_000_000_000;
 pub const VOICE_BITRATE: u32 = 24_000;
 pub const SAVER_VOICE_BITRATE: u32 = 15_000;
 /// What was used is told at most this often, and only when it grew by so much: telling costs data, too.
-pub const DATA_USED_INTERVAL: Duration = Duration::from_secs(4);
+pub const DATA_USED_INTERVAL: Duration = Duration::from_secs(10);
 pub const DATA_USED_STEP: u64 = 100_000;
+/// From here on whole megabytes are shown, and told.
+pub const DATA_USED_WHOLE: u64 = 10_000_000;
 /// Commands waiting for the log per lesson; more are answered `busy`.
 pub const APPEND_QUEUE: usize = 1_024;
 /// SDP bytes and lines of an offer or answer.

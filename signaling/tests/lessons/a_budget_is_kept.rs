@@ -62,12 +62,19 @@ async fn what_was_used_is_told_seldom_and_only_when_it_grew() {
         student.attached.receive(ClientFrame::Ping { nonce: 0 }).await;
         frames += usize::from(told(&mut student).await.is_some());
     }
-    assert!((8..=11).contains(&frames), "{frames}");
+    assert!((3..=5).contains(&frames), "{frames}");
     carried(&class, &student, limits::DATA_USED_STEP / 2).await;
     stay(&[&student], 20).await;
     told(&mut student).await;
     stay(&[&student], 20).await;
     assert_eq!(told(&mut student).await, None, "nothing new");
+    let mut used = Vec::new();
+    for carries in [7 * MB, MB / 2, MB / 2] {
+        carried(&class, &student, carries).await;
+        stay(&[&student], limits::DATA_USED_INTERVAL.as_secs() + 1).await;
+        used.push(told(&mut student).await.map(|(bytes, ..)| bytes / MB));
+    }
+    assert_eq!(used, [Some(11), None, Some(12)], "whole megabytes from ten on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use qism_signaling::{
     hub::{fleet::Fleet, ports::MediaEvent},
-    protocol::{ClientFrame, CloseCode, Command, Event, LeftReason, ServerFrame, Source, UserId},
+    protocol::{ClientFrame, CloseCode, Command, Event, LeftReason, ServerFrame, Source, UserId, limits},
 };
 use tokio::time::Instant;
 
@@ -203,7 +203,7 @@ async fn what_somebody_used_of_their_data_goes_with_them() {
     wait(1).await;
     let later = MediaEvent::Carried { lesson, bytes: vec![(user, 1_000_000)] };
     classes[0].media_events.send(later).await.expect("the hub listens");
-    wait(6).await;
+    wait(limits::DATA_USED_INTERVAL.as_secs() + 2).await;
     let used = |frame: ServerFrame| match frame {
         ServerFrame::DataUsed { bytes, .. } => Some(bytes),
         _ => None,

@@ -62,8 +62,12 @@ impl DataUse {
 
     /// True when there is something new to tell, and enough of it.
     fn is_due(&self, now: Instant) -> bool {
+        let step = |bytes| match bytes < limits::DATA_USED_WHOLE {
+            true => limits::DATA_USED_STEP,
+            false => 1_000_000,
+        };
         self.told.is_none_or(|(bytes, at)| {
-            self.used() >= bytes + limits::DATA_USED_STEP && now >= at + limits::DATA_USED_INTERVAL
+            self.used() >= bytes + step(bytes) && now >= at + limits::DATA_USED_INTERVAL
         })
     }
 }
