@@ -20,7 +20,8 @@ use crate::{
 };
 
 async fn sign_in(url: &str, login: &str) -> SignedIn {
-    let door = Door::new(url.parse().expect("an address"), &Trust::System).expect("no TLS needed");
+    let address = url.parse().expect("an address");
+    let door = Door::new(address, &Trust::System).expect("no TLS needed").only();
     door.sign_in(login, PASSWORD).await.expect("signed in")
 }
 

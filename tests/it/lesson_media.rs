@@ -17,7 +17,7 @@ use crate::{
 
 async fn sign_in(url: &str, login: &str) -> SignedIn {
     let address = url.parse().expect("the server's address");
-    let door = Door::new(address, &Trust::System).expect("no TLS needed");
+    let door = Door::new(address, &Trust::System).expect("no TLS needed").only();
     door.sign_in(login, PASSWORD).await.expect("signed in")
 }
 
