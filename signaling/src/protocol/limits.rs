@@ -53,6 +53,7 @@ pub const DATA_USED_INTERVAL: Duration = Duration::from_secs(10);
 pub const DATA_USED_STEP: u64 = 100_000;
 /// From here on whole megabytes are shown, and told.
 pub const DATA_USED_WHOLE: u64 = 10_000_000;
+pub const DATA_USED_WHOLE_STEP: u64 = 1_000_000;
 /// Commands waiting for the log per lesson; more are answered `busy`.
 pub const APPEND_QUEUE: usize = 1_024;
 /// SDP bytes and lines of an offer or answer.

@@ -62,12 +62,10 @@ impl DataUse {
 
     /// True when there is something new to tell, and enough of it.
     fn is_due(&self, now: Instant) -> bool {
-        let step = |bytes| match bytes < limits::DATA_USED_WHOLE {
-            true => limits::DATA_USED_STEP,
-            false => 1_000_000,
-        };
         self.told.is_none_or(|(bytes, at)| {
-            self.used() >= bytes + step(bytes) && now >= at + limits::DATA_USED_INTERVAL
+            let is_whole = bytes >= limits::DATA_USED_WHOLE;
+            let step = if is_whole { limits::DATA_USED_WHOLE_STEP } else { limits::DATA_USED_STEP };
+            self.used() >= bytes + step && now >= at + limits::DATA_USED_INTERVAL
         })
     }
 }
